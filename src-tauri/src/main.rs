@@ -1,0 +1,2 @@
+//! The tray app's entry point.
+fn main() {}
