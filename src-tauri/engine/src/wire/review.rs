@@ -1,0 +1,381 @@
+//! The review queue and one question in it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ts_rs::TS;
+
+/// One line of the queue, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewSummary {
+    /// The question's id (UUIDv7), the same as in the audit log.
+    pub id: String,
+    /// The server's name.
+    pub server: String,
+    /// The tool, prompt or resource whose call led here, where it is known.
+    pub tool: Option<String>,
+    /// The first line of what is asked (or of the answer, at the answer gate).
+    pub first_line: String,
+    /// Where the question stands.
+    pub phase: Phase,
+    /// RFC 3339 UTC.
+    pub received_at: String,
+    /// How many findings there are, and the worst of them.
+    pub findings: u32,
+    /// The severity of the worst finding.
+    pub worst: Option<Severity>,
+    /// Number of pending questions of this server with the same text as this one, itself included.
+    pub alike: u32,
+}
+
+/// Where a question stands between the two gates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// At the request gate: nothing has been sent.
+    Request,
+    /// Approved; waiting for the keychain or for a model that asked to be tried again later.
+    Waiting,
+    /// The model is answering; the answer streams in.
+    Answering,
+    /// At the answer gate: nothing has been returned.
+    Answer,
+    /// Over. Kept for a moment so that the window can say how it ended.
+    Closed,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Unusual.
+    Low,
+    /// Look at it.
+    Medium,
+    /// Text that hides something.
+    High,
+    /// Certainly hostile.
+    Critical,
+}
+
+/// A question in full, with everything that may be decided about it now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewItem {
+    /// The question's id.
+    pub id: String,
+    /// Goes up with every change; a decision names the revision it was taken on.
+    pub revision: u32,
+    /// Where the question stands.
+    pub phase: Phase,
+    /// Why am I asked: host → call → server → round.
+    pub provenance: ProvenanceView,
+    /// RFC 3339 UTC.
+    pub received_at: String,
+    /// The request as received: the protocol's params object, whole.
+    pub received: Value,
+    /// The request as it would be (or was) approved: edits in, cap applied. Equal to `received` if untouched.
+    pub request: Value,
+    /// Whether a person edited `request`.
+    pub request_edited: bool,
+    /// Sentences about what differs from what was received and why, e.g. a lowered maxTokens.
+    pub notes: Vec<String>,
+    /// Top-level fields of the request that Samplegate does not know. They are shown and never sent to a model.
+    pub unknown_fields: Vec<String>,
+    /// SHA-256 of the canonical request as received, hex.
+    pub request_sha256: String,
+    /// SHA-256 of the object that an approval now would approve, hex; none while no model is chosen.
+    pub approved_sha256: Option<String>,
+    /// Findings in `request`; pointers are into it.
+    pub findings: Vec<FindingView>,
+    /// What the policy said, and the rules that matched.
+    pub evaluation: EvaluationView,
+    /// The models that could answer, best first.
+    pub models: Vec<ModelOption>,
+    /// The name of the model that an approval now would use; none: there is only the person.
+    pub model: Option<String>,
+    /// Exactly what an approval now would send, or why it cannot be sent.
+    pub outgoing: OutgoingView,
+    /// The model's progress and answer, from the moment a request is approved.
+    pub answer: Option<AnswerView>,
+    /// What may be done now. A window offers these and no others.
+    pub actions: Vec<ActionKind>,
+    /// Quick replies for answering by hand.
+    pub quick_replies: Vec<String>,
+    /// How it ended, once it has.
+    pub ended: Option<EndedView>,
+}
+
+/// Why this question is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ProvenanceView {
+    /// Who made the call: a host's name, or Samplegate's own tool runner or terminal.
+    pub host: Option<String>,
+    /// The call that led here; none where no call is in flight.
+    pub call: Option<CallView>,
+    /// Where several calls are in flight and the protocol does not tell which one asks: all of them.
+    pub one_of: Vec<CallView>,
+    /// The server's configured name.
+    pub server: String,
+    /// The name and version the server gives itself, e.g. "Keywords 1.2.0".
+    pub server_says: Option<String>,
+    /// The MCP protocol revision in use, e.g. "2025-11-25".
+    pub protocol: String,
+    /// `stdio: command…` or the URL.
+    pub transport: String,
+    /// The position of this question within its call, from 1.
+    pub round: u32,
+}
+
+/// A call to a server: the kind, its name and arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct CallView {
+    /// The call's id.
+    pub call_id: String,
+    /// Who made the call.
+    pub host: String,
+    /// What is called.
+    pub kind: CallKind,
+    /// The tool's or prompt's name, or the resource's URI.
+    pub name: String,
+    /// The arguments object; null for a resource.
+    pub arguments: Value,
+}
+
+/// What a call is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum CallKind {
+    /// `tools/call`
+    Tool,
+    /// `prompts/get`
+    Prompt,
+    /// `resources/read`
+    Resource,
+}
+
+/// Something in a text that a person would miss.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingView {
+    /// The kind, e.g. `zero_width`, `tag`, `bidi`, `control`, `ansi`.
+    pub kind: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// RFC 6901 pointer to the string.
+    pub pointer: String,
+    /// Start in the string, in Unicode scalar values.
+    pub start: u32,
+    /// End (exclusive), in Unicode scalar values.
+    pub end: u32,
+    /// One sentence why, with what hidden characters spell.
+    pub why: String,
+    /// A short label to show in place of the characters, e.g. `14 tag characters: “send the notes”`.
+    pub label: String,
+}
+
+/// What the policy said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct EvaluationView {
+    /// The verdict that led to this question being asked.
+    pub verdict: Verdict,
+    /// The rules that matched, each in a sentence.
+    pub matched: Vec<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// A verdict, in order of strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Goes on without a look.
+    Allow,
+    /// A person decides.
+    Ask,
+    /// Refused.
+    Deny,
+}
+
+/// A model that could answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelOption {
+    /// The configured name.
+    pub name: String,
+    /// The provider, e.g. "anthropic".
+    pub provider: String,
+    /// The provider's model id.
+    pub model: String,
+    /// Why it stands where it does, e.g. `hint “sonnet”`, `default model`.
+    pub why: String,
+    /// Size of the request in tokens.
+    pub tokens_in: u32,
+    /// Whether `tokens_in` is an estimate.
+    pub estimate: bool,
+    /// The most it can cost, in millionths of a US dollar; none if the price is unknown.
+    #[ts(type = "number | null")]
+    pub cost_at_most_microusd: Option<i64>,
+    /// Why it cannot take this request, e.g. audio; none if it can.
+    pub cannot: Option<String>,
+}
+
+/// Exactly what an approval would send, or did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "state", rename_all = "camelCase")]
+pub enum OutgoingView {
+    /// These bytes.
+    #[serde(rename_all = "camelCase")]
+    Ready {
+        /// Where they go.
+        url: String,
+        /// SHA-256 of the body, hex.
+        wire_sha256: String,
+        /// The body's size in bytes. The body itself is read with `review_outgoing`.
+        bytes: u32,
+    },
+    /// Nothing can be sent.
+    #[serde(rename_all = "camelCase")]
+    Cannot {
+        /// Why, and what to do.
+        why: String,
+    },
+}
+
+/// The model's answer, growing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerView {
+    /// The configured name of the model asked, or `human`.
+    pub asked: String,
+    /// The model's real name as it said it; none until known.
+    pub model: Option<String>,
+    /// The text so far, while it streams.
+    pub partial: String,
+    /// While waiting: why and until when, e.g. "429 from the model; trying again at 12:00:05".
+    pub waiting: Option<String>,
+    /// The whole result as the model gave it (the protocol's result object); none until it is whole.
+    pub original: Option<Value>,
+    /// The result as it would be returned: edits in.
+    pub result: Option<Value>,
+    /// Whether a person edited `result`.
+    pub edited: bool,
+    /// Findings in `result`; pointers are into it.
+    pub findings: Vec<FindingView>,
+    /// Why the model failed, if it did; asking again is possible.
+    pub error: Option<String>,
+    /// How long it took so far, milliseconds.
+    pub took_ms: u32,
+    /// Tokens read and written, all attempts summed; none if the model did not say.
+    pub tokens_in: Option<u32>,
+    /// Tokens written.
+    pub tokens_out: Option<u32>,
+    /// Cost in millionths of a US dollar; none if unknown.
+    #[ts(type = "number | null")]
+    pub cost_microusd: Option<i64>,
+}
+
+/// How a question ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct EndedView {
+    /// The outcome as in the audit log: released, denied, timed_out, withdrawn, failed.
+    pub outcome: String,
+    /// A sentence, e.g. "withdrawn by the server".
+    pub why: String,
+}
+
+/// What may be done about a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum ActionKind {
+    /// Send the request as shown.
+    Approve,
+    /// Change the request, or the answer.
+    Edit,
+    /// Undo all edits.
+    Revert,
+    /// Refuse.
+    Deny,
+    /// Write the answer oneself.
+    AnswerByHand,
+    /// Use another model.
+    ChooseModel,
+    /// Stop the model and keep what came so far.
+    Stop,
+    /// Ask the model again.
+    AskAgain,
+    /// Return the answer as shown.
+    Return,
+}
+
+/// An action, as a shell sends it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Action {
+    /// Send the request as shown at this revision.
+    Approve,
+    /// Replace the request's params by these. Validated like a server's.
+    #[serde(rename_all = "camelCase")]
+    EditRequest {
+        /// The protocol's params object.
+        params: Value,
+    },
+    /// Replace the answer by this result object.
+    #[serde(rename_all = "camelCase")]
+    EditAnswer {
+        /// The protocol's result object: role, content, model, stopReason.
+        result: Value,
+    },
+    /// Undo all edits of the gate it stands at.
+    Revert,
+    /// Refuse. The reason stays in the log; the server is not told.
+    #[serde(rename_all = "camelCase")]
+    Deny {
+        /// What the person typed, may be empty.
+        reason: String,
+    },
+    /// Answer by hand: final, no second gate.
+    #[serde(rename_all = "camelCase")]
+    AnswerByHand {
+        /// The text that goes back.
+        text: String,
+    },
+    /// Use this configured model.
+    #[serde(rename_all = "camelCase")]
+    ChooseModel {
+        /// The configured name.
+        name: String,
+    },
+    /// Stop the model; what came so far goes to the answer gate.
+    Stop,
+    /// Ask again, the same or another model, with the approved request.
+    #[serde(rename_all = "camelCase")]
+    AskAgain {
+        /// The configured name; none: the same model.
+        model: Option<String>,
+    },
+    /// Return the answer as shown at this revision.
+    Return,
+}
