@@ -1,0 +1,32 @@
+# What every script here shares. Sourced, never run.
+# shellcheck shell=bash
+set -euo pipefail
+here=$PWD # where the person was
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root"
+
+# What outlives a run but may be thrown away at any time: Python environments, npm packages, cargo-deny.
+cache=${SAMPLEGATE_TEST_CACHE:-$root/.cache}
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Fails with one clear line naming whichever of the given tools is missing.
+need() {
+  local tool missing=()
+  for tool in "$@"; do have "$tool" || missing+=("$tool"); done
+  ((${#missing[@]} == 0)) || die "This needs ${missing[*]}, which this machine does not have."
+}
+
+# Runs `npm ci` in a folder, unless what its lock file asks for is already there.
+npm_ci() {
+  local dir=$1
+  if [[ ! -f $dir/node_modules/.package-lock.json || $dir/package-lock.json -nt $dir/node_modules/.package-lock.json ]]; then
+    npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error
+  fi
+}
