@@ -1,2 +1,11 @@
 //! Samplegate's pure core. No I/O, no clock, no async: it cannot fail for outside reasons.
+//!
+//! Data flow, left to right: a server's params become a [`request::SamplingRequest`]; [`inspect`] finds what a person
+//! would miss; [`policy`] says Allow, Ask or Deny; [`review`] is the state machine between the two gates;
+//! `model_format` encodes the approved request to exact bytes; [`audit`] gives every event its place in the chain.
+
+pub mod inspect;
+pub mod policy;
 pub mod request;
+pub mod review;
+pub mod settings;

@@ -1,0 +1,440 @@
+//! One question between its two gates: what state it is in, what may be done, what follows.
+//!
+//! Data flow: [`Review::apply`] takes an [`Event`] (a person's action, a rule's, the model's or the server's) and
+//! gives the [`Effect`] that the engine must carry out. Nothing else creates an [`ApprovedRequest`] or a
+//! [`ReleasedResponse`], so an unreviewed request cannot reach a model, nor an unreviewed answer a server.
+//!
+//! Invariants, property-tested: a question ends at most once; nothing is sent without an approval; what is sent is
+//! what was approved, and what is released is what was shown. Every change raises the revision, and an action names
+//! the revision it was taken on (the engine checks it), so nobody decides on something they did not see.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::{
+    answer::SamplingAnswer,
+    canonical::Sha256Hex,
+    request::SamplingRequest,
+    tokens,
+};
+
+/// A configured model, as it is approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRef {
+    /// The configured name.
+    pub name: String,
+    /// The provider.
+    pub provider: String,
+    /// The provider's model id.
+    pub model: String,
+}
+
+/// A request that a person, or a rule that a person made, approved. Only [`Review::apply`] makes one.
+#[derive(Debug, Clone)]
+pub struct ApprovedRequest {
+    request: SamplingRequest,
+    model: ModelRef,
+    object: Value,
+    sha256: Sha256Hex,
+}
+
+impl ApprovedRequest {
+    fn new(request: SamplingRequest, model: ModelRef) -> Self {
+        let object = approved_object(&request, &model);
+        let sha256 = Sha256Hex::of_json(&object);
+        Self { request, model, object, sha256 }
+    }
+
+    /// The request as approved.
+    pub fn request(&self) -> &SamplingRequest {
+        &self.request
+    }
+
+    /// The model it was approved for.
+    pub fn model(&self) -> &ModelRef {
+        &self.model
+    }
+
+    /// The object that was approved: the params, plus `model` and `provider`.
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// SHA-256 of the object's canonical bytes (RFC 8785), taken when it was approved.
+    pub fn sha256(&self) -> &Sha256Hex {
+        &self.sha256
+    }
+}
+
+/// The object that an approval of this request for this model approves.
+pub fn approved_object(request: &SamplingRequest, model: &ModelRef) -> Value {
+    let mut object = request.params().clone();
+    if let Value::Object(fields) = &mut object {
+        fields.insert("model".into(), Value::String(model.model.clone()));
+        fields.insert("provider".into(), Value::String(model.provider.clone()));
+    }
+    object
+}
+
+/// An answer that may go back to the server. Only [`Review::apply`] makes one.
+#[derive(Debug, Clone)]
+pub struct ReleasedResponse {
+    answer: SamplingAnswer,
+    edited: bool,
+}
+
+impl ReleasedResponse {
+    /// The answer.
+    pub fn answer(&self) -> &SamplingAnswer {
+        &self.answer
+    }
+
+    /// Whether a person changed what the model wrote.
+    pub fn edited(&self) -> bool {
+        self.edited
+    }
+}
+
+/// Where a question stands.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// At the request gate.
+    Request,
+    /// Approved; the model is being asked.
+    Asking(ApprovedRequest),
+    /// At the answer gate.
+    Answer {
+        /// What was sent.
+        approved: ApprovedRequest,
+        /// What the model gave, and as edited; or why it failed.
+        outcome: ModelOutcome,
+    },
+    /// Over.
+    Closed,
+}
+
+/// What came of asking a model.
+#[derive(Debug, Clone)]
+pub enum ModelOutcome {
+    /// It answered.
+    Answered {
+        /// As the model gave it.
+        original: SamplingAnswer,
+        /// As it would be returned.
+        draft: SamplingAnswer,
+    },
+    /// It failed, with a sentence why.
+    Failed(String),
+}
+
+/// What may be done about a question. The shells offer these and no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActionKind {
+    /// Send the request as shown.
+    Approve,
+    /// Change what is shown at this gate.
+    Edit,
+    /// Undo all edits of this gate.
+    Revert,
+    /// Refuse.
+    Deny,
+    /// Write the answer oneself.
+    AnswerByHand,
+    /// Use another model.
+    ChooseModel,
+    /// Stop the model and keep what came so far.
+    Stop,
+    /// Ask a model again.
+    AskAgain,
+    /// Return the answer as shown.
+    Return,
+}
+
+/// Something that happens to a question.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Send the request as shown.
+    Approve,
+    /// Replace the request.
+    EditRequest(Box<SamplingRequest>),
+    /// Replace the answer.
+    EditAnswer(Box<SamplingAnswer>),
+    /// Undo all edits of this gate.
+    Revert,
+    /// Refuse.
+    Deny,
+    /// Answer with this text; final.
+    AnswerByHand(String),
+    /// Use this model.
+    ChooseModel(ModelRef),
+    /// Stop the model.
+    Stop,
+    /// Ask again, the same or another model.
+    AskAgain(Option<ModelRef>),
+    /// Return the answer as shown.
+    Return,
+    /// The model answered (or was stopped: then this is what came so far).
+    Answered(Box<SamplingAnswer>),
+    /// The model failed.
+    ModelFailed(String),
+    /// The server, or the host behind it, gave up; or the process ends.
+    Withdraw,
+}
+
+/// What the engine must do now.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Only show the change.
+    Show,
+    /// Send this to the model.
+    Send(Box<ApprovedRequest>),
+    /// Stop the model; its partial answer comes as [`Event::Answered`].
+    StopModel,
+    /// Return this to the server.
+    Release(Box<ReleasedResponse>),
+    /// Tell the server that the request was refused.
+    Refuse,
+    /// Nobody waits any more.
+    End,
+}
+
+/// An event that cannot happen in this state, or that is not valid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotNow {
+    /// The action is not offered now.
+    #[error("this is not possible now; the question has moved on")]
+    NotOffered,
+    /// There is no model to send to.
+    #[error("no model is configured: add one, or answer it yourself")]
+    NoModel,
+    /// An answer longer than the server takes.
+    #[error("the answer has about {tokens} tokens, and the server takes at most {max} (maxTokens): shorten it")]
+    TooLong {
+        /// Its size.
+        tokens: u64,
+        /// The request's maxTokens.
+        max: u32,
+    },
+    /// A request edited to allow more than the server asked for.
+    #[error("maxTokens can be lowered, not raised: the server takes at most {max}")]
+    Raised {
+        /// The maxTokens as received.
+        max: u32,
+    },
+}
+
+/// A question between its two gates.
+#[derive(Debug, Clone)]
+pub struct Review {
+    revision: u32,
+    received: SamplingRequest,
+    offered: SamplingRequest,
+    draft: SamplingRequest,
+    model: Option<ModelRef>,
+    state: State,
+}
+
+impl Review {
+    /// A question as it arrives. `offered` is the request after limits were applied (a lowered maxTokens); it is what
+    /// an unedited approval approves, and what Revert goes back to.
+    pub fn new(received: SamplingRequest, offered: SamplingRequest, model: Option<ModelRef>) -> Self {
+        Self { revision: 1, received, draft: offered.clone(), offered, model, state: State::Request }
+    }
+
+    /// Goes up with every change.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The request as received.
+    pub fn received(&self) -> &SamplingRequest {
+        &self.received
+    }
+
+    /// The request as an approval now would approve it.
+    pub fn draft(&self) -> &SamplingRequest {
+        &self.draft
+    }
+
+    /// Whether a person edited the request.
+    pub fn request_edited(&self) -> bool {
+        self.draft.params() != self.offered.params()
+    }
+
+    /// The model that an approval now would use.
+    pub fn model(&self) -> Option<&ModelRef> {
+        self.model.as_ref()
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whether it is over.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// What may be done now.
+    pub fn actions(&self) -> Vec<ActionKind> {
+        use ActionKind::{AnswerByHand, Approve, AskAgain, ChooseModel, Deny, Edit, Return, Revert, Stop};
+        match &self.state {
+            State::Request => {
+                let mut actions = vec![Deny, AnswerByHand, Edit];
+                actions.extend(self.request_edited().then_some(Revert));
+                if self.model.is_some() {
+                    actions.extend([ChooseModel, Approve]);
+                }
+                actions
+            }
+            State::Asking(_) => vec![Deny, AnswerByHand, Stop],
+            State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
+                let mut actions = vec![Deny, AnswerByHand, AskAgain, ChooseModel, Edit];
+                actions.extend((original != draft).then_some(Revert));
+                actions.push(Return);
+                actions
+            }
+            State::Answer { outcome: ModelOutcome::Failed(_), .. } => vec![Deny, AnswerByHand, ChooseModel, AskAgain],
+            State::Closed => vec![],
+        }
+    }
+
+    /// Applies an event.
+    ///
+    /// # Errors
+    /// The event is not possible in this state, or not valid; nothing has changed then.
+    pub fn apply(&mut self, event: Event) -> Result<Effect, NotNow> {
+        if let Some(kind) = event.kind()
+            && !self.actions().contains(&kind)
+        {
+            return Err(if kind == ActionKind::Approve && matches!(self.state, State::Request) {
+                NotNow::NoModel
+            } else {
+                NotNow::NotOffered
+            });
+        }
+        let effect = self.step(event)?;
+        self.revision = self.revision.saturating_add(1);
+        Ok(effect)
+    }
+
+    fn step(&mut self, event: Event) -> Result<Effect, NotNow> {
+        match event {
+            Event::Approve => {
+                let model = self.model.clone().ok_or(NotNow::NoModel)?;
+                Ok(self.send(self.draft.clone(), model))
+            }
+            Event::AskAgain(other) => {
+                let State::Answer { approved, .. } = &self.state else { return Err(NotNow::NotOffered) };
+                let model = other.or_else(|| self.model.clone()).unwrap_or_else(|| approved.model.clone());
+                let request = approved.request.clone();
+                self.model = Some(model.clone());
+                Ok(self.send(request, model))
+            }
+            Event::EditRequest(request) => {
+                if !matches!(self.state, State::Request) {
+                    return Err(NotNow::NotOffered);
+                }
+                let max = self.received.max_tokens();
+                if request.max_tokens() > max {
+                    return Err(NotNow::Raised { max });
+                }
+                self.draft = *request;
+                Ok(Effect::Show)
+            }
+            Event::EditAnswer(answer) => {
+                self.check_length(&answer)?;
+                let State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } = &mut self.state else {
+                    return Err(NotNow::NotOffered);
+                };
+                *draft = *answer;
+                Ok(Effect::Show)
+            }
+            Event::Revert => {
+                match &mut self.state {
+                    State::Request => self.draft = self.offered.clone(),
+                    State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => *draft = original.clone(),
+                    State::Answer { .. } | State::Asking(_) | State::Closed => return Err(NotNow::NotOffered),
+                }
+                Ok(Effect::Show)
+            }
+            Event::ChooseModel(model) => {
+                self.model = Some(model);
+                Ok(Effect::Show)
+            }
+            Event::AnswerByHand(text) => {
+                let answer = SamplingAnswer::by_hand(text);
+                self.check_length(&answer)?;
+                Ok(self.close(Effect::Release(Box::new(ReleasedResponse { answer, edited: false }))))
+            }
+            Event::Return => {
+                let State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } = &self.state else {
+                    return Err(NotNow::NotOffered);
+                };
+                let released = ReleasedResponse { edited: original != draft, answer: draft.clone() };
+                Ok(self.close(Effect::Release(Box::new(released))))
+            }
+            Event::Deny => Ok(self.close(Effect::Refuse)),
+            Event::Stop => Ok(Effect::StopModel),
+            Event::Answered(answer) => {
+                self.answered(ModelOutcome::Answered { original: (*answer).clone(), draft: *answer })
+            }
+            Event::ModelFailed(why) => self.answered(ModelOutcome::Failed(why)),
+            Event::Withdraw if self.is_closed() => Err(NotNow::NotOffered),
+            Event::Withdraw => Ok(self.close(Effect::End)),
+        }
+    }
+
+    fn send(&mut self, request: SamplingRequest, model: ModelRef) -> Effect {
+        let approved = ApprovedRequest::new(request, model);
+        self.state = State::Asking(approved.clone());
+        Effect::Send(Box::new(approved))
+    }
+
+    fn answered(&mut self, outcome: ModelOutcome) -> Result<Effect, NotNow> {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Asking(approved) => {
+                self.state = State::Answer { approved, outcome };
+                Ok(Effect::Show)
+            }
+            // The model's last words after a denial or a withdrawal change nothing.
+            other => {
+                self.state = other;
+                Err(NotNow::NotOffered)
+            }
+        }
+    }
+
+    fn close(&mut self, effect: Effect) -> Effect {
+        self.state = State::Closed;
+        effect
+    }
+
+    /// `maxTokens` binds a person's text as it binds a model's; nothing is cut for them (MCP, sampling).
+    fn check_length(&self, answer: &SamplingAnswer) -> Result<(), NotNow> {
+        let max = self.received.max_tokens();
+        let tokens = tokens::count_text(&answer.text());
+        if tokens > u64::from(max) { Err(NotNow::TooLong { tokens, max }) } else { Ok(()) }
+    }
+}
+
+impl Event {
+    /// The action it is, if it is a person's or a rule's.
+    pub fn kind(&self) -> Option<ActionKind> {
+        match self {
+            Self::Approve => Some(ActionKind::Approve),
+            Self::EditRequest(_) | Self::EditAnswer(_) => Some(ActionKind::Edit),
+            Self::Revert => Some(ActionKind::Revert),
+            Self::Deny => Some(ActionKind::Deny),
+            Self::AnswerByHand(_) => Some(ActionKind::AnswerByHand),
+            Self::ChooseModel(_) => Some(ActionKind::ChooseModel),
+            Self::Stop => Some(ActionKind::Stop),
+            Self::AskAgain(_) => Some(ActionKind::AskAgain),
+            Self::Return => Some(ActionKind::Return),
+            Self::Answered(_) | Self::ModelFailed(_) | Self::Withdraw => None,
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! What a person configured: servers, models, rules, general settings; their defaults and validation.
+//!
+//! The shape is that of `config.toml`. Reading and writing the file is the engine's; nothing here does I/O.
+//! Absent: secrets. A value that is a secret is named here and lives in the keychain.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Rule;
+
+/// The name that stands for the person as a model.
+pub const HUMAN: &str = "human";
+
+/// Everything in `config.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The model that answers where no hint says otherwise, or `human`.
+    pub default_model: String,
+    /// General settings.
+    pub general: General,
+    /// Servers by name.
+    pub servers: BTreeMap<String, Server>,
+    /// Models by name.
+    pub models: BTreeMap<String, Model>,
+    /// Rules, in no particular order: order never matters.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_model: HUMAN.into(),
+            general: General::default(),
+            servers: BTreeMap::new(),
+            models: BTreeMap::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// General settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct General {
+    /// Whether requests pop up a native notification.
+    pub notifications: bool,
+    /// Whether a notification may approve an unflagged request that fits in it whole.
+    pub approve_from_notifications: bool,
+    /// Minutes after which an unanswered question is denied; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_minutes: Option<u32>,
+    /// Quick replies for answering by hand.
+    pub quick_replies: Vec<String>,
+}
+
+impl Default for General {
+    fn default() -> Self {
+        Self {
+            notifications: true,
+            approve_from_notifications: false,
+            deadline_minutes: None,
+            quick_replies: vec!["Yes".into(), "No".into()],
+        }
+    }
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ServerRepr", into = "ServerRepr")]
+pub struct Server {
+    /// How it is reached.
+    pub transport: Transport,
+    /// Whether it is started.
+    pub enabled: bool,
+    /// Whether it may sample.
+    pub sampling: Sampling,
+    /// Which gates ask.
+    pub gates: Gates,
+    /// Which tools it may put into sampling requests.
+    pub sampling_tools: SamplingTools,
+}
+
+/// A server as it stands in the file: one flat table, so that an unknown key is an error with its line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerRepr {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    demo: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cwd: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secret_env: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secret_headers: Vec<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    sampling: Sampling,
+    #[serde(default)]
+    gates: Gates,
+    #[serde(default, skip_serializing_if = "SamplingTools::is_none")]
+    sampling_tools: SamplingTools,
+}
+
+impl TryFrom<ServerRepr> for Server {
+    type Error = InvalidSetting;
+
+    fn try_from(repr: ServerRepr) -> Result<Self, InvalidSetting> {
+        let transport = match (repr.demo, repr.command, repr.url) {
+            (Some(demo), None, None) => Transport::Demo { demo },
+            (None, Some(command), None) => {
+                Transport::Stdio { command, args: repr.args, cwd: repr.cwd, env: repr.env, secret_env: repr.secret_env }
+            }
+            (None, None, Some(url)) => {
+                Transport::Http { url, headers: repr.headers, secret_headers: repr.secret_headers }
+            }
+            _ => return Err(InvalidSetting("a server has exactly one of `command`, `url` and `demo`".into())),
+        };
+        Ok(Self {
+            transport,
+            enabled: repr.enabled,
+            sampling: repr.sampling,
+            gates: repr.gates,
+            sampling_tools: repr.sampling_tools,
+        })
+    }
+}
+
+impl From<Server> for ServerRepr {
+    fn from(server: Server) -> Self {
+        let mut repr = Self {
+            demo: None,
+            command: None,
+            args: Vec::new(),
+            cwd: None,
+            env: BTreeMap::new(),
+            secret_env: Vec::new(),
+            url: None,
+            headers: BTreeMap::new(),
+            secret_headers: Vec::new(),
+            enabled: server.enabled,
+            sampling: server.sampling,
+            gates: server.gates,
+            sampling_tools: server.sampling_tools,
+        };
+        match server.transport {
+            Transport::Stdio { command, args, cwd, env, secret_env } => {
+                repr = Self { command: Some(command), args, cwd, env, secret_env, ..repr };
+            }
+            Transport::Http { url, headers, secret_headers } => {
+                repr = Self { url: Some(url), headers, secret_headers, ..repr };
+            }
+            Transport::Demo { demo } => repr.demo = Some(demo),
+        }
+        repr
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// A child process.
+    Stdio {
+        /// The program.
+        command: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// The working directory; none: the home directory.
+        cwd: Option<String>,
+        /// Variables given besides the fixed few.
+        env: BTreeMap<String, String>,
+        /// Names of variables whose values are in the keychain.
+        secret_env: Vec<String>,
+    },
+    /// Streamable HTTP.
+    Http {
+        /// The endpoint.
+        url: String,
+        /// Headers sent with every request.
+        headers: BTreeMap<String, String>,
+        /// Names of headers whose values are in the keychain.
+        secret_headers: Vec<String>,
+    },
+    /// The built-in demo server.
+    Demo {
+        /// Always true.
+        demo: bool,
+    },
+}
+
+/// Whether a server may sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// The capability is not declared at all.
+    #[default]
+    Off,
+    /// A person is asked, unless a rule says otherwise.
+    Ask,
+    /// What no rule allows is denied.
+    Rules,
+}
+
+/// Which gates ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gates {
+    /// Request and answer.
+    #[default]
+    Both,
+    /// The request only.
+    Request,
+    /// The answer only.
+    Answer,
+}
+
+/// Which tools a server may put into its sampling requests: `"none"`, `"all"` or a list of names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "ToolsRepr", into = "ToolsRepr")]
+pub enum SamplingTools {
+    /// None: `sampling.tools` is not declared.
+    #[default]
+    None,
+    /// Any.
+    All,
+    /// These.
+    Only(Vec<String>),
+}
+
+impl SamplingTools {
+    /// Whether none are allowed.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Reads `none`, `all` or a comma-separated list, as on the command line.
+    pub fn from_list(text: &str) -> Self {
+        match text {
+            "none" | "" => Self::None,
+            "all" => Self::All,
+            names => Self::Only(names.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect()),
+        }
+    }
+
+    /// Whether a tool of this name may be in a request.
+    pub fn allows(&self, tool: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == tool),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ToolsRepr {
+    Word(String),
+    Names(Vec<String>),
+}
+
+impl From<ToolsRepr> for SamplingTools {
+    fn from(repr: ToolsRepr) -> Self {
+        match repr {
+            ToolsRepr::Word(word) => Self::from_list(&word),
+            ToolsRepr::Names(names) => Self::Only(names),
+        }
+    }
+}
+
+impl From<SamplingTools> for ToolsRepr {
+    fn from(tools: SamplingTools) -> Self {
+        match tools {
+            SamplingTools::None => Self::Word("none".into()),
+            SamplingTools::All => Self::Word("all".into()),
+            SamplingTools::Only(names) => Self::Names(names),
+        }
+    }
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The provider: openai, anthropic, gemini, ollama, …
+    pub provider: String,
+    /// The base URL; absent: the provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The provider's model id.
+    pub model: String,
+    /// Where its key is.
+    #[serde(default)]
+    pub key: KeySource,
+}
+
+/// Where a model's key is: `"none"`, `"keychain"`, `"memory"` or `{ command = "…" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeySource {
+    /// It needs none.
+    None,
+    /// In the OS keychain.
+    #[default]
+    Keychain,
+    /// In the desktop app's memory, for one run.
+    Memory,
+    /// Printed by this command, run at call time.
+    Command(String),
+}
+
+/// What is wrong with a setting, naming it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSetting(pub String);
+
+/// Checks a server's, model's or home's name: letters, digits, `-`, `_`, `.`; at most 64; not `human`.
+///
+/// # Errors
+/// Says which character or length is wrong.
+pub fn check_name(name: &str) -> Result<(), InvalidSetting> {
+    if name.is_empty() || name.len() > 64 {
+        return Err(InvalidSetting("a name has 1 to 64 characters".into()));
+    }
+    if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
+        return Err(InvalidSetting(format!("a name holds letters, digits, '-', '_' and '.', not {bad:?}")));
+    }
+    if name.starts_with('-') || name.starts_with('.') {
+        return Err(InvalidSetting("a name starts with a letter, a digit or '_'".into()));
+    }
+    Ok(())
+}
+
+impl Settings {
+    /// Checks what the type system cannot: names, URLs, references.
+    ///
+    /// # Errors
+    /// Names the setting and what is wrong with it.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        for (name, server) in &self.servers {
+            let at = |error: InvalidSetting| InvalidSetting(format!("servers.{name}: {error}"));
+            check_name(name).map_err(at)?;
+            server.check().map_err(at)?;
+        }
+        for (name, model) in &self.models {
+            let at = |error: InvalidSetting| InvalidSetting(format!("models.{name}: {error}"));
+            check_name(name).map_err(at)?;
+            if name == HUMAN {
+                return Err(at(InvalidSetting("this name means the person".into())));
+            }
+            if model.model.trim().is_empty() {
+                return Err(at(InvalidSetting("model is empty".into())));
+            }
+        }
+        if self.default_model != HUMAN && !self.models.contains_key(&self.default_model) {
+            return Err(InvalidSetting(format!(
+                "default_model: there is no model {:?}; add it or use \"human\"",
+                self.default_model
+            )));
+        }
+        if self.general.deadline_minutes == Some(0) {
+            return Err(InvalidSetting("general.deadline_minutes: at least 1, or leave it out for none".into()));
+        }
+        let mut ids: Vec<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(InvalidSetting(format!("rules: two have the id {:?}", twice[0])));
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    /// The built-in demo server, which may sample.
+    pub fn demo() -> Self {
+        Self {
+            transport: Transport::Demo { demo: true },
+            enabled: true,
+            sampling: Sampling::Ask,
+            gates: Gates::Both,
+            sampling_tools: SamplingTools::None,
+        }
+    }
+
+    /// Checks the transport.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        match &self.transport {
+            Transport::Stdio { command, .. } if command.trim().is_empty() => {
+                Err(InvalidSetting("command is empty".into()))
+            }
+            Transport::Http { url, .. } if !(url.starts_with("http://") || url.starts_with("https://")) => {
+                Err(InvalidSetting(format!("url {url:?} does not start with http:// or https://")))
+            }
+            Transport::Demo { demo: false } => Err(InvalidSetting("demo = false means nothing; use enabled = false".into())),
+            Transport::Stdio { .. } | Transport::Http { .. } | Transport::Demo { .. } => Ok(()),
+        }
+    }
+}
