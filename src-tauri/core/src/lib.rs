@@ -4,6 +4,8 @@
 //! would miss; [`policy`] says Allow, Ask or Deny; [`review`] is the state machine between the two gates;
 //! `model_format` encodes the approved request to exact bytes; [`audit`] gives every event its place in the chain.
 
+pub mod audit;
+pub mod canonical;
 pub mod inspect;
 pub mod policy;
 pub mod request;
