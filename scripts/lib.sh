@@ -30,3 +30,12 @@ npm_ci() {
     npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error
   fi
 }
+
+# Where cargo puts what it builds.
+target_dir() { cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'; }
+
+# Takes up NAME=VALUE lines into the environment.
+export_lines() {
+  local line
+  while read -r line; do [[ $line != *=* ]] || export "${line?}"; done
+}
