@@ -1,0 +1,54 @@
+//! The client side of MCP: connections to servers, the questions they ask, and the calls made to them.
+//!
+//! Data flow: [`Servers`] keeps one [`Connection`] per configured server. A call goes out through
+//! [`Connection::call`]; whatever the server asks, on its own (up to 2025-11-25) or as an `input_required` result
+//! (2026-07-28), becomes an [`Asked`] and goes to the [`Asker`], whose answer goes back. Everything worth showing or
+//! logging besides is a [`ServerEvent`].
+//!
+//! Invariants:
+//! - Params of a question, results of calls and listings are the JSON that arrived, never a typed round trip: the
+//!   `tap` between transport and protocol library takes them aside before anything parses them.
+//! - Provenance is never guessed: see [`Origin`].
+//! - Every question is put to the asker at most once, and its [`Asked::withdrawn`] fires as soon as nobody waits for
+//!   the answer any more.
+//! - A server process gets [`BaseEnv`] and what its specification gives it, runs in a process group of its own, and is
+//!   ended as a group.
+//! - Nothing here logs content.
+//!
+//! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
+//! of configuration files. Not built yet: OAuth, the HTTP+SSE transport of 2024-11-05, tasks, roots.
+
+mod child;
+mod connection;
+mod error;
+mod event;
+mod event_stream;
+mod handler;
+mod http;
+mod opening;
+mod oversized;
+mod question;
+mod rounds;
+mod sampling;
+mod servers;
+mod spawn;
+mod spec;
+mod stdio;
+mod tap;
+
+pub use connection::{Connection, Listing, Progress};
+pub use error::{CallError, ConnectError};
+pub use event::{Events, LogLevel, Noted, ServerEvent};
+pub use opening::{Connector, EraHint};
+pub use question::{
+    Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind,
+};
+pub use servers::{ServerState, ServerStatus, Servers, Timing};
+pub use spawn::{BaseEnv, SHIM_COMMAND, Spawner, run_spawn_shim};
+pub use spec::{ClientSettings, Declare, Secret, ServerSpec, TransportSpec};
+
+/// The largest message accepted from a server, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How often a call is sent again at most to answer `input_required` (2026-07-28).
+pub const MAX_ROUNDS: u32 = 32;

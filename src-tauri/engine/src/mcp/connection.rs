@@ -1,0 +1,411 @@
+//! One live connection to one server: listings, calls, the end.
+//!
+//! Every request that returns content is sent and answered as JSON. How a connection comes about is in `opening`, how a
+//! call goes through its rounds in `rounds`.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rmcp::{
+    RoleClient,
+    model::{
+        ClientRequest, CustomRequest, GetExtensions as _, ServerCapabilities, ServerResult,
+        SubscriptionFilter,
+    },
+    service::{
+        Peer, PeerRequestOptions, RequestHandle, RunningServiceCancellationToken, ServiceError,
+    },
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, http,
+    tap::{CallTag, RpcError, Tap},
+};
+
+/// A listing is given up beyond this many pages.
+const MAX_PAGES: usize = 1000;
+const LOG_LEVEL: &str = "info";
+const RELISTEN: Duration = Duration::from_secs(5);
+
+/// Progress of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// How far it is.
+    pub progress: f64,
+    /// Of how much.
+    pub total: Option<f64>,
+    /// A word about it.
+    pub message: Option<String>,
+}
+
+/// What a server lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    ResourceTemplates,
+}
+
+impl Listing {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::ResourceTemplates => "resources/templates/list",
+        }
+    }
+
+    fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::ResourceTemplates => "resourceTemplates",
+        }
+    }
+
+    fn offered(self, capabilities: &ServerCapabilities) -> bool {
+        match self {
+            Self::Tools => capabilities.tools.is_some(),
+            Self::Prompts => capabilities.prompts.is_some(),
+            Self::Resources | Self::ResourceTemplates => capabilities.resources.is_some(),
+        }
+    }
+}
+
+/// A live connection.
+pub struct Connection {
+    pub(super) tap: Arc<Tap>,
+    pub(super) asker: Arc<dyn Asker>,
+    pub(super) peer: Peer<RoleClient>,
+    pub(super) identity: ServerIdentity,
+    pub(super) capabilities: ServerCapabilities,
+    pub(super) max_rounds: u32,
+    pub(super) stop: Mutex<Option<RunningServiceCancellationToken>>,
+    /// Fires when the connection's task has ended, and with it the transport.
+    pub(super) stopped: CancellationToken,
+}
+
+impl Connection {
+    /// Who the server says it is.
+    pub fn identity(&self) -> &ServerIdentity {
+        &self.identity
+    }
+
+    /// The capabilities it declared, as JSON.
+    pub fn capabilities(&self) -> Value {
+        serde_json::to_value(&self.capabilities).unwrap_or_default()
+    }
+
+    /// What to remember for the next connection.
+    pub fn era_hint(&self) -> EraHint {
+        // A slow start can look like the older era; then it is asked again next time.
+        match self.tap.heard() {
+            (_, true) => EraHint::Unknown,
+            (_, false) => EraHint::Was(self.identity.era),
+        }
+    }
+
+    /// The last lines on standard error; empty over HTTP.
+    pub fn stderr(&self) -> Vec<String> {
+        self.tap.stderr.lines()
+    }
+
+    /// Waits for the end of the connection and says why it ended.
+    pub async fn closed(&self) -> String {
+        self.tap.gone.cancelled().await;
+        self.tap.why()
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.tap.gone.is_cancelled()
+    }
+
+    /// Everything of one kind the server lists, all pages, as the JSON it sent; empty where it does not offer the kind.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list(&self, listing: Listing) -> Result<Vec<Value>, CallError> {
+        let mut items = Vec::new();
+        if !listing.offered(&self.capabilities) {
+            return Ok(items);
+        }
+        let mut cursor: Option<Value> = None;
+        for _ in 0..MAX_PAGES {
+            let mut params = Map::new();
+            if let Some(cursor) = cursor.take() {
+                params.insert("cursor".to_owned(), cursor);
+            }
+            let result = self.request(listing.method(), params, None, None).await?;
+            let Value::Object(mut page) = result else {
+                return Err(CallError::BadResult(format!(
+                    "{} has no object",
+                    listing.method()
+                )));
+            };
+            match page.remove(listing.member()) {
+                Some(Value::Array(found)) => items.extend(found),
+                _ => {
+                    return Err(CallError::BadResult(format!(
+                        "{} has no {}",
+                        listing.method(),
+                        listing.member()
+                    )));
+                }
+            }
+            match page.remove("nextCursor").filter(|cursor| !cursor.is_null()) {
+                Some(next) => cursor = Some(next),
+                None => return Ok(items),
+            }
+        }
+        Err(CallError::BadResult(format!(
+            "{} does not end",
+            listing.method()
+        )))
+    }
+
+    /// All tools.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn tools(&self) -> Result<Vec<Value>, CallError> {
+        self.list(Listing::Tools).await
+    }
+
+    /// Makes a call and puts every question in it to the asker. Returns the protocol's result object as it came.
+    ///
+    /// When `cancel` fires, or the future is dropped, the server is told and open questions of the call are withdrawn.
+    ///
+    /// # Errors
+    /// [`CallError`]. A tool's own error is a result, not an error.
+    pub async fn call(
+        &self,
+        call: CallRef,
+        cancel: CancellationToken,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<Value, CallError> {
+        self.drive(call, cancel, progress).await
+    }
+
+    /// Ends the connection: an HTTP session is deleted, a process ended with its group. Safe to call twice.
+    pub async fn close(&self) {
+        self.tap.end("the connection was closed");
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(stop) = stop {
+            stop.cancel();
+        }
+        self.stopped.cancelled().await;
+    }
+
+    pub(super) async fn request(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+        tag: Option<CallTag>,
+        cancel: Option<&CancellationToken>,
+    ) -> Result<Value, CallError> {
+        let mut params = params;
+        if self.identity.era == Era::Stateless && self.capabilities.logging.is_some() {
+            params.insert(
+                "_meta".to_owned(),
+                json!({"io.modelcontextprotocol/logLevel": LOG_LEVEL}),
+            );
+        }
+        let params = (!params.is_empty()).then_some(Value::Object(params));
+        let mut request = CustomRequest::new(method, params);
+        if let Some(tag) = tag {
+            request.extensions_mut().insert(tag);
+        }
+        let sent = self
+            .peer
+            .send_cancellable_request(
+                ClientRequest::CustomRequest(request),
+                PeerRequestOptions::no_options(),
+            )
+            .await;
+        let handle = sent.map_err(|error| self.service_error(error))?;
+        let id = handle.id.clone();
+        let mut pending = Pending {
+            handle: Some(handle),
+            tap: self.tap.clone(),
+        };
+        let never = CancellationToken::new();
+        let received = tokio::select! {
+            received = pending.received() => received,
+            () = cancel.unwrap_or(&never).cancelled() => return Err(CallError::Cancelled),
+            () = self.tap.gone.cancelled() => {
+                pending.settle();
+                return Err(self.gone());
+            }
+        };
+        pending.settle();
+        let shown = match received {
+            Ok(Ok(shown)) => shown,
+            Ok(Err(error)) => return Err(self.service_error(error)),
+            Err(_) => return Err(self.gone()),
+        };
+        match self.tap.outcome(&id) {
+            Some(Ok(result)) => Ok(keep_allowed_tools(result, &shown)),
+            Some(Err(RpcError {
+                code,
+                message,
+                data,
+            })) => Err(CallError::Protocol {
+                code,
+                message,
+                data,
+            }),
+            None => Err(CallError::BadResult("the response was lost".to_owned())),
+        }
+    }
+
+    fn service_error(&self, error: ServiceError) -> CallError {
+        match error {
+            ServiceError::McpError(error) => CallError::Protocol {
+                code: error.code.0.into(),
+                message: error.message.into_owned(),
+                data: error.data,
+            },
+            ServiceError::Cancelled { .. } => CallError::Cancelled,
+            ServiceError::TransportSend(error) => CallError::Closed {
+                why: http::describe(error.error.as_ref()),
+                stderr: self.stderr(),
+            },
+            _ => self.gone(),
+        }
+    }
+
+    fn gone(&self) -> CallError {
+        CallError::Closed {
+            why: self.tap.why(),
+            stderr: self.stderr(),
+        }
+    }
+}
+
+/// Over HTTP the library leaves out tools whose header annotations are not valid; so do we.
+fn keep_allowed_tools(mut result: Value, shown: &ServerResult) -> Value {
+    if let ServerResult::ListToolsResult(list) = shown
+        && let Some(tools) = result.get_mut("tools").and_then(Value::as_array_mut)
+    {
+        tools.retain(|tool| {
+            let name = tool.get("name").and_then(Value::as_str);
+            list.tools
+                .iter()
+                .any(|kept| Some(kept.name.as_ref()) == name)
+        });
+    }
+    result
+}
+
+/// A request on its way; when dropped before its response came, the server is told.
+struct Pending {
+    handle: Option<RequestHandle<RoleClient>>,
+    tap: Arc<Tap>,
+}
+
+impl Pending {
+    async fn received(
+        &mut self,
+    ) -> Result<Result<ServerResult, ServiceError>, tokio::sync::oneshot::error::RecvError> {
+        match &mut self.handle {
+            Some(handle) => (&mut handle.rx).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn settle(&mut self) {
+        self.handle = None;
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else {
+            return;
+        };
+        self.tap.forget(&handle.id);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(handle.cancel(Some("the caller gave up".to_owned())));
+        }
+    }
+}
+
+impl Connection {
+    /// Asks for log messages and list changes, in the way of the era.
+    pub(super) async fn ask_for_news(&self) {
+        match self.identity.era {
+            Era::Legacy => {
+                if self.capabilities.logging.is_some() {
+                    let params = Map::from_iter([("level".to_owned(), LOG_LEVEL.into())]);
+                    let asked = self.request("logging/setLevel", params, None, None);
+                    // A server that does not answer this one must not keep the connection from being used.
+                    let _ = tokio::time::timeout(RELISTEN, asked).await;
+                }
+            }
+            Era::Stateless => {
+                let filter = self.changes();
+                if filter != SubscriptionFilter::default() {
+                    let (peer, gone) = (self.peer.clone(), self.tap.gone.clone());
+                    tokio::spawn(async move {
+                        gone.run_until_cancelled(listen(peer, filter)).await;
+                    });
+                }
+            }
+        }
+    }
+
+    fn changes(&self) -> SubscriptionFilter {
+        let yes = |offered: Option<bool>| offered.filter(|offered| *offered);
+        let mut filter = SubscriptionFilter::default();
+        filter.tools_list_changed = yes(self
+            .capabilities
+            .tools
+            .as_ref()
+            .and_then(|tools| tools.list_changed));
+        filter.prompts_list_changed = yes(self
+            .capabilities
+            .prompts
+            .as_ref()
+            .and_then(|prompts| prompts.list_changed));
+        filter.resources_list_changed = yes(self
+            .capabilities
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.list_changed));
+        filter
+    }
+}
+
+/// Keeps a subscription open. What comes on it was already noted by the tap.
+async fn listen(peer: Peer<RoleClient>, filter: SubscriptionFilter) {
+    let mut pause = RELISTEN;
+    loop {
+        match peer.listen(filter.clone()).await {
+            Ok(mut subscription) => {
+                pause = RELISTEN;
+                while let Ok(Some(_)) = subscription.next().await {}
+            }
+            // A server that has no subscriptions is not asked for ever.
+            Err(ServiceError::McpError(_)) => return,
+            Err(_) => pause = (pause * 2).min(Duration::from_secs(300)),
+        }
+        tokio::time::sleep(pause).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a connection could not be made, and how a call can end without a result.
+
+use serde_json::Value;
+
+use super::Refusal;
+
+/// Why a server could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The program is not there.
+    #[error("the command {command:?} was not found")]
+    CommandNotFound {
+        /// What was looked for.
+        command: String,
+    },
+    /// The program could not be started.
+    #[error("the command {command:?} could not be started: {source}")]
+    Spawn {
+        /// What was started.
+        command: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The URL or a header is not usable.
+    #[error("{0}")]
+    Address(String),
+    /// The server has not said a word in time.
+    #[error("the server did not speak within {seconds} s")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+        /// The last lines on standard error.
+        stderr: Vec<String>,
+    },
+    /// The server wants an authorisation that was not given.
+    #[error("the server wants authorization")]
+    AuthorizationRequired {
+        /// Its `WWW-Authenticate` challenge.
+        challenge: Option<String>,
+    },
+    /// The process ended, or the connection broke, before the handshake was done.
+    #[error("{why}")]
+    Closed {
+        /// What is known about it, such as the exit status.
+        why: String,
+        /// The last lines on standard error.
+        stderr: Vec<String>,
+    },
+    /// The handshake failed.
+    #[error("the handshake failed: {why}")]
+    Handshake {
+        /// Why.
+        why: String,
+        /// The last lines on standard error.
+        stderr: Vec<String>,
+    },
+}
+
+impl ConnectError {
+    /// The last lines the process wrote to standard error, if it is one.
+    pub fn stderr(&self) -> &[String] {
+        match self {
+            Self::Silent { stderr, .. }
+            | Self::Closed { stderr, .. }
+            | Self::Handshake { stderr, .. } => stderr,
+            Self::CommandNotFound { .. }
+            | Self::Spawn { .. }
+            | Self::Address(_)
+            | Self::AuthorizationRequired { .. } => &[],
+        }
+    }
+}
+
+/// How a call ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// A question in the call was refused; the call was not sent again (2026-07-28).
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// The server asked, in the call, what it was not told it may ask; the call was not sent again (2026-07-28).
+    #[error("the server asked {method}, which was not declared to it")]
+    NotDeclared {
+        /// What it asked.
+        method: String,
+    },
+    /// The server answered with an error.
+    #[error("the server answered with error {code}: {message}")]
+    Protocol {
+        /// The JSON-RPC code.
+        code: i64,
+        /// The message.
+        message: String,
+        /// The data.
+        data: Option<Value>,
+    },
+    /// The answer is not what the protocol allows.
+    #[error("the server's answer is not valid: {0}")]
+    BadResult(String),
+    /// The connection ended first.
+    #[error("{why}")]
+    Closed {
+        /// What is known about it.
+        why: String,
+        /// The last lines on standard error.
+        stderr: Vec<String>,
+    },
+    /// The caller gave up.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// The server kept asking.
+    #[error("the server asked in more than {0} rounds")]
+    TooManyRounds(u32),
+}

@@ -1,0 +1,317 @@
+//! Makes connections: starts the process or reaches the URL, and shakes hands in the newest way the server understands.
+//!
+//! A server that cannot live with the newer first message (it exits, or answers nonsense) is started again with the
+//! older one, and what it spoke is remembered. A slow one that answers the newer message late is not taken for an old one.
+
+use std::sync::{Arc, Mutex};
+
+use rmcp::{
+    RoleClient,
+    model::{ClientConfig, Implementation, ProtocolVersion},
+    service::{
+        ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle,
+    },
+    transport::IntoTransport,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec,
+    Spawner, TransportKind, TransportSpec, child::Keeper, event::shorten, handler::Handler, http,
+    spawn::Program, stdio::Stdio, tap::Tap,
+};
+
+/// What is known about a server's era from an earlier connection; saves it the question it does not understand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EraHint {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// It spoke this one last time.
+    Was(Era),
+}
+
+#[derive(Clone, Copy)]
+enum Handshake {
+    /// The newest the server understands, asking the newest first.
+    Newest,
+    Stateless,
+    Legacy,
+}
+
+/// One way to try.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    spec: &'a ServerSpec,
+    handshake: Handshake,
+    cancel: &'a CancellationToken,
+}
+
+/// What connections are made with.
+#[derive(Clone)]
+pub struct Connector {
+    /// What all of them share.
+    pub settings: ClientSettings,
+    /// Starts their processes.
+    pub spawner: Spawner,
+    /// Answers their questions.
+    pub asker: Arc<dyn Asker>,
+    /// Hears what else happens.
+    pub events: Events,
+}
+
+impl Connector {
+    /// Connects: starts the process or reaches the URL, and shakes hands. When `cancel` fires, what was started is ended
+    /// first.
+    ///
+    /// # Errors
+    /// [`ConnectError`], with the last lines on standard error where there is a process.
+    pub async fn open(
+        &self,
+        spec: &ServerSpec,
+        hint: EraHint,
+        cancel: &CancellationToken,
+    ) -> Result<Connection, ConnectError> {
+        let first = match hint {
+            EraHint::Was(Era::Legacy) => Handshake::Legacy,
+            EraHint::Was(Era::Stateless) | EraHint::Unknown => Handshake::Newest,
+        };
+        let (error, late_discover) = match self.attempt(spec, first, cancel).await {
+            Ok(connection) => return Ok(connection),
+            Err(failure) => failure,
+        };
+        if !matches!(
+            error,
+            ConnectError::Closed { .. } | ConnectError::Handshake { .. }
+        ) || cancel.is_cancelled()
+        {
+            return Err(error);
+        }
+        let retry = match first {
+            Handshake::Newest if late_discover => Handshake::Stateless,
+            Handshake::Newest => Handshake::Legacy,
+            Handshake::Stateless | Handshake::Legacy => Handshake::Newest,
+        };
+        self.attempt(spec, retry, cancel)
+            .await
+            .map_err(|(second, _)| match (&error, second) {
+                // An error the server gave says more than the end that followed.
+                (
+                    ConnectError::Handshake { .. },
+                    ConnectError::Closed { .. } | ConnectError::Handshake { .. },
+                ) => error,
+                (_, second) => second,
+            })
+    }
+
+    async fn attempt(
+        &self,
+        spec: &ServerSpec,
+        handshake: Handshake,
+        cancel: &CancellationToken,
+    ) -> Result<Connection, (ConnectError, bool)> {
+        let tap = Arc::new(Tap::new(
+            spec.name.clone(),
+            spec.declare,
+            self.events.clone(),
+        ));
+        let way = Way {
+            spec,
+            handshake,
+            cancel,
+        };
+        let result = match &spec.transport {
+            TransportSpec::Stdio {
+                command,
+                args,
+                env,
+                cwd,
+            } => {
+                let program = Program {
+                    command,
+                    args,
+                    env,
+                    cwd: cwd.as_deref(),
+                    base_env: &self.settings.base_env,
+                    launcher: self.settings.launcher.as_deref(),
+                };
+                match self.spawner.spawn(&program).await {
+                    Ok(child) => {
+                        let (pipes, keeper) =
+                            Keeper::new(child, self.spawner.clone(), tap.stderr.clone());
+                        let transport = Stdio::new(tap.clone(), pipes, keeper.clone());
+                        let shaken = self.shake(&tap, transport, way, TransportKind::Stdio).await;
+                        if shaken.is_err() {
+                            // Nothing of a failed attempt stays behind.
+                            keeper.close();
+                            keeper.ended().await;
+                        }
+                        shaken
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            TransportSpec::Http { url, headers } => match http::transport(&tap, url, headers) {
+                Ok(transport) => self.shake(&tap, transport, way, TransportKind::Http).await,
+                Err(error) => Err(error),
+            },
+        };
+        if result.is_err() {
+            tap.end("the handshake failed");
+        }
+        result.map_err(|error| (error, tap.heard().1))
+    }
+
+    async fn shake<T, E, A>(
+        &self,
+        tap: &Arc<Tap>,
+        transport: T,
+        way: Way<'_>,
+        kind: TransportKind,
+    ) -> Result<Connection, ConnectError>
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let newest = vec![ProtocolVersion::V_2026_07_28];
+        let mode = match way.handshake {
+            Handshake::Newest => ClientLifecycleMode::Auto {
+                preferred_versions: newest,
+                legacy_version: Some(ProtocolVersion::V_2025_11_25),
+            },
+            Handshake::Stateless => ClientLifecycleMode::Discover {
+                preferred_versions: newest,
+            },
+            Handshake::Legacy => ClientLifecycleMode::Initialize,
+        };
+        let implementation =
+            Implementation::new(self.settings.name.clone(), self.settings.version.clone());
+        let client = ClientConfig::new(way.spec.declare.capabilities(), implementation)
+            .with_protocol_version(ProtocolVersion::V_2025_11_25);
+        let handler = Handler {
+            tap: tap.clone(),
+            asker: self.asker.clone(),
+            client,
+        };
+        let serving = serve_client_with_lifecycle(handler, transport, mode);
+        let in_time = tokio::time::timeout(self.settings.start_timeout, serving);
+        let Some(served) = way.cancel.run_until_cancelled(in_time).await else {
+            return Err(ConnectError::Closed {
+                why: "it was stopped".to_owned(),
+                stderr: tap.stderr.lines(),
+            });
+        };
+        let service = match served {
+            Ok(Ok(service)) => service,
+            Ok(Err(error)) => return Err(handshake_error(tap, &error).await),
+            Err(_) if tap.heard().0 => {
+                let why = format!(
+                    "it did not come to an end within {} s",
+                    self.settings.start_timeout.as_secs()
+                );
+                return Err(ConnectError::Handshake {
+                    why,
+                    stderr: tap.stderr.lines(),
+                });
+            }
+            Err(_) => {
+                let seconds = self.settings.start_timeout.as_secs();
+                return Err(ConnectError::Silent {
+                    seconds,
+                    stderr: tap.stderr.lines(),
+                });
+            }
+        };
+        self.connected(tap.clone(), service, way.spec, kind).await
+    }
+
+    async fn connected(
+        &self,
+        tap: Arc<Tap>,
+        service: RunningService<RoleClient, Handler>,
+        spec: &ServerSpec,
+        kind: TransportKind,
+    ) -> Result<Connection, ConnectError> {
+        let Some(info) = service.peer().peer_info() else {
+            return Err(ConnectError::Handshake {
+                why: "the server said nothing about itself".to_owned(),
+                stderr: tap.stderr.lines(),
+            });
+        };
+        let version = &info.protocol_version;
+        let reported = info.server_info.as_ref();
+        let identity = ServerIdentity {
+            name: spec.name.clone(),
+            reported_name: reported.map(|server| server.name.clone()),
+            version: reported.map(|server| server.version.clone()),
+            title: reported.and_then(|server| server.title.clone()),
+            instructions: info.instructions.clone(),
+            protocol_version: version.to_string(),
+            era: if *version < ProtocolVersion::V_2026_07_28 {
+                Era::Legacy
+            } else {
+                Era::Stateless
+            },
+            transport: kind,
+        };
+        let _ = tap.identity.set(identity.clone());
+        let capabilities = info.capabilities.clone();
+        let peer = service.peer().clone();
+        let stopped = CancellationToken::new();
+        let stop = Mutex::new(Some(service.cancellation_token()));
+        let done = stopped.clone().drop_guard();
+        let ending = tap.clone();
+        tokio::spawn(async move {
+            let _ = service.waiting().await;
+            ending.end("the connection has ended");
+            drop(done);
+        });
+        let connection = Connection {
+            tap,
+            asker: self.asker.clone(),
+            peer,
+            identity,
+            capabilities,
+            max_rounds: self.settings.max_rounds,
+            stop,
+            stopped,
+        };
+        connection.ask_for_news().await;
+        Ok(connection)
+    }
+}
+
+async fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
+    if error.is_authorization_required() {
+        return ConnectError::AuthorizationRequired {
+            challenge: error.auth_challenge().map(str::to_owned),
+        };
+    }
+    let stderr = tap.stderr.lines();
+    match error {
+        _ if tap.gone.is_cancelled() => ConnectError::Closed {
+            why: tap.why(),
+            stderr,
+        },
+        ClientInitializeError::ConnectionClosed(_) => ConnectError::Closed {
+            why: "the server closed the connection".to_owned(),
+            stderr,
+        },
+        ClientInitializeError::TransportError { error, .. } => ConnectError::Closed {
+            why: http::describe(error.error.as_ref()),
+            stderr,
+        },
+        ClientInitializeError::JsonRpcError(error) => ConnectError::Handshake {
+            why: shorten(&error.to_string(), 500),
+            stderr,
+        },
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => ConnectError::Handshake {
+            why: shorten(&fallback.to_string(), 500),
+            stderr,
+        },
+        other => ConnectError::Handshake {
+            why: shorten(&other.to_string(), 500),
+            stderr,
+        },
+    }
+}

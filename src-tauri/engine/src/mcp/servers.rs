@@ -1,0 +1,507 @@
+//! Keeps the configured servers running: starts, stops and restarts them as the configuration changes or they fail.
+//!
+//! One task per server owns its connection; everyone else sees a snapshot and the word "changed". A server that fails
+//! is started again after a pause that doubles up to a cap and is forgotten once it ran long enough.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::{
+    sync::{Notify, broadcast, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted,
+    ServerEvent, ServerIdentity, ServerSpec, Spawner,
+};
+
+/// How patient the supervisor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// The pause after the first failure; each further one doubles it.
+    pub first_pause: Duration,
+    /// The longest pause.
+    pub longest_pause: Duration,
+    /// A server that ran this long starts with the first pause again.
+    pub stable_after: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(60),
+            stable_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A server and how it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerStatus {
+    /// Its configured name.
+    pub name: String,
+    /// How it is.
+    pub state: ServerState,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ServerState {
+    /// The process starts or the handshake runs.
+    Starting,
+    /// It can be called.
+    Ready {
+        /// Who it says it is.
+        identity: ServerIdentity,
+        /// Its tools, as the JSON it listed.
+        tools: Vec<Value>,
+    },
+    /// It could not be reached, or it ended.
+    Failed {
+        /// Why.
+        why: String,
+        /// The last lines on standard error.
+        stderr: Vec<String>,
+        /// When it is tried again by itself; never, where a person has to mend something first.
+        retry_at: Option<Timestamp>,
+    },
+    /// Switched off.
+    Disabled,
+}
+
+/// All servers.
+pub struct Servers {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connector: Connector,
+    timing: Timing,
+    changed: watch::Sender<u64>,
+    servers: Mutex<BTreeMap<String, Entry>>,
+}
+
+struct Entry {
+    spec: ServerSpec,
+    state: ServerState,
+    connection: Option<Arc<Connection>>,
+    era: EraHint,
+    /// `None` while disabled.
+    run: Option<Run>,
+}
+
+/// A server's task.
+struct Run {
+    stop: CancellationToken,
+    restart: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Run {
+    /// Tells the task to end; it has when the handle says so.
+    fn stop(self) -> JoinHandle<()> {
+        self.stop.cancel();
+        self.task
+    }
+}
+
+impl Servers {
+    /// No servers yet. Call within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the system gives no thread to start children from.
+    pub fn new(
+        settings: ClientSettings,
+        timing: Timing,
+        asker: Arc<dyn Asker>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                connector: Connector {
+                    settings,
+                    spawner: Spawner::start()?,
+                    asker,
+                    events: Events::default(),
+                },
+                timing,
+                changed: watch::Sender::new(0),
+                servers: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Makes the running servers match: starts what is new or enabled, stops what is gone or disabled, restarts what
+    /// is configured differently. Returns when what had to stop has stopped.
+    pub async fn apply(&self, wanted: Vec<(ServerSpec, bool)>) {
+        let mut stopping = Vec::new();
+        {
+            let mut servers = self.inner.servers();
+            let gone: Vec<String> = servers
+                .keys()
+                .filter(|name| !wanted.iter().any(|(spec, _)| spec.name == **name))
+                .cloned()
+                .collect();
+            for name in gone {
+                stopping.extend(
+                    servers
+                        .remove(&name)
+                        .and_then(|entry| entry.run)
+                        .map(Run::stop),
+                );
+            }
+            for (spec, enabled) in wanted {
+                let old = servers.remove(&spec.name);
+                let entry = match old {
+                    Some(old) if old.spec == spec && old.run.is_some() == enabled => old,
+                    old => {
+                        let era = old
+                            .as_ref()
+                            .filter(|old| old.spec == spec)
+                            .map(|old| old.era)
+                            .unwrap_or_default();
+                        let before = old.and_then(|old| old.run).map(Run::stop);
+                        let mut entry = Entry {
+                            spec,
+                            state: ServerState::Disabled,
+                            connection: None,
+                            era,
+                            run: None,
+                        };
+                        if enabled {
+                            entry.state = ServerState::Starting;
+                            entry.run = Some(Inner::start(&self.inner, entry.spec.clone(), before));
+                        } else {
+                            stopping.extend(before);
+                        }
+                        entry
+                    }
+                };
+                servers.insert(entry.spec.name.clone(), entry);
+            }
+        }
+        self.inner.note_change();
+        join_all(stopping).await;
+    }
+
+    /// How all servers are, by name.
+    pub fn list(&self) -> Vec<ServerStatus> {
+        let servers = self.inner.servers();
+        servers
+            .iter()
+            .map(|(name, entry)| ServerStatus {
+                name: name.clone(),
+                state: entry.state.clone(),
+            })
+            .collect()
+    }
+
+    /// How one server is.
+    pub fn state(&self, name: &str) -> Option<ServerState> {
+        self.inner
+            .servers()
+            .get(name)
+            .map(|entry| entry.state.clone())
+    }
+
+    /// The connection to a server that is ready.
+    pub fn get(&self, name: &str) -> Option<Arc<Connection>> {
+        self.inner.servers().get(name)?.connection.clone()
+    }
+
+    /// Waits until a server is neither starting nor about to be; `None` where it is not configured.
+    pub async fn settled(&self, name: &str) -> Option<ServerState> {
+        let mut changed = self.inner.changed.subscribe();
+        loop {
+            match self.state(name)? {
+                ServerState::Starting => {
+                    if changed.changed().await.is_err() {
+                        return self.state(name);
+                    }
+                }
+                state => return Some(state),
+            }
+        }
+    }
+
+    /// Starts an enabled server again now, whatever it does. Returns whether there is one of that name.
+    pub fn restart(&self, name: &str) -> bool {
+        let servers = self.inner.servers();
+        let run = servers.get(name).and_then(|entry| entry.run.as_ref());
+        run.is_some_and(|run| {
+            run.restart.notify_one();
+            true
+        })
+    }
+
+    /// Sees a new number whenever anything in [`Servers::list`] changed.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.inner.changed.subscribe()
+    }
+
+    /// Hears all events from now on.
+    pub fn events(&self) -> broadcast::Receiver<Noted> {
+        self.inner.connector.events.subscribe()
+    }
+
+    /// What to remember about a server's era, for [`Servers::remember_era`] in a later process.
+    pub fn era(&self, name: &str) -> EraHint {
+        self.inner
+            .servers()
+            .get(name)
+            .map(|entry| entry.era)
+            .unwrap_or_default()
+    }
+
+    /// Tells what an earlier process learnt about a server's era; used when it is next started.
+    pub fn remember_era(&self, name: &str, era: EraHint) {
+        if let Some(entry) = self.inner.servers().get_mut(name) {
+            entry.era = era;
+        }
+    }
+
+    /// Ends all connections at once and waits for their processes.
+    pub async fn shutdown(&self) {
+        let stopping: Vec<_> = {
+            let mut servers = self.inner.servers();
+            servers
+                .values_mut()
+                .filter_map(|entry| entry.run.take())
+                .map(Run::stop)
+                .collect()
+        };
+        join_all(stopping).await;
+        for entry in self.inner.servers().values_mut() {
+            entry.state = ServerState::Disabled;
+            entry.connection = None;
+        }
+        self.inner.note_change();
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        for entry in self.inner.servers().values() {
+            if let Some(run) = &entry.run {
+                run.stop.cancel();
+            }
+        }
+    }
+}
+
+/// What a run of a server led to.
+enum End {
+    Stopped,
+    Restart,
+    Failed {
+        why: String,
+        stderr: Vec<String>,
+        hopeless: bool,
+    },
+}
+
+impl Inner {
+    fn servers(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_change(&self) {
+        self.changed.send_modify(|changes| *changes += 1);
+    }
+
+    fn start(inner: &Arc<Self>, spec: ServerSpec, before: Option<JoinHandle<()>>) -> Run {
+        let stop = CancellationToken::new();
+        let restart = Arc::new(Notify::new());
+        let keep = Keep {
+            inner: inner.clone(),
+            spec,
+            stop: stop.clone(),
+            restart: restart.clone(),
+        };
+        let task = tokio::spawn(async move {
+            if let Some(before) = before {
+                // The old process may hold what the new one needs.
+                let _ = before.await;
+            }
+            keep.running().await;
+        });
+        Run {
+            stop,
+            restart,
+            task,
+        }
+    }
+}
+
+/// Keeps one server running.
+struct Keep {
+    inner: Arc<Inner>,
+    spec: ServerSpec,
+    stop: CancellationToken,
+    restart: Arc<Notify>,
+}
+
+impl Keep {
+    async fn running(&self) {
+        let timing = self.inner.timing;
+        let mut pause = timing.first_pause;
+        loop {
+            self.set(ServerState::Starting, None);
+            let started = Instant::now();
+            let (why, stderr, hopeless) = match self.once().await {
+                End::Stopped => return,
+                End::Restart => {
+                    pause = timing.first_pause;
+                    continue;
+                }
+                End::Failed {
+                    why,
+                    stderr,
+                    hopeless,
+                } => (why, stderr, hopeless),
+            };
+            if started.elapsed() >= timing.stable_after {
+                pause = timing.first_pause;
+            }
+            let retry_at = if hopeless {
+                None
+            } else {
+                Timestamp::now().checked_add(pause).ok()
+            };
+            self.set(
+                ServerState::Failed {
+                    why,
+                    stderr,
+                    retry_at,
+                },
+                None,
+            );
+            tokio::select! {
+                () = tokio::time::sleep(pause), if !hopeless => pause = (pause * 2).min(timing.longest_pause),
+                () = self.restart.notified() => pause = timing.first_pause,
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn once(&self) -> End {
+        let mut events = self.inner.connector.events.subscribe();
+        let era = self
+            .inner
+            .servers()
+            .get(&self.spec.name)
+            .map(|entry| entry.era)
+            .unwrap_or_default();
+        let opened = tokio::select! {
+            opened = self.inner.connector.open(&self.spec, era, &self.stop) => opened,
+            () = self.restart.notified() => return End::Restart,
+        };
+        let connection = match opened {
+            Ok(connection) => Arc::new(connection),
+            Err(_) if self.stop.is_cancelled() => return End::Stopped,
+            Err(error) => {
+                let hopeless = matches!(
+                    error,
+                    ConnectError::CommandNotFound { .. }
+                        | ConnectError::Address(_)
+                        | ConnectError::AuthorizationRequired { .. }
+                );
+                return End::Failed {
+                    why: error.to_string(),
+                    stderr: error.stderr().to_vec(),
+                    hopeless,
+                };
+            }
+        };
+        if let Some(entry) = self.inner.servers().get_mut(&self.spec.name) {
+            entry.era = connection.era_hint();
+        }
+        let end = self.serve(&connection, &mut events).await;
+        connection.close().await;
+        end
+    }
+
+    async fn serve(
+        &self,
+        connection: &Arc<Connection>,
+        events: &mut broadcast::Receiver<Noted>,
+    ) -> End {
+        loop {
+            // Listing may take as long as it likes; it must not keep the server from being stopped.
+            let listed = tokio::select! {
+                listed = connection.tools() => listed,
+                () = self.stop.cancelled() => return End::Stopped,
+                () = self.restart.notified() => return End::Restart,
+            };
+            let tools = match listed {
+                Ok(tools) => tools,
+                Err(CallError::Closed { why, stderr }) => {
+                    return End::Failed {
+                        why,
+                        stderr,
+                        hopeless: false,
+                    };
+                }
+                // A server may have nothing to list and say so in its own way.
+                Err(_) => Vec::new(),
+            };
+            let identity = connection.identity().clone();
+            self.set(
+                ServerState::Ready { identity, tools },
+                Some(connection.clone()),
+            );
+            tokio::select! {
+                why = connection.closed() => {
+                    return End::Failed { why, stderr: connection.stderr(), hopeless: false };
+                }
+                () = self.stop.cancelled() => return End::Stopped,
+                () = self.restart.notified() => return End::Restart,
+                () = self.tools_changed(events) => {}
+            }
+        }
+    }
+
+    async fn tools_changed(&self, events: &mut broadcast::Receiver<Noted>) {
+        loop {
+            match events.recv().await {
+                Ok(noted)
+                    if noted.server == self.spec.name
+                        && noted.event == ServerEvent::ToolsChanged =>
+                {
+                    return;
+                }
+                Ok(_) => {}
+                // It may have been among what was missed. The pause bounds what a flood can cause.
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    tokio::time::sleep(self.inner.timing.first_pause).await;
+                    return;
+                }
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    fn set(&self, state: ServerState, connection: Option<Arc<Connection>>) {
+        let mut servers = self.inner.servers();
+        // Stopping happens under the same lock, so a task that was stopped writes nothing any more.
+        if self.stop.is_cancelled() {
+            return;
+        }
+        if let Some(entry) = servers.get_mut(&self.spec.name) {
+            entry.state = state;
+            entry.connection = connection;
+        }
+        drop(servers);
+        self.inner.note_change();
+    }
+}

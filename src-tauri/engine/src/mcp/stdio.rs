@@ -1,0 +1,256 @@
+//! The stdio transport: one JSON message a line, over the pipes of a child process.
+//!
+//! Lines beyond the limit are thrown away while they arrive, and refused by error where their outline can be read.
+//! Lines that are no JSON are skipped. Messages go out in the order they were handed over.
+
+use std::{borrow::Cow, collections::VecDeque, io, sync::Arc, time::Duration};
+
+use rmcp::{
+    RoleClient,
+    model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
+    transport::Transport,
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    process::{ChildStdin, ChildStdout},
+    sync::{mpsc, oneshot},
+};
+
+use super::{
+    MAX_MESSAGE_BYTES,
+    child::{Keeper, Pipes},
+    event,
+    oversized::Remains,
+    tap::{Arrival, Filtered, Tap},
+};
+
+/// How long a server's last words may take after its process ended.
+const DRAIN: Duration = Duration::from_millis(500);
+
+struct Outgoing {
+    line: Vec<u8>,
+    written: oneshot::Sender<io::Result<()>>,
+}
+
+pub(super) struct Stdio {
+    tap: Arc<Tap>,
+    keeper: Keeper,
+    /// `None` once closed, which closes the child's stdin.
+    outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
+    lines: Lines,
+    ready: VecDeque<ServerJsonRpcMessage>,
+    exited: Option<String>,
+}
+
+impl Stdio {
+    pub(super) fn new(tap: Arc<Tap>, pipes: Pipes, keeper: Keeper) -> Self {
+        // Bounded by what we ourselves have to say; the queue keeps the order.
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        if let Some(stdin) = pipes.stdin {
+            tokio::spawn(write_lines(stdin, queue));
+        }
+        Self {
+            tap,
+            keeper,
+            outgoing: Some(outgoing),
+            lines: Lines {
+                stdout: pipes.stdout.map(BufReader::new),
+                line: Vec::new(),
+                remains: None,
+            },
+            ready: VecDeque::new(),
+            exited: None,
+        }
+    }
+
+    fn take_line(&mut self, line: Line) -> Result<(), String> {
+        match line {
+            Line::Whole(line) => {
+                let text = line.trim_ascii();
+                if text.is_empty() {
+                    return Ok(());
+                }
+                match serde_json::from_slice::<Value>(text) {
+                    // 2025-03-26 allows batches.
+                    Ok(Value::Array(batch)) => {
+                        let share = text.len() / batch.len().max(1);
+                        for message in batch {
+                            let filtered = self.tap.incoming(message, share, Arrival::Pipe);
+                            self.take(filtered);
+                        }
+                    }
+                    Ok(message) => {
+                        let filtered = self.tap.incoming(message, text.len(), Arrival::Pipe);
+                        self.take(filtered);
+                    }
+                    Err(_) => self.tap.note(event::bad_line(text)),
+                }
+                Ok(())
+            }
+            Line::Oversized(remains) => {
+                match self.tap.oversized(remains.outline(), remains.bytes) {
+                    Some(filtered) => {
+                        self.take(filtered);
+                        Ok(())
+                    }
+                    None => Err(format!(
+                        "the server sent a message of {} bytes that cannot be refused",
+                        remains.bytes
+                    )),
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, filtered: Filtered) {
+        let message = match filtered {
+            Filtered::Pass(message) | Filtered::Replace(message) => message,
+            Filtered::Done => return,
+        };
+        match serde_json::from_value::<ServerJsonRpcMessage>(message.clone()) {
+            Ok(message) => self.ready.push_back(message),
+            Err(_) => self
+                .tap
+                .note(event::bad_line(message.to_string().as_bytes())),
+        }
+    }
+}
+
+impl Transport<RoleClient> for Stdio {
+    type Error = io::Error;
+
+    fn name() -> Cow<'static, str> {
+        "stdio".into()
+    }
+
+    fn send(
+        &mut self,
+        message: ClientJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.tap.outgoing(&message);
+        let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the server's input is closed");
+        let queued = serde_json::to_vec(&message)
+            .map_err(io::Error::from)
+            .and_then(|mut line| {
+                line.push(b'\n');
+                let (written, done) = oneshot::channel();
+                let outgoing = self.outgoing.as_ref().ok_or_else(closed)?;
+                outgoing
+                    .send(Outgoing { line, written })
+                    .map_err(|_| closed())?;
+                Ok(done)
+            });
+        async move { queued?.await.map_err(|_| closed())? }
+    }
+
+    async fn receive(&mut self) -> Option<ServerJsonRpcMessage> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Some(message);
+            }
+            let line = match &self.exited {
+                None => tokio::select! {
+                    line = self.lines.next() => line,
+                    why = self.keeper.ended() => {
+                        // A grandchild may hold the pipe open; what the server itself said is already in it.
+                        self.exited = Some(why);
+                        continue;
+                    }
+                },
+                Some(_) => tokio::time::timeout(DRAIN, self.lines.next())
+                    .await
+                    .unwrap_or(Ok(None)),
+            };
+            let why = match line {
+                Ok(Some(line)) => match self.take_line(line) {
+                    Ok(()) => continue,
+                    Err(why) => why,
+                },
+                Ok(None) => match self.exited.take() {
+                    Some(why) => why,
+                    // The exit status tells more than the end of the pipe, if it comes.
+                    None => match tokio::time::timeout(DRAIN, self.keeper.ended()).await {
+                        Ok(why) => why,
+                        Err(_) => "the server closed its output".to_owned(),
+                    },
+                },
+                Err(error) => format!("the server's output cannot be read: {error}"),
+            };
+            self.tap.end(why);
+            return None;
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        self.tap.end("the connection was closed");
+        self.outgoing = None;
+        self.keeper.close();
+        self.keeper.ended().await;
+        Ok(())
+    }
+}
+
+impl Drop for Stdio {
+    fn drop(&mut self) {
+        self.outgoing = None;
+        self.keeper.close();
+    }
+}
+
+async fn write_lines(mut stdin: ChildStdin, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
+    while let Some(Outgoing { line, written }) = queue.recv().await {
+        let result = async {
+            stdin.write_all(&line).await?;
+            stdin.flush().await
+        };
+        let _ = written.send(result.await);
+    }
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    Oversized(Remains),
+}
+
+/// Reads lines with a limit. Safe to be dropped between any two polls.
+struct Lines {
+    stdout: Option<BufReader<ChildStdout>>,
+    line: Vec<u8>,
+    remains: Option<Remains>,
+}
+
+impl Lines {
+    async fn next(&mut self) -> io::Result<Option<Line>> {
+        let Some(stdout) = &mut self.stdout else {
+            return Ok(None);
+        };
+        loop {
+            let chunk = stdout.fill_buf().await?;
+            if chunk.is_empty() {
+                // A last line without its end is not a message.
+                return Ok(None);
+            }
+            let newline = chunk.iter().position(|byte| *byte == b'\n');
+            let taken = newline.unwrap_or(chunk.len());
+            let part = &chunk[..taken];
+            match &mut self.remains {
+                Some(remains) => remains.add(part),
+                None if self.line.len() + part.len() > MAX_MESSAGE_BYTES => {
+                    let mut remains = Remains::default();
+                    remains.add(&std::mem::take(&mut self.line));
+                    remains.add(part);
+                    self.remains = Some(remains);
+                }
+                None => self.line.extend_from_slice(part),
+            }
+            stdout.consume(newline.map_or(taken, |at| at + 1));
+            if newline.is_some() {
+                return Ok(Some(match self.remains.take() {
+                    Some(remains) => Line::Oversized(remains),
+                    None => Line::Whole(std::mem::take(&mut self.line)),
+                }));
+            }
+        }
+    }
+}

@@ -1,0 +1,603 @@
+//! Takes the JSON that matters aside before the protocol library parses it.
+//!
+//! Every message from a server passes [`Tap::incoming`], every message to it [`Tap::outgoing`]. Questions are kept here
+//! whole, and the library gets a private request that names only a token; results of our own requests are kept too, and
+//! the library gets an empty one. Log lines, progress and list changes become events.
+//!
+//! Invariants: no request a server chose the method of reaches the library, but `ping`, so the private methods cannot
+//! be forged. What is in flight is known here and nowhere else, in the order of the wire.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage,
+    RequestId,
+};
+use serde_json::{Value, json};
+use tokio::sync::{SetOnce, mpsc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    CallRef, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity,
+    event,
+    oversized::Outline,
+    sampling::{ELICITATION, SAMPLING},
+    spawn::StderrTail,
+};
+
+/// The private method under which a question reaches the handler.
+pub(super) const ASKED: &str = "samplegate/asked";
+/// The private method that makes the handler answer with an error.
+pub(super) const REFUSE: &str = "samplegate/refuse";
+
+const MAX_OPEN_QUESTIONS: usize = 4096;
+const MAX_OPEN_BYTES: usize = 8 * MAX_MESSAGE_BYTES;
+
+const METHOD_NOT_FOUND: i64 = -32601;
+const INVALID_REQUEST: i64 = -32600;
+/// Of the range that JSON-RPC leaves to implementations.
+const OVERLOADED: i64 = -32000;
+
+/// Marks an outgoing request as part of a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallTag(pub(super) Uuid);
+
+/// Where a message arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arrival<'a> {
+    /// The one stream of a child process.
+    Pipe,
+    /// The response to the request with this key.
+    Response(&'a str),
+    /// A stream whose request the protocol library knows, if it has one.
+    Stream,
+}
+
+/// What to do with a message.
+#[derive(Debug)]
+pub(super) enum Filtered {
+    /// The library gets it as it is.
+    Pass(Value),
+    /// The library gets this instead.
+    Replace(Value),
+    /// Dealt with.
+    Done,
+}
+
+/// A question kept until the handler takes it.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) method: String,
+    pub(super) params: Value,
+    /// The origin, where the arrival alone decides it.
+    pub(super) origin: Option<(Origin, u32)>,
+    /// Fires when the stream it came on broke for good.
+    pub(super) lost: CancellationToken,
+    bytes: usize,
+}
+
+/// A JSON-RPC error as received.
+#[derive(Debug, Clone)]
+pub(super) struct RpcError {
+    pub(super) code: i64,
+    pub(super) message: String,
+    pub(super) data: Option<Value>,
+}
+
+struct Waiting {
+    call: Option<Uuid>,
+    /// The library needs to see the result too.
+    show: bool,
+    outcome: Option<Result<Value, RpcError>>,
+    lost: CancellationToken,
+}
+
+struct InFlight {
+    call: CallRef,
+    questions: u32,
+    progress: Option<mpsc::Sender<Progress>>,
+    ended: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order they began.
+    calls: Vec<InFlight>,
+    waiting: HashMap<String, Waiting>,
+    progress_tokens: HashMap<String, Uuid>,
+    questions: HashMap<u64, Question>,
+    next_token: u64,
+    open_questions: usize,
+    open_bytes: usize,
+    discover: Vec<String>,
+    initialize_sent: bool,
+    spoke: bool,
+    late_discover: bool,
+}
+
+/// One connection's tap.
+pub(super) struct Tap {
+    pub(super) server: String,
+    pub(super) events: Events,
+    pub(super) declare: Declare,
+    pub(super) stderr: StderrTail,
+    /// Set when the handshake is done.
+    pub(super) identity: SetOnce<ServerIdentity>,
+    /// Fires when the connection is over.
+    pub(super) gone: CancellationToken,
+    why: OnceLock<String>,
+    state: Mutex<State>,
+}
+
+impl Tap {
+    pub(super) fn new(server: String, declare: Declare, events: Events) -> Self {
+        Self {
+            stderr: StderrTail::new(server.clone(), events.clone()),
+            server,
+            events,
+            declare,
+            identity: SetOnce::new(),
+            gone: CancellationToken::new(),
+            why: OnceLock::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, event: ServerEvent) {
+        self.events.send(&self.server, event);
+    }
+
+    /// Says that the connection is over; the first reason stays.
+    pub(super) fn end(&self, why: impl Into<String>) {
+        let _ = self.why.set(why.into());
+        self.gone.cancel();
+    }
+
+    pub(super) fn why(&self) -> String {
+        self.why
+            .get()
+            .cloned()
+            .unwrap_or_else(|| "the connection is closed".to_owned())
+    }
+
+    /// Whether anything was heard, and whether an answer to `server/discover` came after `initialize` had gone out.
+    pub(super) fn heard(&self) -> (bool, bool) {
+        let state = self.state();
+        (state.spoke, state.late_discover)
+    }
+
+    /// Notes a message on its way out. Must be called before its bytes leave.
+    pub(super) fn outgoing(&self, message: &ClientJsonRpcMessage) {
+        let JsonRpcMessage::Request(request) = message else {
+            return;
+        };
+        let key = key_of(&request.id);
+        let mut state = self.state();
+        match &request.request {
+            ClientRequest::DiscoverRequest(_) => state.discover.push(key),
+            ClientRequest::InitializeRequest(_) => state.initialize_sent = true,
+            ClientRequest::CustomRequest(custom) => {
+                let call = custom.extensions().get::<CallTag>().map(|tag| tag.0);
+                if let (Some(call), Some(token)) = (call, custom.get_meta().get_progress_token()) {
+                    state.progress_tokens.insert(key_of(&token.0), call);
+                }
+                let show = custom.method == "tools/list";
+                // A session that was renewed sends the same request twice.
+                state.waiting.entry(key).or_insert_with(|| Waiting {
+                    call,
+                    show,
+                    outcome: None,
+                    lost: CancellationToken::new(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Sorts a message that came in. `bytes` is its size on the wire.
+    pub(super) fn incoming(&self, message: Value, bytes: usize, arrival: Arrival<'_>) -> Filtered {
+        let Value::Object(mut object) = message else {
+            self.note(event::bad_line(message.to_string().as_bytes()));
+            return Filtered::Done;
+        };
+        let id = object.get("id").filter(|id| !id.is_null()).cloned();
+        let method = object
+            .get("method")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        self.state().spoke = true;
+        match (method, id) {
+            (Some(method), Some(id)) => {
+                let params = object.remove("params").unwrap_or(Value::Null);
+                if method == "ping" {
+                    return Filtered::Pass(Value::Object(object));
+                }
+                self.request(method, id, params, bytes, arrival)
+            }
+            (Some(method), None) => self.notification(&method, object),
+            (None, Some(id)) => self.response(&id, object),
+            (None, None) => {
+                if !object.contains_key("error") {
+                    self.note(event::bad_line(
+                        Value::Object(object).to_string().as_bytes(),
+                    ));
+                    return Filtered::Done;
+                }
+                // An error nobody can be told of, except during the handshake.
+                Filtered::Pass(Value::Object(object))
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        method: String,
+        id: Value,
+        params: Value,
+        bytes: usize,
+        arrival: Arrival<'_>,
+    ) -> Filtered {
+        if method != SAMPLING && method != ELICITATION {
+            return refuse(
+                &id,
+                METHOD_NOT_FOUND,
+                &format!("Method not found: {}", event::shorten(&method, 100)),
+            );
+        }
+        if !self.declare.allows(&method) {
+            let message = format!("Method not found: {method} was not declared");
+            self.note(ServerEvent::NotDeclared { method });
+            return refuse(&id, METHOD_NOT_FOUND, &message);
+        }
+        let mut state = self.state();
+        if state.open_questions >= MAX_OPEN_QUESTIONS
+            || state.open_bytes.saturating_add(bytes) > MAX_OPEN_BYTES
+        {
+            drop(state);
+            self.note(ServerEvent::TooManyQuestions { method });
+            return refuse(&id, OVERLOADED, "Too many requests are open");
+        }
+        let lost = match arrival {
+            Arrival::Response(key) => state.waiting.get(key).map(|waiting| waiting.lost.clone()),
+            Arrival::Pipe | Arrival::Stream => None,
+        }
+        .unwrap_or_default();
+        let origin = match arrival {
+            Arrival::Pipe => Some(state.only_or_one_of(true)),
+            Arrival::Response(key) => Some(state.of_request(key)),
+            Arrival::Stream => None,
+        };
+        let token = state.next_token;
+        state.next_token += 1;
+        state.open_questions += 1;
+        state.open_bytes += bytes;
+        state.questions.insert(
+            token,
+            Question {
+                method,
+                params,
+                origin,
+                lost,
+                bytes,
+            },
+        );
+        Filtered::Replace(
+            json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}),
+        )
+    }
+
+    fn notification(&self, method: &str, mut object: serde_json::Map<String, Value>) -> Filtered {
+        match method {
+            "notifications/message" => {
+                self.note(event::log(object.remove("params").unwrap_or(Value::Null)));
+                return Filtered::Done;
+            }
+            "notifications/progress" => {
+                self.progress(object.get("params").unwrap_or(&Value::Null));
+                return Filtered::Done;
+            }
+            "notifications/tools/list_changed" => self.note(ServerEvent::ToolsChanged),
+            "notifications/prompts/list_changed" => self.note(ServerEvent::PromptsChanged),
+            "notifications/resources/list_changed" => self.note(ServerEvent::ResourcesChanged),
+            "notifications/cancelled" => {}
+            other if other.starts_with("notifications/subscriptions/") => {}
+            _ => return Filtered::Done,
+        }
+        Filtered::Pass(Value::Object(object))
+    }
+
+    fn progress(&self, params: &Value) {
+        let Some(token) = params.get("progressToken").and_then(json_key) else {
+            return;
+        };
+        let state = self.state();
+        let Some(call_id) = state.progress_tokens.get(&token).copied() else {
+            return;
+        };
+        let Some(in_flight) = state
+            .calls
+            .iter()
+            .find(|in_flight| in_flight.call.call_id == call_id)
+        else {
+            return;
+        };
+        let progress = Progress {
+            progress: params
+                .get("progress")
+                .and_then(Value::as_f64)
+                .unwrap_or_default(),
+            total: params.get("total").and_then(Value::as_f64),
+            message: params
+                .get("message")
+                .and_then(Value::as_str)
+                .map(|text| event::shorten(text, 1024)),
+        };
+        if let Some(sink) = &in_flight.progress {
+            // A caller that does not keep up misses steps, never the end.
+            let _ = sink.try_send(progress.clone());
+        }
+        drop(state);
+        self.note(ServerEvent::Progress {
+            call_id,
+            progress: progress.progress,
+            total: progress.total,
+            message: progress.message,
+        });
+    }
+
+    fn response(&self, id: &Value, mut object: serde_json::Map<String, Value>) -> Filtered {
+        let Some(key) = json_key(id) else {
+            return Filtered::Pass(Value::Object(object));
+        };
+        let mut state = self.state();
+        if state.initialize_sent && state.discover.contains(&key) {
+            state.late_discover |= object.contains_key("result");
+            return Filtered::Done;
+        }
+        let Some(waiting) = state.waiting.get_mut(&key) else {
+            return Filtered::Pass(Value::Object(object));
+        };
+        if waiting.show && object.contains_key("result") {
+            waiting.outcome = object.get("result").cloned().map(Ok);
+            return Filtered::Pass(Value::Object(object));
+        }
+        waiting.outcome = Some(match (object.remove("result"), object.remove("error")) {
+            (Some(result), _) => Ok(result),
+            (None, Some(error)) => Err(RpcError {
+                code: error.get("code").and_then(Value::as_i64).unwrap_or(-32603),
+                message: error
+                    .get("message")
+                    .and_then(Value::as_str)
+                    .unwrap_or("the server gave no message")
+                    .to_owned(),
+                data: error.get("data").cloned(),
+            }),
+            (None, None) => Err(RpcError {
+                code: -32603,
+                message: "the server's response has neither result nor error".to_owned(),
+                data: None,
+            }),
+        });
+        Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "result": {}}))
+    }
+
+    /// Deals with a message too large to keep. `None`: nothing can be answered, the connection must end.
+    pub(super) fn oversized(&self, outline: Outline, bytes: u64) -> Option<Filtered> {
+        self.note(ServerEvent::Oversized {
+            id: outline.id.clone(),
+            bytes,
+            method: outline
+                .method
+                .as_deref()
+                .map(|method| event::shorten(method, 100)),
+        });
+        let message = format!(
+            "the message is larger than {} MiB",
+            MAX_MESSAGE_BYTES / (1024 * 1024)
+        );
+        let id = outline.id?;
+        if !outline.is_response {
+            return Some(refuse(&id, INVALID_REQUEST, &message));
+        }
+        let mut object = serde_json::Map::new();
+        object.insert("jsonrpc".to_owned(), "2.0".into());
+        object.insert("id".to_owned(), id.clone());
+        object.insert(
+            "error".to_owned(),
+            json!({"code": INVALID_REQUEST, "message": message}),
+        );
+        Some(self.response(&id, object))
+    }
+
+    /// Takes a question; its share of the limits is given back by [`Tap::question_closed`].
+    pub(super) fn question(&self, token: u64) -> Option<Question> {
+        self.state().questions.remove(&token)
+    }
+
+    pub(super) fn question_closed(&self, question_bytes: usize) {
+        let mut state = self.state();
+        state.open_questions = state.open_questions.saturating_sub(1);
+        state.open_bytes = state.open_bytes.saturating_sub(question_bytes);
+    }
+
+    /// The origin of a question that came on the stream of this request, or on one of no request.
+    pub(super) fn origin(&self, request: Option<&RequestId>) -> (Origin, u32) {
+        let mut state = self.state();
+        match request {
+            Some(id) => state.of_request(&key_of(id)),
+            None => state.only_or_one_of(false),
+        }
+    }
+
+    /// Fires when this call is over.
+    pub(super) fn call_ended(&self, call_id: Uuid) -> CancellationToken {
+        let state = self.state();
+        let found = state
+            .calls
+            .iter()
+            .find(|in_flight| in_flight.call.call_id == call_id);
+        found
+            .map(|in_flight| in_flight.ended.clone())
+            .unwrap_or_default()
+    }
+
+    /// Enters a call into what is in flight.
+    pub(super) fn begin(
+        &self,
+        call: CallRef,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> CallGuard<'_> {
+        let call_id = call.call_id;
+        let ended = CancellationToken::new();
+        self.state().calls.push(InFlight {
+            call,
+            questions: 0,
+            progress,
+            ended: ended.clone(),
+        });
+        CallGuard {
+            tap: self,
+            call_id,
+            ended,
+            answered: false,
+        }
+    }
+
+    /// The outcome of one of our requests, once.
+    pub(super) fn outcome(&self, id: &RequestId) -> Option<Result<Value, RpcError>> {
+        self.state().waiting.remove(&key_of(id))?.outcome
+    }
+
+    /// Forgets a request nobody waits for any more.
+    pub(super) fn forget(&self, id: &RequestId) {
+        self.state().waiting.remove(&key_of(id));
+    }
+
+    /// The response stream of a request broke and will not come back.
+    pub(super) fn stream_lost(&self, key: &str) {
+        if let Some(waiting) = self.state().waiting.get(key)
+            && waiting.outcome.is_none()
+        {
+            waiting.lost.cancel();
+        }
+    }
+}
+
+impl State {
+    fn open_calls(&self) -> Vec<CallRef> {
+        let open = |call_id: Uuid| {
+            self.waiting
+                .values()
+                .any(|waiting| waiting.call == Some(call_id) && waiting.outcome.is_none())
+        };
+        let calls = self.calls.iter().map(|in_flight| &in_flight.call);
+        calls.filter(|call| open(call.call_id)).cloned().collect()
+    }
+
+    fn only_or_one_of(&mut self, pipe: bool) -> (Origin, u32) {
+        let open = self.open_calls();
+        match open.as_slice() {
+            [] => (Origin::None, 1),
+            [only] if pipe => {
+                let call_id = only.call_id;
+                let round = self.count(call_id);
+                open.into_iter()
+                    .next()
+                    .map_or((Origin::None, 1), |call| (Origin::Call(call), round))
+            }
+            _ => (Origin::OneOf(open), 1),
+        }
+    }
+
+    fn of_request(&mut self, key: &str) -> (Origin, u32) {
+        let Some(call_id) = self.waiting.get(key).and_then(|waiting| waiting.call) else {
+            return (Origin::None, 1);
+        };
+        let round = self.count(call_id);
+        let found = self
+            .calls
+            .iter()
+            .find(|in_flight| in_flight.call.call_id == call_id);
+        found.map_or((Origin::None, 1), |in_flight| {
+            (Origin::Call(in_flight.call.clone()), round)
+        })
+    }
+
+    fn count(&mut self, call_id: Uuid) -> u32 {
+        let found = self
+            .calls
+            .iter_mut()
+            .find(|in_flight| in_flight.call.call_id == call_id);
+        found.map_or(1, |in_flight| {
+            in_flight.questions = in_flight.questions.saturating_add(1);
+            in_flight.questions
+        })
+    }
+}
+
+impl Question {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Keeps a call in flight; when dropped, its questions are withdrawn.
+pub(super) struct CallGuard<'a> {
+    tap: &'a Tap,
+    call_id: Uuid,
+    /// Fires when the call is over without a result.
+    pub(super) ended: CancellationToken,
+    answered: bool,
+}
+
+impl CallGuard<'_> {
+    /// The server answered; a question it left open stays open until the server withdraws it.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for CallGuard<'_> {
+    fn drop(&mut self) {
+        let mut state = self.tap.state();
+        state
+            .calls
+            .retain(|in_flight| in_flight.call.call_id != self.call_id);
+        state
+            .waiting
+            .retain(|_, waiting| waiting.call != Some(self.call_id));
+        state
+            .progress_tokens
+            .retain(|_, call| *call != self.call_id);
+        drop(state);
+        if !self.answered {
+            self.ended.cancel();
+        }
+    }
+}
+
+fn refuse(id: &Value, code: i64, message: &str) -> Filtered {
+    let params = json!({"code": code, "message": message});
+    Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": REFUSE, "params": params}))
+}
+
+/// Ids compare by text: some servers send our numbers back as strings.
+pub(super) fn key_of(id: &RequestId) -> String {
+    id.to_string()
+}
+
+fn json_key(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
