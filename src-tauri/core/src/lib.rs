@@ -4,9 +4,11 @@
 //! would miss; [`policy`] says Allow, Ask or Deny; [`review`] is the state machine between the two gates;
 //! `model_format` encodes the approved request to exact bytes; [`audit`] gives every event its place in the chain.
 
+pub mod answer;
 pub mod audit;
 pub mod canonical;
 pub mod inspect;
+pub mod model_format;
 pub mod policy;
 pub mod request;
 pub mod review;

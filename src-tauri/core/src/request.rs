@@ -110,6 +110,8 @@ pub struct ToolUse {
     pub name: String,
     /// The arguments, an object.
     pub input: Value,
+    /// `_meta`: what the model's vendor wants back with the call in a later request.
+    pub meta: Option<Value>,
 }
 
 /// What a tool gave.
@@ -468,6 +470,11 @@ impl SamplingRequest {
 /// The first line of a text that says something, short, with characters that do not show made visible.
 #[must_use]
 pub fn one_line(text: &str) -> String {
+    one_line_of(text, SUMMARY_CHARS)
+}
+
+/// As [`one_line`], with at most so many characters.
+pub(crate) fn one_line_of(text: &str, most: usize) -> String {
     let line = text
         .lines()
         .map(str::trim)
@@ -475,10 +482,10 @@ pub fn one_line(text: &str) -> String {
         .unwrap_or_default();
     let mut short: String = line
         .chars()
-        .take(SUMMARY_CHARS)
+        .take(most)
         .map(|c| if shows(c) { c } else { '\u{FFFD}' })
         .collect();
-    if line.chars().nth(SUMMARY_CHARS).is_some() {
+    if line.chars().nth(most).is_some() {
         short.push('…');
     }
     short

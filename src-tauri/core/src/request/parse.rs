@@ -260,6 +260,7 @@ fn block(field: &Field<'_>, results: ResultsAllowed) -> Result<Block, InvalidPar
                 id: field.required("id")?.name()?.to_owned(),
                 name: field.required("name")?.name()?.to_owned(),
                 input: input.value().clone(),
+                meta: field.optional("_meta")?.map(|meta| meta.value().clone()),
             }))
         }
         "tool_result" if results == ResultsAllowed::Yes => {

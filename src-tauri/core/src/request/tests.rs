@@ -64,6 +64,7 @@ fn reads_everything() {
                         id: "a".into(),
                         name: "weather".into(),
                         input: json!({"city": "Paris"}),
+                        meta: None,
                     })],
                     single: true,
                 },
