@@ -23,6 +23,7 @@ mod connection;
 mod error;
 mod event;
 mod event_stream;
+mod flight;
 mod handler;
 mod http;
 mod opening;
@@ -35,14 +36,14 @@ mod spawn;
 mod spec;
 mod stdio;
 mod tap;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{Connection, Listing, Progress};
 pub use error::{CallError, ConnectError};
 pub use event::{Events, LogLevel, Noted, ServerEvent};
 pub use opening::{Connector, EraHint};
-pub use question::{
-    Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind,
-};
+pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind};
 pub use servers::{ServerState, ServerStatus, Servers, Timing};
 pub use spawn::{BaseEnv, SHIM_COMMAND, Spawner, run_spawn_shim};
 pub use spec::{ClientSettings, Declare, Secret, ServerSpec, TransportSpec};

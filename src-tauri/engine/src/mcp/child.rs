@@ -37,19 +37,9 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Takes charge of a child. The spawner is kept as long as the child lives.
-    pub(super) fn new(
-        mut child: Box<dyn ChildWrapper>,
-        spawner: Spawner,
-        stderr: StderrTail,
-    ) -> (Pipes, Self) {
-        let pipes = Pipes {
-            stdin: child.stdin().take(),
-            stdout: child.stdout().take(),
-        };
-        let stderr_done = child
-            .stderr()
-            .take()
-            .map(|pipe| tokio::spawn(read_stderr(pipe, stderr)));
+    pub(super) fn new(mut child: Box<dyn ChildWrapper>, spawner: Spawner, stderr: StderrTail) -> (Pipes, Self) {
+        let pipes = Pipes { stdin: child.stdin().take(), stdout: child.stdout().take() };
+        let stderr_done = child.stderr().take().map(|pipe| tokio::spawn(read_stderr(pipe, stderr)));
         let close = CancellationToken::new();
         let (ended_tx, ended) = watch::channel(None);
         let closing = close.clone();
@@ -127,10 +117,7 @@ fn terminate(_child: &dyn ChildWrapper) {}
 #[cfg(unix)]
 async fn end_group(child: &mut dyn ChildWrapper) {
     // A group that is empty refuses the signal.
-    if child
-        .signal(rustix::process::Signal::TERM.as_raw())
-        .is_err()
-    {
+    if child.signal(rustix::process::Signal::TERM.as_raw()).is_err() {
         return;
     }
     tokio::time::sleep(Duration::from_millis(500)).await;

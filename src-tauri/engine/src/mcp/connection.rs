@@ -10,21 +10,18 @@ use std::{
 
 use rmcp::{
     RoleClient,
-    model::{
-        ClientRequest, CustomRequest, GetExtensions as _, ServerCapabilities, ServerResult,
-        SubscriptionFilter,
-    },
-    service::{
-        Peer, PeerRequestOptions, RequestHandle, RunningServiceCancellationToken, ServiceError,
-    },
+    model::{ClientRequest, CustomRequest, GetExtensions as _, ServerCapabilities, ServerResult, SubscriptionFilter},
+    service::{Peer, PeerRequestOptions, RequestHandle, RunningServiceCancellationToken, ServiceError},
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, http,
-    tap::{CallTag, RpcError, Tap},
+    Asker, CallError, CallRef, Era, EraHint, ServerIdentity,
+    flight::RpcError,
+    http,
+    tap::{CallTag, Tap},
 };
 
 /// A listing is given up beyond this many pages.
@@ -150,19 +147,12 @@ impl Connection {
             }
             let result = self.request(listing.method(), params, None, None).await?;
             let Value::Object(mut page) = result else {
-                return Err(CallError::BadResult(format!(
-                    "{} has no object",
-                    listing.method()
-                )));
+                return Err(CallError::BadResult(format!("{} has no object", listing.method())));
             };
             match page.remove(listing.member()) {
                 Some(Value::Array(found)) => items.extend(found),
                 _ => {
-                    return Err(CallError::BadResult(format!(
-                        "{} has no {}",
-                        listing.method(),
-                        listing.member()
-                    )));
+                    return Err(CallError::BadResult(format!("{} has no {}", listing.method(), listing.member())));
                 }
             }
             match page.remove("nextCursor").filter(|cursor| !cursor.is_null()) {
@@ -170,10 +160,7 @@ impl Connection {
                 None => return Ok(items),
             }
         }
-        Err(CallError::BadResult(format!(
-            "{} does not end",
-            listing.method()
-        )))
+        Err(CallError::BadResult(format!("{} does not end", listing.method())))
     }
 
     /// All tools.
@@ -202,11 +189,7 @@ impl Connection {
     /// Ends the connection: an HTTP session is deleted, a process ended with its group. Safe to call twice.
     pub async fn close(&self) {
         self.tap.end("the connection was closed");
-        let stop = self
-            .stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let stop = self.stop.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(stop) = stop {
             stop.cancel();
         }
@@ -222,10 +205,7 @@ impl Connection {
     ) -> Result<Value, CallError> {
         let mut params = params;
         if self.identity.era == Era::Stateless && self.capabilities.logging.is_some() {
-            params.insert(
-                "_meta".to_owned(),
-                json!({"io.modelcontextprotocol/logLevel": LOG_LEVEL}),
-            );
+            params.insert("_meta".to_owned(), json!({"io.modelcontextprotocol/logLevel": LOG_LEVEL}));
         }
         let params = (!params.is_empty()).then_some(Value::Object(params));
         let mut request = CustomRequest::new(method, params);
@@ -234,17 +214,11 @@ impl Connection {
         }
         let sent = self
             .peer
-            .send_cancellable_request(
-                ClientRequest::CustomRequest(request),
-                PeerRequestOptions::no_options(),
-            )
+            .send_cancellable_request(ClientRequest::CustomRequest(request), PeerRequestOptions::no_options())
             .await;
         let handle = sent.map_err(|error| self.service_error(error))?;
         let id = handle.id.clone();
-        let mut pending = Pending {
-            handle: Some(handle),
-            tap: self.tap.clone(),
-        };
+        let mut pending = Pending { handle: Some(handle), tap: self.tap.clone() };
         let never = CancellationToken::new();
         let received = tokio::select! {
             received = pending.received() => received,
@@ -258,44 +232,38 @@ impl Connection {
         let shown = match received {
             Ok(Ok(shown)) => shown,
             Ok(Err(error)) => return Err(self.service_error(error)),
-            Err(_) => return Err(self.gone()),
+            Err(_) => return Err(self.broken()),
         };
         match self.tap.outcome(&id) {
             Some(Ok(result)) => Ok(keep_allowed_tools(result, &shown)),
-            Some(Err(RpcError {
-                code,
-                message,
-                data,
-            })) => Err(CallError::Protocol {
-                code,
-                message,
-                data,
-            }),
+            Some(Err(RpcError { code, message, data })) => Err(CallError::Protocol { code, message, data }),
             None => Err(CallError::BadResult("the response was lost".to_owned())),
         }
     }
 
     fn service_error(&self, error: ServiceError) -> CallError {
         match error {
-            ServiceError::McpError(error) => CallError::Protocol {
-                code: error.code.0.into(),
-                message: error.message.into_owned(),
-                data: error.data,
-            },
+            ServiceError::McpError(error) => {
+                CallError::Protocol { code: error.code.0.into(), message: error.message.into_owned(), data: error.data }
+            }
             ServiceError::Cancelled { .. } => CallError::Cancelled,
-            ServiceError::TransportSend(error) => CallError::Closed {
-                why: http::describe(error.error.as_ref()),
-                stderr: self.stderr(),
-            },
-            _ => self.gone(),
+            ServiceError::TransportSend(error) => {
+                CallError::Closed { why: http::describe(error.error.as_ref()), stderr: self.stderr() }
+            }
+            _ => self.broken(),
         }
     }
 
-    fn gone(&self) -> CallError {
-        CallError::Closed {
-            why: self.tap.why(),
-            stderr: self.stderr(),
+    /// The answer will not come, though the connection may be usable.
+    fn broken(&self) -> CallError {
+        if self.is_closed() {
+            return self.gone();
         }
+        CallError::Closed { why: "the connection broke before the answer came".to_owned(), stderr: self.stderr() }
+    }
+
+    fn gone(&self) -> CallError {
+        CallError::Closed { why: self.tap.why(), stderr: self.stderr() }
     }
 }
 
@@ -306,9 +274,7 @@ fn keep_allowed_tools(mut result: Value, shown: &ServerResult) -> Value {
     {
         tools.retain(|tool| {
             let name = tool.get("name").and_then(Value::as_str);
-            list.tools
-                .iter()
-                .any(|kept| Some(kept.name.as_ref()) == name)
+            list.tools.iter().any(|kept| Some(kept.name.as_ref()) == name)
         });
     }
     result
@@ -321,9 +287,7 @@ struct Pending {
 }
 
 impl Pending {
-    async fn received(
-        &mut self,
-    ) -> Result<Result<ServerResult, ServiceError>, tokio::sync::oneshot::error::RecvError> {
+    async fn received(&mut self) -> Result<Result<ServerResult, ServiceError>, tokio::sync::oneshot::error::RecvError> {
         match &mut self.handle {
             Some(handle) => (&mut handle.rx).await,
             None => std::future::pending().await,
@@ -374,21 +338,10 @@ impl Connection {
     fn changes(&self) -> SubscriptionFilter {
         let yes = |offered: Option<bool>| offered.filter(|offered| *offered);
         let mut filter = SubscriptionFilter::default();
-        filter.tools_list_changed = yes(self
-            .capabilities
-            .tools
-            .as_ref()
-            .and_then(|tools| tools.list_changed));
-        filter.prompts_list_changed = yes(self
-            .capabilities
-            .prompts
-            .as_ref()
-            .and_then(|prompts| prompts.list_changed));
-        filter.resources_list_changed = yes(self
-            .capabilities
-            .resources
-            .as_ref()
-            .and_then(|resources| resources.list_changed));
+        filter.tools_list_changed = yes(self.capabilities.tools.as_ref().and_then(|tools| tools.list_changed));
+        filter.prompts_list_changed = yes(self.capabilities.prompts.as_ref().and_then(|prompts| prompts.list_changed));
+        filter.resources_list_changed =
+            yes(self.capabilities.resources.as_ref().and_then(|resources| resources.list_changed));
         filter
     }
 }

@@ -60,9 +60,7 @@ impl ConnectError {
     /// The last lines the process wrote to standard error, if it is one.
     pub fn stderr(&self) -> &[String] {
         match self {
-            Self::Silent { stderr, .. }
-            | Self::Closed { stderr, .. }
-            | Self::Handshake { stderr, .. } => stderr,
+            Self::Silent { stderr, .. } | Self::Closed { stderr, .. } | Self::Handshake { stderr, .. } => stderr,
             Self::CommandNotFound { .. }
             | Self::Spawn { .. }
             | Self::Address(_)

@@ -129,10 +129,7 @@ impl Events {
 
     pub(super) fn send(&self, server: &str, event: ServerEvent) {
         // Nobody listening is no error.
-        let _ = self.0.send(Noted {
-            server: server.to_owned(),
-            event,
-        });
+        let _ = self.0.send(Noted { server: server.to_owned(), event });
     }
 }
 
@@ -141,10 +138,7 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
     }
-    let end = (0..=limit)
-        .rev()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0);
+    let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}… ({} bytes)", &text[..end], text.len())
 }
 
@@ -161,20 +155,10 @@ pub(super) fn bad_line(line: &[u8]) -> ServerEvent {
 /// The event for a log notification's params.
 pub(super) fn log(params: Value) -> ServerEvent {
     let Value::Object(mut params) = params else {
-        return ServerEvent::Log {
-            level: LogLevel::Info,
-            logger: None,
-            data: Value::Null,
-        };
+        return ServerEvent::Log { level: LogLevel::Info, logger: None, data: Value::Null };
     };
-    let level = params
-        .get("level")
-        .and_then(Value::as_str)
-        .map_or(LogLevel::Info, LogLevel::parse);
-    let logger = params
-        .get("logger")
-        .and_then(Value::as_str)
-        .map(|name| shorten(name, 256));
+    let level = params.get("level").and_then(Value::as_str).map_or(LogLevel::Info, LogLevel::parse);
+    let logger = params.get("logger").and_then(Value::as_str).map(|name| shorten(name, 256));
     let mut data = params.remove("data").unwrap_or(Value::Null);
     let size = match &data {
         Value::String(text) => text.len(),
@@ -187,9 +171,5 @@ pub(super) fn log(params: Value) -> ServerEvent {
             other => shorten(&other.to_string(), MAX_LOG_BYTES).into(),
         };
     }
-    ServerEvent::Log {
-        level,
-        logger,
-        data,
-    }
+    ServerEvent::Log { level, logger, data }
 }

@@ -101,23 +101,12 @@ impl Reader {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
             let event = std::mem::take(&mut self.event);
-            if !matches!(
-                event,
-                Event {
-                    kind: None,
-                    id: None,
-                    retry: None,
-                    data: Data::None
-                }
-            ) {
+            if !matches!(event, Event { kind: None, id: None, retry: None, data: Data::None }) {
                 events.push_back(event);
             }
             return;
         }
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .unwrap_or(line.len());
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value)).into_owned();
         match &line[..colon] {
@@ -158,10 +147,9 @@ impl Data {
 mod tests {
     use super::*;
 
-    fn read(
-        text: &str,
-        size: usize,
-    ) -> Vec<(Option<String>, Option<String>, Option<u64>, Option<String>)> {
+    type Fields = (Option<String>, Option<String>, Option<u64>, Option<String>);
+
+    fn read(text: &str, size: usize) -> Vec<Fields> {
         let mut reader = Reader::default();
         let mut events = VecDeque::new();
         for chunk in text.as_bytes().chunks(size) {
@@ -172,10 +160,7 @@ mod tests {
             Data::Whole(data) => Some(String::from_utf8_lossy(&data).into_owned()),
             Data::Oversized(remains) => Some(format!("{} bytes", remains.bytes)),
         };
-        events
-            .into_iter()
-            .map(|event| (event.kind, event.id, event.retry, text(event.data)))
-            .collect()
+        events.into_iter().map(|event| (event.kind, event.id, event.retry, text(event.data))).collect()
     }
 
     #[test]
@@ -183,12 +168,7 @@ mod tests {
         let text = "\u{feff}: ping\nid: 7\nretry: 50\ndata:\n\nevent: message\r\ndata: {\"a\":\r\ndata:1}\r\n\r\ndata\n\n: x\n\n";
         let whole = vec![
             (None, Some("7".to_owned()), Some(50), Some(String::new())),
-            (
-                Some("message".to_owned()),
-                None,
-                None,
-                Some("{\"a\":\n1}".to_owned()),
-            ),
+            (Some("message".to_owned()), None, None, Some("{\"a\":\n1}".to_owned())),
             (None, None, None, Some(String::new())),
         ];
         for size in 1..text.len() {
@@ -202,12 +182,6 @@ mod tests {
         let text = format!("data: {long}y\n\ndata: next\n\n");
         let events = read(&text, 8192);
         let data: Vec<_> = events.into_iter().filter_map(|event| event.3).collect();
-        assert_eq!(
-            data,
-            [
-                format!("{} bytes", MAX_MESSAGE_BYTES + 1),
-                "next".to_owned()
-            ]
-        );
+        assert_eq!(data, [format!("{} bytes", MAX_MESSAGE_BYTES + 1), "next".to_owned()]);
     }
 }

@@ -7,10 +7,7 @@ use std::sync::Arc;
 
 use rmcp::{
     ErrorData, RoleClient, Service,
-    model::{
-        ClientConfig, ClientResult, CustomRequest, CustomResult, ErrorCode, ServerNotification,
-        ServerRequest,
-    },
+    model::{ClientConfig, ClientResult, CustomRequest, CustomResult, ErrorCode, ServerNotification, ServerRequest},
     service::{InboundStreamOrigin, NotificationContext, RequestContext},
 };
 use serde_json::Value;
@@ -18,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asked, Asker, Era, Origin, Refusal,
-    tap::{ASKED, Question, REFUSE, Tap},
+    flight::Question,
+    tap::{ASKED, REFUSE, Tap},
 };
 
 pub(super) struct Handler {
@@ -35,18 +33,10 @@ impl Service<RoleClient> for Handler {
     ) -> Result<ClientResult, ErrorData> {
         match request {
             ServerRequest::PingRequest(_) => Ok(ClientResult::empty(())),
-            ServerRequest::CustomRequest(request) if request.method == ASKED => {
-                self.asked(request, context).await
-            }
-            ServerRequest::CustomRequest(request) if request.method == REFUSE => {
-                Err(refusal_in(request.params))
-            }
+            ServerRequest::CustomRequest(request) if request.method == ASKED => self.asked(request, context).await,
+            ServerRequest::CustomRequest(request) if request.method == REFUSE => Err(refusal_in(request.params)),
             // The tap lets nothing else through.
-            _ => Err(ErrorData::new(
-                ErrorCode::METHOD_NOT_FOUND,
-                "Method not found",
-                None,
-            )),
+            _ => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None)),
         }
     }
 
@@ -69,33 +59,17 @@ impl Handler {
         request: CustomRequest,
         context: RequestContext<RoleClient>,
     ) -> Result<ClientResult, ErrorData> {
-        let token = request
-            .params
-            .as_ref()
-            .and_then(|params| params.get("token"))
-            .and_then(Value::as_u64);
+        let token = request.params.as_ref().and_then(|params| params.get("token")).and_then(Value::as_u64);
         let Some(question) = token.and_then(|token| self.tap.question(token)) else {
             return Err(ErrorData::internal_error("the request was lost", None));
         };
-        let _open = Open {
-            tap: &self.tap,
-            bytes: question.bytes(),
-        };
+        let _open = Open { tap: &self.tap, bytes: question.bytes };
         let server = self.tap.identity.wait().await.clone();
         if server.era == Era::Stateless {
-            let message = format!(
-                "Method not found: {} is asked in results only",
-                question.method
-            );
+            let message = format!("Method not found: {} is asked in results only", question.method);
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
         }
-        let Question {
-            method,
-            params,
-            origin,
-            lost,
-            ..
-        } = question;
+        let Question { method, params, origin, lost, .. } = question;
         let (origin, round) = origin.unwrap_or_else(|| {
             let request = match context.extensions.get::<InboundStreamOrigin>() {
                 Some(InboundStreamOrigin::OutboundRequest(id)) => Some(id),
@@ -109,14 +83,7 @@ impl Handler {
         };
         let withdrawn = CancellationToken::new();
         let withdraw = withdrawn.clone().drop_guard();
-        let asked = Asked {
-            server,
-            method,
-            params,
-            origin,
-            round,
-            withdrawn,
-        };
+        let asked = Asked { server, method, params, origin, round, withdrawn };
         let asker = self.asker.clone();
         let answer = tokio::spawn(async move { asker.ask(asked).await });
         tokio::select! {
@@ -160,9 +127,6 @@ fn error_of(refusal: Refusal) -> ErrorData {
 fn refusal_in(params: Option<Value>) -> ErrorData {
     let params = params.unwrap_or_default();
     let code = params.get("code").and_then(Value::as_i64).unwrap_or(-32603);
-    let message = params
-        .get("message")
-        .and_then(Value::as_str)
-        .unwrap_or("refused");
+    let message = params.get("message").and_then(Value::as_str).unwrap_or("refused");
     error_of(Refusal::new(code, message))
 }

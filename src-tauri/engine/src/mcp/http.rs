@@ -21,9 +21,9 @@ use rmcp::{
     transport::{
         common::client_side_sse::ExponentialBackoff,
         streamable_http_client::{
-            AuthRequiredError, HttpStatusError, InsufficientScopeError, SseError,
-            StreamableHttpClient, StreamableHttpClientTransport,
-            StreamableHttpClientTransportConfig, StreamableHttpError, StreamableHttpPostResponse,
+            AuthRequiredError, HttpStatusError, InsufficientScopeError, SseError, StreamableHttpClient,
+            StreamableHttpClientTransport, StreamableHttpClientTransportConfig, StreamableHttpError,
+            StreamableHttpPostResponse,
         },
     },
 };
@@ -33,8 +33,9 @@ use serde_json::Value;
 use super::{
     ConnectError, MAX_MESSAGE_BYTES, Secret, event,
     event_stream::{Data, Event, Reader},
+    flight::key_of,
     oversized::Remains,
-    tap::{Arrival, Filtered, Tap, key_of},
+    tap::{Arrival, Filtered, Tap},
 };
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -71,12 +72,10 @@ pub(super) fn transport(
     url: &str,
     headers: &[(String, Secret)],
 ) -> Result<StreamableHttpClientTransport<Backend>, ConnectError> {
-    let address = reqwest::Url::parse(url)
-        .map_err(|error| ConnectError::Address(format!("the URL is not valid: {error}")))?;
+    let address =
+        reqwest::Url::parse(url).map_err(|error| ConnectError::Address(format!("the URL is not valid: {error}")))?;
     if !matches!(address.scheme(), "http" | "https") {
-        return Err(ConnectError::Address(
-            "the URL must begin with https:// or http://".to_owned(),
-        ));
+        return Err(ConnectError::Address("the URL must begin with https:// or http://".to_owned()));
     }
     let client = reqwest::Client::builder()
         .default_headers(own_headers(headers)?)
@@ -92,13 +91,7 @@ pub(super) fn transport(
     backoff.max_times = Some(RECONNECTS);
     backoff.max_delay = Some(LONGEST_RECONNECT_PAUSE);
     config.retry_config = Arc::new(backoff);
-    Ok(StreamableHttpClientTransport::with_client(
-        Backend {
-            client,
-            tap: tap.clone(),
-        },
-        config,
-    ))
+    Ok(StreamableHttpClientTransport::with_client(Backend { client, tap: tap.clone() }, config))
 }
 
 fn own_headers(headers: &[(String, Secret)]) -> Result<HeaderMap, ConnectError> {
@@ -107,9 +100,7 @@ fn own_headers(headers: &[(String, Secret)]) -> Result<HeaderMap, ConnectError> 
         let not_valid = || ConnectError::Address(format!("the header {name:?} is not valid"));
         let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| not_valid())?;
         if RESERVED.contains(&known.as_str()) || known.as_str().starts_with("mcp-param-") {
-            return Err(ConnectError::Address(format!(
-                "the header {name:?} belongs to the protocol"
-            )));
+            return Err(ConnectError::Address(format!("the header {name:?} belongs to the protocol")));
         }
         let mut value = HeaderValue::from_str(value.expose()).map_err(|_| not_valid())?;
         value.set_sensitive(true);
@@ -120,43 +111,24 @@ fn own_headers(headers: &[(String, Secret)]) -> Result<HeaderMap, ConnectError> 
 
 /// Follows what keeps method, body and origin.
 fn same_origin(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
-    let keeps_body = matches!(
-        attempt.status(),
-        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT
-    );
-    let same = attempt
-        .previous()
-        .first()
-        .is_some_and(|first| first.origin() == attempt.url().origin());
-    if keeps_body && same && attempt.previous().len() <= MAX_REDIRECTS {
-        attempt.follow()
-    } else {
-        attempt.stop()
-    }
+    let keeps_body = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+    if keeps_body && same && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
 
-/// An error and its causes in one line, without the URL, whose query may hold a secret.
+/// An error in a few words, without the URL, whose query may hold a secret, and without what the server wrote.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut current = Some(error);
-    while let Some(error) = current {
-        let text = match error.downcast_ref::<reqwest::Error>() {
-            Some(error) if error.is_connect() => "the server cannot be reached".to_owned(),
-            Some(error) if error.is_timeout() => "the server took too long".to_owned(),
-            Some(_) => "the connection to the server failed".to_owned(),
-            None => event::shorten(&error.to_string(), 300),
-        };
-        // The library's own wrapper repeats its cause.
-        let wrapper = error.is::<Failure>() && error.source().is_some();
-        if !wrapper && !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        current = error.source();
-    }
-    if parts.is_empty() {
-        event::shorten(&error.to_string(), 300)
-    } else {
-        parts.join(": ")
+    let client = match error.downcast_ref::<Failure>() {
+        Some(StreamableHttpError::Client(client)) => Some(client),
+        Some(StreamableHttpError::HttpStatus(status)) => return format!("the server answered {status}"),
+        Some(_) => None,
+        None => error.downcast_ref::<reqwest::Error>(),
+    };
+    match client {
+        Some(client) if client.is_connect() => "the server cannot be reached".to_owned(),
+        Some(client) if client.is_timeout() => "the server took too long".to_owned(),
+        Some(_) => "the connection to the server failed".to_owned(),
+        None => event::shorten(&error.to_string(), 300),
     }
 }
 
@@ -204,11 +176,7 @@ impl Backend {
         serde_json::from_value(message).ok()
     }
 
-    fn events(
-        &self,
-        response: reqwest::Response,
-        key: Option<String>,
-    ) -> BoxStream<'static, Result<Sse, SseError>> {
+    fn events(&self, response: reqwest::Response, key: Option<String>) -> BoxStream<'static, Result<Sse, SseError>> {
         let reading = Reading {
             body: response.bytes_stream().boxed(),
             reader: Reader::default(),
@@ -235,24 +203,14 @@ fn challenge(response: reqwest::Response) -> Result<reqwest::Response, Failure> 
     Err(if status == StatusCode::UNAUTHORIZED {
         StreamableHttpError::AuthRequired(AuthRequiredError::new(challenge))
     } else {
-        let scope = challenge
-            .split("scope=\"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next())
-            .map(str::to_owned);
+        let scope = challenge.split("scope=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
         StreamableHttpError::InsufficientScope(InsufficientScopeError::new(challenge, scope))
     })
 }
 
 fn is_kind(response: &reqwest::Response, kind: &str) -> bool {
-    let content_type = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
-    content_type
-        .get(..kind.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
+    let content_type = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    content_type.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
 }
 
 fn status_failure(status: StatusCode, retry_after: Option<String>) -> Failure {
@@ -263,10 +221,7 @@ fn status_failure(status: StatusCode, retry_after: Option<String>) -> Failure {
 }
 
 /// A whole body, or what is left of it where it is too large.
-async fn bounded(
-    response: reqwest::Response,
-    limit: usize,
-) -> Result<Result<Vec<u8>, Remains>, Failure> {
+async fn bounded(response: reqwest::Response, limit: usize) -> Result<Result<Vec<u8>, Remains>, Failure> {
     let mut body = Vec::new();
     let mut remains: Option<Remains> = None;
     let mut chunks = response.bytes_stream();
@@ -300,14 +255,9 @@ impl StreamableHttpClient for Backend {
     ) -> Result<StreamableHttpPostResponse, Failure> {
         self.tap.outgoing(&message);
         let in_session = session_id.is_some();
-        let request = self
-            .client
-            .post(uri.as_ref())
-            .header(header::ACCEPT, format!("{EVENT_STREAM}, {JSON}"))
-            .json(&message);
-        let response = self
-            .send(request, session_id, auth_header, custom_headers)
-            .await?;
+        let request =
+            self.client.post(uri.as_ref()).header(header::ACCEPT, format!("{EVENT_STREAM}, {JSON}")).json(&message);
+        let response = self.send(request, session_id, auth_header, custom_headers).await?;
         let status = response.status();
         if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
             return Ok(StreamableHttpPostResponse::Accepted);
@@ -320,13 +270,7 @@ impl StreamableHttpClient for Backend {
             _ => None,
         };
         let key = request_id.as_ref().map(key_of);
-        let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (session, retry_after) = (header(SESSION), header(header::RETRY_AFTER));
         let is_json = is_kind(&response, JSON);
         if !status.is_success() {
@@ -343,12 +287,8 @@ impl StreamableHttpClient for Backend {
             };
             // An older server knows neither the method nor how to name our request in its error.
             if discovers && !in_session && status.is_client_error() && !forbidden {
-                let error = error
-                    .unwrap_or_else(|| ErrorData::invalid_request(format!("HTTP {status}"), None));
-                return Ok(StreamableHttpPostResponse::Json(
-                    ServerJsonRpcMessage::error(error, request_id),
-                    None,
-                ));
+                let error = error.unwrap_or_else(|| ErrorData::invalid_request(format!("HTTP {status}"), None));
+                return Ok(StreamableHttpPostResponse::Json(ServerJsonRpcMessage::error(error, request_id), None));
             }
             if error.is_some()
                 && !forbidden
@@ -359,38 +299,27 @@ impl StreamableHttpClient for Backend {
             return Err(status_failure(status, retry_after));
         }
         if is_kind(&response, EVENT_STREAM) {
-            return Ok(StreamableHttpPostResponse::Sse(
-                self.events(response, key),
-                session,
-            ));
+            return Ok(StreamableHttpPostResponse::Sse(self.events(response, key), session));
         }
         if request_id.is_none() {
             // Nothing is expected back from an answer or a notification.
             return Ok(StreamableHttpPostResponse::Accepted);
         }
         if !is_json {
-            return Err(StreamableHttpError::UnexpectedContentType(header_text(
-                &response,
-            )));
+            return Err(StreamableHttpError::UnexpectedContentType(header_text(&response)));
         }
         let message = match bounded(response, MAX_MESSAGE_BYTES).await? {
             Ok(body) => self.message(&body, key.as_deref()),
             Err(remains) => {
-                let failure = StreamableHttpError::ResponseBodyTooLarge {
-                    max_size: MAX_MESSAGE_BYTES,
-                };
+                let failure = StreamableHttpError::ResponseBodyTooLarge { max_size: MAX_MESSAGE_BYTES };
                 match self.tap.oversized(remains.outline(), remains.bytes) {
-                    Some(Filtered::Pass(message) | Filtered::Replace(message)) => {
-                        serde_json::from_value(message).ok()
-                    }
+                    Some(Filtered::Pass(message) | Filtered::Replace(message)) => serde_json::from_value(message).ok(),
                     Some(Filtered::Done) | None => return Err(failure),
                 }
             }
         };
         let message = message.ok_or_else(|| {
-            StreamableHttpError::UnexpectedServerResponse(
-                "the response is no JSON-RPC message".into(),
-            )
+            StreamableHttpError::UnexpectedServerResponse("the response is no JSON-RPC message".into())
         })?;
         Ok(StreamableHttpPostResponse::Json(message, session))
     }
@@ -403,13 +332,9 @@ impl StreamableHttpClient for Backend {
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<(), Failure> {
         let request = self.client.delete(uri.as_ref());
-        let response = self
-            .send(request, Some(session_id), auth_header, custom_headers)
-            .await?;
+        let response = self.send(request, Some(session_id), auth_header, custom_headers).await?;
         match response.status() {
-            StatusCode::METHOD_NOT_ALLOWED => {
-                Err(StreamableHttpError::ServerDoesNotSupportDeleteSession)
-            }
+            StatusCode::METHOD_NOT_ALLOWED => Err(StreamableHttpError::ServerDoesNotSupportDeleteSession),
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             status => Err(status_failure(status, None)),
         }
@@ -423,30 +348,20 @@ impl StreamableHttpClient for Backend {
         auth_header: Option<String>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Failure> {
-        let mut request = self
-            .client
-            .get(uri.as_ref())
-            .header(header::ACCEPT, EVENT_STREAM);
+        let mut request = self.client.get(uri.as_ref()).header(header::ACCEPT, EVENT_STREAM);
         if let Some(last) = last_event_id {
             request = request.header(LAST_EVENT, last);
         }
-        let response = self
-            .send(request, session_id, auth_header, custom_headers)
-            .await?;
+        let response = self.send(request, session_id, auth_header, custom_headers).await?;
         let status = response.status();
-        if matches!(
-            status,
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED
-        ) {
+        if matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
         }
         if !status.is_success() {
             return Err(status_failure(status, None));
         }
         if !is_kind(&response, EVENT_STREAM) {
-            return Err(StreamableHttpError::UnexpectedContentType(header_text(
-                &response,
-            )));
+            return Err(StreamableHttpError::UnexpectedContentType(header_text(&response)));
         }
         Ok(self.events(response, None))
     }
@@ -454,10 +369,7 @@ impl StreamableHttpClient for Backend {
 
 fn header_text(response: &reqwest::Response) -> Option<String> {
     let value = response.headers().get(header::CONTENT_TYPE)?;
-    Some(event::shorten(
-        &String::from_utf8_lossy(value.as_bytes()),
-        100,
-    ))
+    Some(event::shorten(&String::from_utf8_lossy(value.as_bytes()), 100))
 }
 
 /// One response stream on its way through the tap.
@@ -511,23 +423,10 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Reading<S> {
     }
 
     fn take(&mut self, event: Event) -> Result<(), SseError> {
-        let Event {
-            kind,
-            id,
-            retry,
-            data,
-        } = event;
+        let Event { kind, id, retry, data } = event;
         self.resumable |= id.is_some();
-        let sse = |data: Option<String>| Sse {
-            event: kind.clone(),
-            data,
-            id: id.clone(),
-            retry,
-        };
-        let arrival = self
-            .key
-            .as_deref()
-            .map_or(Arrival::Stream, Arrival::Response);
+        let sse = |data: Option<String>| Sse { event: kind.clone(), data, id: id.clone(), retry };
+        let arrival = self.key.as_deref().map_or(Arrival::Stream, Arrival::Response);
         let filtered = match data {
             Data::None => vec![],
             Data::Whole(data) => {
@@ -536,10 +435,7 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Reading<S> {
                     _ if text.is_empty() => vec![],
                     Ok(Value::Array(batch)) => {
                         let share = text.len() / batch.len().max(1);
-                        batch
-                            .into_iter()
-                            .map(|message| self.tap.incoming(message, share, arrival))
-                            .collect()
+                        batch.into_iter().map(|message| self.tap.incoming(message, share, arrival)).collect()
                     }
                     Ok(message) => vec![self.tap.incoming(message, text.len(), arrival)],
                     Err(_) => {
@@ -548,26 +444,20 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Reading<S> {
                     }
                 }
             }
-            Data::Oversized(remains) => {
-                match self.tap.oversized(remains.outline(), remains.bytes) {
-                    Some(filtered) => vec![filtered],
-                    None => {
-                        let why = format!(
-                            "the server sent a message of {} bytes that cannot be refused",
-                            remains.bytes
-                        );
-                        self.tap.end(why.clone());
-                        return Err(SseError::Body(why.into()));
-                    }
+            Data::Oversized(remains) => match self.tap.oversized(remains.outline(), remains.bytes) {
+                Some(filtered) => vec![filtered],
+                None => {
+                    let why = format!("the server sent a message of {} bytes that cannot be refused", remains.bytes);
+                    self.tap.end(why.clone());
+                    return Err(SseError::Body(why.into()));
                 }
-            }
+            },
         };
         let messages = filtered.into_iter().filter_map(|filtered| match filtered {
             Filtered::Pass(message) | Filtered::Replace(message) => Some(message.to_string()),
             Filtered::Done => None,
         });
-        self.ready
-            .extend(messages.map(|message| sse(Some(message))));
+        self.ready.extend(messages.map(|message| sse(Some(message))));
         if self.ready.is_empty() {
             // The id and the pause still matter for taking the stream up again.
             self.ready.push_back(sse(None));

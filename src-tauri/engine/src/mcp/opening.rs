@@ -8,17 +8,14 @@ use std::sync::{Arc, Mutex};
 use rmcp::{
     RoleClient,
     model::{ClientConfig, Implementation, ProtocolVersion},
-    service::{
-        ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle,
-    },
+    service::{ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle},
     transport::IntoTransport,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec,
-    Spawner, TransportKind, TransportSpec, child::Keeper, event::shorten, handler::Handler, http,
-    spawn::Program, stdio::Stdio, tap::Tap,
+    Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec, Spawner, TransportKind,
+    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, spawn::Program, stdio::Stdio, tap::Tap,
 };
 
 /// What is known about a server's era from an earlier connection; saves it the question it does not understand.
@@ -80,28 +77,21 @@ impl Connector {
             Ok(connection) => return Ok(connection),
             Err(failure) => failure,
         };
-        if !matches!(
-            error,
-            ConnectError::Closed { .. } | ConnectError::Handshake { .. }
-        ) || cancel.is_cancelled()
-        {
-            return Err(error);
-        }
-        let retry = match first {
-            Handshake::Newest if late_discover => Handshake::Stateless,
-            Handshake::Newest => Handshake::Legacy,
-            Handshake::Stateless | Handshake::Legacy => Handshake::Newest,
+        // Another first message helps where the server did not like this one, or went away over the newest.
+        let retry = match (&error, first) {
+            _ if cancel.is_cancelled() => return Err(error),
+            (ConnectError::Closed { .. } | ConnectError::Handshake { .. }, Handshake::Newest) if late_discover => {
+                Handshake::Stateless
+            }
+            (ConnectError::Closed { .. } | ConnectError::Handshake { .. }, Handshake::Newest) => Handshake::Legacy,
+            (ConnectError::Handshake { .. }, Handshake::Legacy | Handshake::Stateless) => Handshake::Newest,
+            _ => return Err(error),
         };
-        self.attempt(spec, retry, cancel)
-            .await
-            .map_err(|(second, _)| match (&error, second) {
-                // An error the server gave says more than the end that followed.
-                (
-                    ConnectError::Handshake { .. },
-                    ConnectError::Closed { .. } | ConnectError::Handshake { .. },
-                ) => error,
-                (_, second) => second,
-            })
+        self.attempt(spec, retry, cancel).await.map_err(|(second, _)| match (&error, second) {
+            // An error the server gave says more than the end that followed.
+            (ConnectError::Handshake { .. }, ConnectError::Closed { .. } | ConnectError::Handshake { .. }) => error,
+            (_, second) => second,
+        })
     }
 
     async fn attempt(
@@ -110,23 +100,10 @@ impl Connector {
         handshake: Handshake,
         cancel: &CancellationToken,
     ) -> Result<Connection, (ConnectError, bool)> {
-        let tap = Arc::new(Tap::new(
-            spec.name.clone(),
-            spec.declare,
-            self.events.clone(),
-        ));
-        let way = Way {
-            spec,
-            handshake,
-            cancel,
-        };
+        let tap = Arc::new(Tap::new(spec.name.clone(), spec.declare, self.events.clone()));
+        let way = Way { spec, handshake, cancel };
         let result = match &spec.transport {
-            TransportSpec::Stdio {
-                command,
-                args,
-                env,
-                cwd,
-            } => {
+            TransportSpec::Stdio { command, args, env, cwd } => {
                 let program = Program {
                     command,
                     args,
@@ -137,8 +114,7 @@ impl Connector {
                 };
                 match self.spawner.spawn(&program).await {
                     Ok(child) => {
-                        let (pipes, keeper) =
-                            Keeper::new(child, self.spawner.clone(), tap.stderr.clone());
+                        let (pipes, keeper) = Keeper::new(child, self.spawner.clone(), tap.stderr.clone());
                         let transport = Stdio::new(tap.clone(), pipes, keeper.clone());
                         let shaken = self.shake(&tap, transport, way, TransportKind::Stdio).await;
                         if shaken.is_err() {
@@ -179,47 +155,28 @@ impl Connector {
                 preferred_versions: newest,
                 legacy_version: Some(ProtocolVersion::V_2025_11_25),
             },
-            Handshake::Stateless => ClientLifecycleMode::Discover {
-                preferred_versions: newest,
-            },
+            Handshake::Stateless => ClientLifecycleMode::Discover { preferred_versions: newest },
             Handshake::Legacy => ClientLifecycleMode::Initialize,
         };
-        let implementation =
-            Implementation::new(self.settings.name.clone(), self.settings.version.clone());
+        let implementation = Implementation::new(self.settings.name.clone(), self.settings.version.clone());
         let client = ClientConfig::new(way.spec.declare.capabilities(), implementation)
             .with_protocol_version(ProtocolVersion::V_2025_11_25);
-        let handler = Handler {
-            tap: tap.clone(),
-            asker: self.asker.clone(),
-            client,
-        };
+        let handler = Handler { tap: tap.clone(), asker: self.asker.clone(), client };
         let serving = serve_client_with_lifecycle(handler, transport, mode);
         let in_time = tokio::time::timeout(self.settings.start_timeout, serving);
         let Some(served) = way.cancel.run_until_cancelled(in_time).await else {
-            return Err(ConnectError::Closed {
-                why: "it was stopped".to_owned(),
-                stderr: tap.stderr.lines(),
-            });
+            return Err(ConnectError::Closed { why: "it was stopped".to_owned(), stderr: tap.stderr.lines() });
         };
         let service = match served {
             Ok(Ok(service)) => service,
             Ok(Err(error)) => return Err(handshake_error(tap, &error).await),
             Err(_) if tap.heard().0 => {
-                let why = format!(
-                    "it did not come to an end within {} s",
-                    self.settings.start_timeout.as_secs()
-                );
-                return Err(ConnectError::Handshake {
-                    why,
-                    stderr: tap.stderr.lines(),
-                });
+                let why = format!("it did not come to an end within {} s", self.settings.start_timeout.as_secs());
+                return Err(ConnectError::Handshake { why, stderr: tap.stderr.lines() });
             }
             Err(_) => {
                 let seconds = self.settings.start_timeout.as_secs();
-                return Err(ConnectError::Silent {
-                    seconds,
-                    stderr: tap.stderr.lines(),
-                });
+                return Err(ConnectError::Silent { seconds, stderr: tap.stderr.lines() });
             }
         };
         self.connected(tap.clone(), service, way.spec, kind).await
@@ -247,11 +204,7 @@ impl Connector {
             title: reported.and_then(|server| server.title.clone()),
             instructions: info.instructions.clone(),
             protocol_version: version.to_string(),
-            era: if *version < ProtocolVersion::V_2026_07_28 {
-                Era::Legacy
-            } else {
-                Era::Stateless
-            },
+            era: if *version < ProtocolVersion::V_2026_07_28 { Era::Legacy } else { Era::Stateless },
             transport: kind,
         };
         let _ = tap.identity.set(identity.clone());
@@ -283,35 +236,23 @@ impl Connector {
 
 async fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
     if error.is_authorization_required() {
-        return ConnectError::AuthorizationRequired {
-            challenge: error.auth_challenge().map(str::to_owned),
-        };
+        return ConnectError::AuthorizationRequired { challenge: error.auth_challenge().map(str::to_owned) };
     }
     let stderr = tap.stderr.lines();
     match error {
-        _ if tap.gone.is_cancelled() => ConnectError::Closed {
-            why: tap.why(),
-            stderr,
-        },
-        ClientInitializeError::ConnectionClosed(_) => ConnectError::Closed {
-            why: "the server closed the connection".to_owned(),
-            stderr,
-        },
-        ClientInitializeError::TransportError { error, .. } => ConnectError::Closed {
-            why: http::describe(error.error.as_ref()),
-            stderr,
-        },
-        ClientInitializeError::JsonRpcError(error) => ConnectError::Handshake {
-            why: shorten(&error.to_string(), 500),
-            stderr,
-        },
-        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => ConnectError::Handshake {
-            why: shorten(&fallback.to_string(), 500),
-            stderr,
-        },
-        other => ConnectError::Handshake {
-            why: shorten(&other.to_string(), 500),
-            stderr,
-        },
+        _ if tap.gone.is_cancelled() => ConnectError::Closed { why: tap.why(), stderr },
+        ClientInitializeError::ConnectionClosed(_) => {
+            ConnectError::Closed { why: "the server closed the connection".to_owned(), stderr }
+        }
+        ClientInitializeError::TransportError { error, .. } => {
+            ConnectError::Closed { why: http::describe(error.error.as_ref()), stderr }
+        }
+        ClientInitializeError::JsonRpcError(error) => {
+            ConnectError::Handshake { why: shorten(&error.to_string(), 500), stderr }
+        }
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => {
+            ConnectError::Handshake { why: shorten(&fallback.to_string(), 500), stderr }
+        }
+        other => ConnectError::Handshake { why: shorten(&other.to_string(), 500), stderr },
     }
 }

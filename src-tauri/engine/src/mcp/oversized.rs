@@ -29,8 +29,7 @@ impl Remains {
         self.bytes += bytes.len() as u64;
         let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
-        self.tail
-            .extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(KEPT)..]);
         let surplus = self.tail.len().saturating_sub(KEPT);
         self.tail.drain(..surplus);
     }
@@ -90,9 +89,7 @@ fn scalar(text: &[u8]) -> Option<(Value, &[u8])> {
     let end = match text.first()? {
         b'"' => string_end(text)?,
         b'{' | b'[' => return None,
-        _ => text
-            .iter()
-            .position(|byte| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace())?,
+        _ => text.iter().position(|byte| matches!(byte, b',' | b'}' | b']') || byte.is_ascii_whitespace())?,
     };
     Some((serde_json::from_slice(&text[..end]).ok()?, &text[end..]))
 }
@@ -176,14 +173,11 @@ fn value_start(text: &[u8]) -> Option<usize> {
         b'"' => {
             let inside = &text[..text.len() - 1];
             let start = inside.iter().rposition(|byte| *byte == b'"')?;
-            let plain =
-                !inside[start..].contains(&b'\\') && (start == 0 || inside[start - 1] != b'\\');
+            let plain = !inside[start..].contains(&b'\\') && (start == 0 || inside[start - 1] != b'\\');
             plain.then_some(start)
         }
         byte if byte.is_ascii_digit() => {
-            let start = text
-                .iter()
-                .rposition(|byte| !byte.is_ascii_digit() && *byte != b'-')?;
+            let start = text.iter().rposition(|byte| !byte.is_ascii_digit() && *byte != b'-')?;
             Some(start + 1)
         }
         _ => None,
@@ -211,11 +205,8 @@ mod tests {
 
     #[test]
     fn members_in_any_order() {
-        let sampling = Outline {
-            id: Some(json!(7)),
-            method: Some("sampling/createMessage".into()),
-            is_response: false,
-        };
+        let sampling =
+            Outline { id: Some(json!(7)), method: Some("sampling/createMessage".into()), is_response: false };
         let long = long();
         assert_eq!(
             outline(&format!(
@@ -230,32 +221,17 @@ mod tests {
             sampling
         );
         assert_eq!(
-            outline(&format!(
-                r#"{{"result":{{"t":"{long}"}},"jsonrpc":"2.0","id":"a-1"}}"#
-            )),
-            Outline {
-                id: Some(json!("a-1")),
-                method: None,
-                is_response: true
-            }
+            outline(&format!(r#"{{"result":{{"t":"{long}"}},"jsonrpc":"2.0","id":"a-1"}}"#)),
+            Outline { id: Some(json!("a-1")), method: None, is_response: true }
         );
     }
 
     #[test]
     fn nested_or_quoted_members_do_not_count() {
         let long = long();
-        assert_eq!(
-            outline(&format!(r#"{{"params":{{"t":"{long}","id":5}}}}"#)),
-            Outline::default()
-        );
-        assert_eq!(
-            outline(&format!(r#"{{"params":"{long},\"id\":5}}"#)),
-            Outline::default()
-        );
-        assert_eq!(
-            outline(&format!(r#"{{"params":"{long},\"id\":\"5\"}}"#)),
-            Outline::default()
-        );
+        assert_eq!(outline(&format!(r#"{{"params":{{"t":"{long}","id":5}}}}"#)), Outline::default());
+        assert_eq!(outline(&format!(r#"{{"params":"{long},\"id\":5}}"#)), Outline::default());
+        assert_eq!(outline(&format!(r#"{{"params":"{long},\"id\":\"5\"}}"#)), Outline::default());
         assert_eq!(outline(&long), Outline::default());
     }
 }

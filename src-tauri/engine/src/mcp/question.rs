@@ -152,11 +152,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            data: None,
-        }
+        Self { code, message: message.into(), data: None }
     }
 }
 

@@ -10,8 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, ServerEvent,
-    event::shorten, tap::CallTag,
+    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, ServerEvent, event::shorten, tap::CallTag,
 };
 
 /// An `input_required` result.
@@ -39,9 +38,7 @@ impl Connection {
         let mut params = call.kind.params();
         let mut round = 0;
         loop {
-            let result = self
-                .request(method, params, Some(tag), Some(&cancel))
-                .await?;
+            let result = self.request(method, params, Some(tag), Some(&cancel)).await?;
             let required = match self.identity.era {
                 Era::Legacy => None,
                 Era::Stateless => InputRequired::read(&result)?,
@@ -54,15 +51,9 @@ impl Connection {
             if round > self.max_rounds {
                 return Err(CallError::TooManyRounds(self.max_rounds));
             }
-            if let Some(input) = required
-                .requests
-                .iter()
-                .find(|input| !self.tap.declare.allows(&input.method))
-            {
+            if let Some(input) = required.requests.iter().find(|input| !self.tap.declare.allows(&input.method)) {
                 let method = shorten(&input.method, 100);
-                self.tap.note(ServerEvent::NotDeclared {
-                    method: method.clone(),
-                });
+                self.tap.note(ServerEvent::NotDeclared { method: method.clone() });
                 return Err(CallError::NotDeclared { method });
             }
             let answers = tokio::select! {
@@ -96,12 +87,7 @@ impl Connection {
         let withdraw = withdrawn.clone().drop_guard();
         let mut order = Vec::new();
         let mut open = FuturesUnordered::new();
-        for Input {
-            key,
-            method,
-            params,
-        } in inputs
-        {
+        for Input { key, method, params } in inputs {
             order.push(key.clone());
             let asked = Asked {
                 server: self.identity.clone(),
@@ -117,9 +103,7 @@ impl Connection {
         }
         let mut answers = Map::new();
         while let Some((key, answer)) = open.next().await {
-            let answer = answer.unwrap_or_else(|_| {
-                Err(Refusal::new(-32603, "the request could not be answered"))
-            })?;
+            let answer = answer.unwrap_or_else(|_| Err(Refusal::new(-32603, "the request could not be answered")))?;
             answers.insert(key, answer);
         }
         withdraw.disarm();
@@ -146,28 +130,21 @@ impl InputRequired {
             Some(Value::String(kind)) if kind == "input_required" => {}
             Some(other) => {
                 let kind = shorten(&other.to_string(), 100);
-                return Err(CallError::BadResult(format!(
-                    "its type {kind} is not known"
-                )));
+                return Err(CallError::BadResult(format!("its type {kind} is not known")));
             }
         }
         let requests = match object.get("inputRequests") {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Object(requests)) => requests
-                .iter()
-                .map(|(key, request)| Input::read(key, request))
-                .collect::<Result<_, _>>()?,
+            Some(Value::Object(requests)) => {
+                requests.iter().map(|(key, request)| Input::read(key, request)).collect::<Result<_, _>>()?
+            }
             Some(_) => {
-                return Err(CallError::BadResult(
-                    "inputRequests is no object".to_owned(),
-                ));
+                return Err(CallError::BadResult("inputRequests is no object".to_owned()));
             }
         };
         let state = object.get("requestState").cloned();
         if requests.is_empty() && state.is_none() {
-            return Err(CallError::BadResult(
-                "it requires input, but names none".to_owned(),
-            ));
+            return Err(CallError::BadResult("it requires input, but names none".to_owned()));
         }
         Ok(Some(Self { requests, state }))
     }
@@ -177,17 +154,10 @@ impl Input {
     fn read(key: &str, request: &Value) -> Result<Self, CallError> {
         let method = request.get("method").and_then(Value::as_str);
         let Some(method) = method else {
-            return Err(CallError::BadResult(format!(
-                "the input {} has no method",
-                shorten(key, 100)
-            )));
+            return Err(CallError::BadResult(format!("the input {} has no method", shorten(key, 100))));
         };
         let params = request.get("params").cloned().unwrap_or_default();
-        Ok(Self {
-            key: key.to_owned(),
-            method: method.to_owned(),
-            params,
-        })
+        Ok(Self { key: key.to_owned(), method: method.to_owned(), params })
     }
 }
 
@@ -202,17 +172,12 @@ mod tests {
         let is_complete = |result: Value| matches!(InputRequired::read(&result), Ok(None));
         assert!(is_complete(json!({"content": []})));
         assert!(is_complete(json!({"resultType": "complete"})));
-        let is_bad =
-            |result: Value| matches!(InputRequired::read(&result), Err(CallError::BadResult(_)));
+        let is_bad = |result: Value| matches!(InputRequired::read(&result), Err(CallError::BadResult(_)));
         assert!(is_bad(json!([])));
         assert!(is_bad(json!({"resultType": "task"})));
         assert!(is_bad(json!({"resultType": "input_required"})));
-        assert!(is_bad(
-            json!({"resultType": "input_required", "inputRequests": []})
-        ));
-        assert!(is_bad(
-            json!({"resultType": "input_required", "inputRequests": {"a": {}}})
-        ));
+        assert!(is_bad(json!({"resultType": "input_required", "inputRequests": []})));
+        assert!(is_bad(json!({"resultType": "input_required", "inputRequests": {"a": {}}})));
     }
 
     #[test]
@@ -226,11 +191,7 @@ mod tests {
         let Some(required) = InputRequired::read(&result)? else {
             return Err(CallError::BadResult("complete".to_owned()));
         };
-        let read: Vec<_> = required
-            .requests
-            .into_iter()
-            .map(|input| (input.key, input.method, input.params))
-            .collect();
+        let read: Vec<_> = required.requests.into_iter().map(|input| (input.key, input.method, input.params)).collect();
         assert_eq!(
             read,
             [

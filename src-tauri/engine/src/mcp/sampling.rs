@@ -31,8 +31,7 @@ impl Declare {
             capabilities.sampling = Some(sampling);
         }
         if self.elicitation {
-            capabilities.elicitation =
-                Some(ElicitationCapability::new().with_form(FormElicitationCapability::new()));
+            capabilities.elicitation = Some(ElicitationCapability::new().with_form(FormElicitationCapability::new()));
         }
         capabilities
     }

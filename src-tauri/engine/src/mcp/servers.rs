@@ -21,8 +21,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted,
-    ServerEvent, ServerIdentity, ServerSpec, Spawner,
+    Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted, ServerEvent,
+    ServerIdentity, ServerSpec, Spawner,
 };
 
 /// How patient the supervisor is.
@@ -43,6 +43,12 @@ impl Default for Timing {
             longest_pause: Duration::from_secs(60),
             stable_after: Duration::from_secs(60),
         }
+    }
+}
+
+impl Timing {
+    pub(super) fn after(self, pause: Duration) -> Duration {
+        (pause * 2).min(self.longest_pause)
     }
 }
 
@@ -121,19 +127,10 @@ impl Servers {
     ///
     /// # Errors
     /// When the system gives no thread to start children from.
-    pub fn new(
-        settings: ClientSettings,
-        timing: Timing,
-        asker: Arc<dyn Asker>,
-    ) -> io::Result<Self> {
+    pub fn new(settings: ClientSettings, timing: Timing, asker: Arc<dyn Asker>) -> io::Result<Self> {
         Ok(Self {
             inner: Arc::new(Inner {
-                connector: Connector {
-                    settings,
-                    spawner: Spawner::start()?,
-                    asker,
-                    events: Events::default(),
-                },
+                connector: Connector { settings, spawner: Spawner::start()?, asker, events: Events::default() },
                 timing,
                 changed: watch::Sender::new(0),
                 servers: Mutex::default(),
@@ -147,37 +144,19 @@ impl Servers {
         let mut stopping = Vec::new();
         {
             let mut servers = self.inner.servers();
-            let gone: Vec<String> = servers
-                .keys()
-                .filter(|name| !wanted.iter().any(|(spec, _)| spec.name == **name))
-                .cloned()
-                .collect();
+            let gone: Vec<String> =
+                servers.keys().filter(|name| !wanted.iter().any(|(spec, _)| spec.name == **name)).cloned().collect();
             for name in gone {
-                stopping.extend(
-                    servers
-                        .remove(&name)
-                        .and_then(|entry| entry.run)
-                        .map(Run::stop),
-                );
+                stopping.extend(servers.remove(&name).and_then(|entry| entry.run).map(Run::stop));
             }
             for (spec, enabled) in wanted {
                 let old = servers.remove(&spec.name);
                 let entry = match old {
                     Some(old) if old.spec == spec && old.run.is_some() == enabled => old,
                     old => {
-                        let era = old
-                            .as_ref()
-                            .filter(|old| old.spec == spec)
-                            .map(|old| old.era)
-                            .unwrap_or_default();
+                        let era = old.as_ref().filter(|old| old.spec == spec).map(|old| old.era).unwrap_or_default();
                         let before = old.and_then(|old| old.run).map(Run::stop);
-                        let mut entry = Entry {
-                            spec,
-                            state: ServerState::Disabled,
-                            connection: None,
-                            era,
-                            run: None,
-                        };
+                        let mut entry = Entry { spec, state: ServerState::Disabled, connection: None, era, run: None };
                         if enabled {
                             entry.state = ServerState::Starting;
                             entry.run = Some(Inner::start(&self.inner, entry.spec.clone(), before));
@@ -197,21 +176,12 @@ impl Servers {
     /// How all servers are, by name.
     pub fn list(&self) -> Vec<ServerStatus> {
         let servers = self.inner.servers();
-        servers
-            .iter()
-            .map(|(name, entry)| ServerStatus {
-                name: name.clone(),
-                state: entry.state.clone(),
-            })
-            .collect()
+        servers.iter().map(|(name, entry)| ServerStatus { name: name.clone(), state: entry.state.clone() }).collect()
     }
 
     /// How one server is.
     pub fn state(&self, name: &str) -> Option<ServerState> {
-        self.inner
-            .servers()
-            .get(name)
-            .map(|entry| entry.state.clone())
+        self.inner.servers().get(name).map(|entry| entry.state.clone())
     }
 
     /// The connection to a server that is ready.
@@ -256,11 +226,7 @@ impl Servers {
 
     /// What to remember about a server's era, for [`Servers::remember_era`] in a later process.
     pub fn era(&self, name: &str) -> EraHint {
-        self.inner
-            .servers()
-            .get(name)
-            .map(|entry| entry.era)
-            .unwrap_or_default()
+        self.inner.servers().get(name).map(|entry| entry.era).unwrap_or_default()
     }
 
     /// Tells what an earlier process learnt about a server's era; used when it is next started.
@@ -274,11 +240,7 @@ impl Servers {
     pub async fn shutdown(&self) {
         let stopping: Vec<_> = {
             let mut servers = self.inner.servers();
-            servers
-                .values_mut()
-                .filter_map(|entry| entry.run.take())
-                .map(Run::stop)
-                .collect()
+            servers.values_mut().filter_map(|entry| entry.run.take()).map(Run::stop).collect()
         };
         join_all(stopping).await;
         for entry in self.inner.servers().values_mut() {
@@ -303,11 +265,7 @@ impl Drop for Servers {
 enum End {
     Stopped,
     Restart,
-    Failed {
-        why: String,
-        stderr: Vec<String>,
-        hopeless: bool,
-    },
+    Failed { why: String, stderr: Vec<String>, hopeless: bool },
 }
 
 impl Inner {
@@ -322,12 +280,7 @@ impl Inner {
     fn start(inner: &Arc<Self>, spec: ServerSpec, before: Option<JoinHandle<()>>) -> Run {
         let stop = CancellationToken::new();
         let restart = Arc::new(Notify::new());
-        let keep = Keep {
-            inner: inner.clone(),
-            spec,
-            stop: stop.clone(),
-            restart: restart.clone(),
-        };
+        let keep = Keep { inner: inner.clone(), spec, stop: stop.clone(), restart: restart.clone() };
         let task = tokio::spawn(async move {
             if let Some(before) = before {
                 // The old process may hold what the new one needs.
@@ -335,11 +288,7 @@ impl Inner {
             }
             keep.running().await;
         });
-        Run {
-            stop,
-            restart,
-            task,
-        }
+        Run { stop, restart, task }
     }
 }
 
@@ -364,30 +313,15 @@ impl Keep {
                     pause = timing.first_pause;
                     continue;
                 }
-                End::Failed {
-                    why,
-                    stderr,
-                    hopeless,
-                } => (why, stderr, hopeless),
+                End::Failed { why, stderr, hopeless } => (why, stderr, hopeless),
             };
             if started.elapsed() >= timing.stable_after {
                 pause = timing.first_pause;
             }
-            let retry_at = if hopeless {
-                None
-            } else {
-                Timestamp::now().checked_add(pause).ok()
-            };
-            self.set(
-                ServerState::Failed {
-                    why,
-                    stderr,
-                    retry_at,
-                },
-                None,
-            );
+            let retry_at = if hopeless { None } else { Timestamp::now().checked_add(pause).ok() };
+            self.set(ServerState::Failed { why, stderr, retry_at }, None);
             tokio::select! {
-                () = tokio::time::sleep(pause), if !hopeless => pause = (pause * 2).min(timing.longest_pause),
+                () = tokio::time::sleep(pause), if !hopeless => pause = timing.after(pause),
                 () = self.restart.notified() => pause = timing.first_pause,
                 () = self.stop.cancelled() => return,
             }
@@ -396,12 +330,7 @@ impl Keep {
 
     async fn once(&self) -> End {
         let mut events = self.inner.connector.events.subscribe();
-        let era = self
-            .inner
-            .servers()
-            .get(&self.spec.name)
-            .map(|entry| entry.era)
-            .unwrap_or_default();
+        let era = self.inner.servers().get(&self.spec.name).map(|entry| entry.era).unwrap_or_default();
         let opened = tokio::select! {
             opened = self.inner.connector.open(&self.spec, era, &self.stop) => opened,
             () = self.restart.notified() => return End::Restart,
@@ -416,11 +345,7 @@ impl Keep {
                         | ConnectError::Address(_)
                         | ConnectError::AuthorizationRequired { .. }
                 );
-                return End::Failed {
-                    why: error.to_string(),
-                    stderr: error.stderr().to_vec(),
-                    hopeless,
-                };
+                return End::Failed { why: error.to_string(), stderr: error.stderr().to_vec(), hopeless };
             }
         };
         if let Some(entry) = self.inner.servers().get_mut(&self.spec.name) {
@@ -431,11 +356,7 @@ impl Keep {
         end
     }
 
-    async fn serve(
-        &self,
-        connection: &Arc<Connection>,
-        events: &mut broadcast::Receiver<Noted>,
-    ) -> End {
+    async fn serve(&self, connection: &Arc<Connection>, events: &mut broadcast::Receiver<Noted>) -> End {
         loop {
             // Listing may take as long as it likes; it must not keep the server from being stopped.
             let listed = tokio::select! {
@@ -446,20 +367,13 @@ impl Keep {
             let tools = match listed {
                 Ok(tools) => tools,
                 Err(CallError::Closed { why, stderr }) => {
-                    return End::Failed {
-                        why,
-                        stderr,
-                        hopeless: false,
-                    };
+                    return End::Failed { why, stderr, hopeless: false };
                 }
                 // A server may have nothing to list and say so in its own way.
                 Err(_) => Vec::new(),
             };
             let identity = connection.identity().clone();
-            self.set(
-                ServerState::Ready { identity, tools },
-                Some(connection.clone()),
-            );
+            self.set(ServerState::Ready { identity, tools }, Some(connection.clone()));
             tokio::select! {
                 why = connection.closed() => {
                     return End::Failed { why, stderr: connection.stderr(), hopeless: false };
@@ -474,10 +388,7 @@ impl Keep {
     async fn tools_changed(&self, events: &mut broadcast::Receiver<Noted>) {
         loop {
             match events.recv().await {
-                Ok(noted)
-                    if noted.server == self.spec.name
-                        && noted.event == ServerEvent::ToolsChanged =>
-                {
+                Ok(noted) if noted.server == self.spec.name && noted.event == ServerEvent::ToolsChanged => {
                     return;
                 }
                 Ok(_) => {}

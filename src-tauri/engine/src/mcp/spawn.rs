@@ -24,9 +24,7 @@ pub const SHIM_COMMAND: &str = "__spawn";
 const STDERR_LINES: usize = 20;
 
 #[cfg(not(windows))]
-const INHERITED: &[&str] = &[
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR",
-];
+const INHERITED: &[&str] = &["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "TMPDIR"];
 #[cfg(windows)]
 const INHERITED: &[&str] = &[
     "SYSTEMROOT",
@@ -50,27 +48,16 @@ pub struct BaseEnv(Vec<(OsString, OsString)>);
 impl BaseEnv {
     /// Keeps the variables of the list; a binary passes `std::env::vars_os()`.
     pub fn from_vars(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(
-            vars.into_iter()
-                .filter(|(name, _)| inherited(name))
-                .collect(),
-        )
+        Self(vars.into_iter().filter(|(name, _)| inherited(name)).collect())
     }
 
     fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0
-            .iter()
-            .find(|(known, _)| same_name(known, name))
-            .map(|(_, value)| value.as_os_str())
+        self.0.iter().find(|(known, _)| same_name(known, name)).map(|(_, value)| value.as_os_str())
     }
 }
 
 fn same_name(one: &OsStr, other: &str) -> bool {
-    if cfg!(windows) {
-        one.eq_ignore_ascii_case(other)
-    } else {
-        one == other
-    }
+    if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
 fn inherited(name: &OsStr) -> bool {
@@ -107,26 +94,18 @@ impl Spawner {
     pub fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         let (jobs, queue) = std::sync::mpsc::channel::<Job>();
-        std::thread::Builder::new()
-            .name("server-parent".to_owned())
-            .spawn(move || {
-                let _inside = runtime.enter();
-                while let Ok(mut job) = queue.recv() {
-                    // A receiver that is gone drops the child, which kills it.
-                    let _ = job.done.send(job.command.spawn());
-                }
-            })?;
+        std::thread::Builder::new().name("server-parent".to_owned()).spawn(move || {
+            let _inside = runtime.enter();
+            while let Ok(mut job) = queue.recv() {
+                // A receiver that is gone drops the child, which kills it.
+                let _ = job.done.send(job.command.spawn());
+            }
+        })?;
         Ok(Self(jobs))
     }
 
-    pub(super) async fn spawn(
-        &self,
-        program: &Program<'_>,
-    ) -> Result<Box<dyn ChildWrapper>, ConnectError> {
-        let failed = |source| ConnectError::Spawn {
-            command: program.command.to_owned(),
-            source,
-        };
+    pub(super) async fn spawn(&self, program: &Program<'_>) -> Result<Box<dyn ChildWrapper>, ConnectError> {
+        let failed = |source| ConnectError::Spawn { command: program.command.to_owned(), source };
         let command = command(program)?;
         let (done, started) = oneshot::channel();
         let stopped = || failed(io::Error::other("the starting thread has ended"));
@@ -136,47 +115,25 @@ impl Spawner {
 }
 
 fn command(program: &Program<'_>) -> Result<CommandWrap, ConnectError> {
-    let own_path = program
-        .env
-        .iter()
-        .find(|(name, _)| same_name(OsStr::new(name), "PATH"));
-    let path = own_path
-        .map(|(_, value)| OsStr::new(value.expose()))
-        .or_else(|| program.base_env.get("PATH"));
+    let own_path = program.env.iter().find(|(name, _)| same_name(OsStr::new(name), "PATH"));
+    let path = own_path.map(|(_, value)| OsStr::new(value.expose())).or_else(|| program.base_env.get("PATH"));
     let here = program.cwd.unwrap_or(Path::new("."));
-    let found = which::which_in(program.command, path, here).map_err(|_| {
-        ConnectError::CommandNotFound {
-            command: program.command.to_owned(),
-        }
-    })?;
+    let found = which::which_in(program.command, path, here)
+        .map_err(|_| ConnectError::CommandNotFound { command: program.command.to_owned() })?;
     let launcher = program.launcher.filter(|_| cfg!(target_os = "linux"));
-    let mut command = CommandWrap::with_new(
-        launcher.map_or(found.as_os_str(), Path::as_os_str),
-        |command| {
-            if launcher.is_some() {
-                command
-                    .arg(SHIM_COMMAND)
-                    .arg(std::process::id().to_string())
-                    .arg(&found);
-            }
-            command.args(program.args);
-            command.env_clear();
-            command.envs(program.base_env.0.iter().map(|(name, value)| (name, value)));
-            command.envs(
-                program
-                    .env
-                    .iter()
-                    .map(|(name, value)| (name, value.expose())),
-            );
-            if let Some(cwd) = program.cwd {
-                command.current_dir(cwd);
-            }
-            command
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
-        },
-    );
+    let mut command = CommandWrap::with_new(launcher.map_or(found.as_os_str(), Path::as_os_str), |command| {
+        if launcher.is_some() {
+            command.arg(SHIM_COMMAND).arg(std::process::id().to_string()).arg(&found);
+        }
+        command.args(program.args);
+        command.env_clear();
+        command.envs(program.base_env.0.iter().map(|(name, value)| (name, value)));
+        command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
+        if let Some(cwd) = program.cwd {
+            command.current_dir(cwd);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    });
     command.wrap(KillOnDrop);
     #[cfg(unix)]
     command.wrap(process_wrap::tokio::ProcessGroup::leader());
@@ -192,18 +149,11 @@ pub fn run_spawn_shim(args: impl IntoIterator<Item = OsString>) -> io::Error {
     use std::os::unix::process::CommandExt as _;
 
     let mut args = args.into_iter();
-    let parent = args
-        .next()
-        .and_then(|parent| parent.to_str()?.parse::<i32>().ok());
+    let parent = args.next().and_then(|parent| parent.to_str()?.parse::<i32>().ok());
     let (Some(parent), Some(program)) = (parent, args.next()) else {
-        return io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "a parent process and a program are needed",
-        );
+        return io::Error::new(io::ErrorKind::InvalidInput, "a parent process and a program are needed");
     };
-    if let Err(error) =
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-    {
+    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)) {
         return error.into();
     }
     // The parent may have died before the line above.
@@ -229,11 +179,7 @@ pub(super) struct StderrTail {
 
 impl StderrTail {
     pub(super) fn new(server: String, events: Events) -> Self {
-        Self {
-            server,
-            events,
-            lines: Arc::default(),
-        }
+        Self { server, events, lines: Arc::default() }
     }
 
     pub(super) fn push(&self, line: String) {
@@ -247,12 +193,7 @@ impl StderrTail {
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
@@ -263,16 +204,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn only_the_list_is_inherited() {
-        let vars = [
-            "PATH",
-            "HOME",
-            "LC_ALL",
-            "LANG",
-            "OPENAI_API_KEY",
-            "LD_PRELOAD",
-            "SSH_AUTH_SOCK",
-            "TMPDIR",
-        ];
+        let vars = ["PATH", "HOME", "LC_ALL", "LANG", "OPENAI_API_KEY", "LD_PRELOAD", "SSH_AUTH_SOCK", "TMPDIR"];
         let env = BaseEnv::from_vars(vars.map(|name| (name.into(), "v".into())));
         let kept: Vec<_> = env.0.iter().filter_map(|(name, _)| name.to_str()).collect();
         assert_eq!(kept, ["PATH", "HOME", "LC_ALL", "LANG", "TMPDIR"]);

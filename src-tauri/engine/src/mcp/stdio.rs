@@ -54,11 +54,7 @@ impl Stdio {
             tap,
             keeper,
             outgoing: Some(outgoing),
-            lines: Lines {
-                stdout: pipes.stdout.map(BufReader::new),
-                line: Vec::new(),
-                remains: None,
-            },
+            lines: Lines { stdout: pipes.stdout.map(BufReader::new), line: Vec::new(), remains: None },
             ready: VecDeque::new(),
             exited: None,
         }
@@ -88,18 +84,13 @@ impl Stdio {
                 }
                 Ok(())
             }
-            Line::Oversized(remains) => {
-                match self.tap.oversized(remains.outline(), remains.bytes) {
-                    Some(filtered) => {
-                        self.take(filtered);
-                        Ok(())
-                    }
-                    None => Err(format!(
-                        "the server sent a message of {} bytes that cannot be refused",
-                        remains.bytes
-                    )),
+            Line::Oversized(remains) => match self.tap.oversized(remains.outline(), remains.bytes) {
+                Some(filtered) => {
+                    self.take(filtered);
+                    Ok(())
                 }
-            }
+                None => Err(format!("the server sent a message of {} bytes that cannot be refused", remains.bytes)),
+            },
         }
     }
 
@@ -110,9 +101,7 @@ impl Stdio {
         };
         match serde_json::from_value::<ServerJsonRpcMessage>(message.clone()) {
             Ok(message) => self.ready.push_back(message),
-            Err(_) => self
-                .tap
-                .note(event::bad_line(message.to_string().as_bytes())),
+            Err(_) => self.tap.note(event::bad_line(message.to_string().as_bytes())),
         }
     }
 }
@@ -130,17 +119,13 @@ impl Transport<RoleClient> for Stdio {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         self.tap.outgoing(&message);
         let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the server's input is closed");
-        let queued = serde_json::to_vec(&message)
-            .map_err(io::Error::from)
-            .and_then(|mut line| {
-                line.push(b'\n');
-                let (written, done) = oneshot::channel();
-                let outgoing = self.outgoing.as_ref().ok_or_else(closed)?;
-                outgoing
-                    .send(Outgoing { line, written })
-                    .map_err(|_| closed())?;
-                Ok(done)
-            });
+        let queued = serde_json::to_vec(&message).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            let (written, done) = oneshot::channel();
+            let outgoing = self.outgoing.as_ref().ok_or_else(closed)?;
+            outgoing.send(Outgoing { line, written }).map_err(|_| closed())?;
+            Ok(done)
+        });
         async move { queued?.await.map_err(|_| closed())? }
     }
 
@@ -158,9 +143,7 @@ impl Transport<RoleClient> for Stdio {
                         continue;
                     }
                 },
-                Some(_) => tokio::time::timeout(DRAIN, self.lines.next())
-                    .await
-                    .unwrap_or(Ok(None)),
+                Some(_) => tokio::time::timeout(DRAIN, self.lines.next()).await.unwrap_or(Ok(None)),
             };
             let why = match line {
                 Ok(Some(line)) => match self.take_line(line) {

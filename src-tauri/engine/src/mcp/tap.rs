@@ -7,23 +7,17 @@
 //! Invariants: no request a server chose the method of reaches the library, but `ping`, so the private methods cannot
 //! be forged. What is in flight is known here and nowhere else, in the order of the wire.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage,
-    RequestId,
-};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId};
 use serde_json::{Value, json};
 use tokio::sync::{SetOnce, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    CallRef, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity,
-    event,
+    CallRef, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity, event,
+    flight::{InFlight, Question, RpcError, State, Waiting, json_key, key_of},
     oversized::Outline,
     sampling::{ELICITATION, SAMPLING},
     spawn::StderrTail,
@@ -66,57 +60,6 @@ pub(super) enum Filtered {
     Replace(Value),
     /// Dealt with.
     Done,
-}
-
-/// A question kept until the handler takes it.
-#[derive(Debug)]
-pub(super) struct Question {
-    pub(super) method: String,
-    pub(super) params: Value,
-    /// The origin, where the arrival alone decides it.
-    pub(super) origin: Option<(Origin, u32)>,
-    /// Fires when the stream it came on broke for good.
-    pub(super) lost: CancellationToken,
-    bytes: usize,
-}
-
-/// A JSON-RPC error as received.
-#[derive(Debug, Clone)]
-pub(super) struct RpcError {
-    pub(super) code: i64,
-    pub(super) message: String,
-    pub(super) data: Option<Value>,
-}
-
-struct Waiting {
-    call: Option<Uuid>,
-    /// The library needs to see the result too.
-    show: bool,
-    outcome: Option<Result<Value, RpcError>>,
-    lost: CancellationToken,
-}
-
-struct InFlight {
-    call: CallRef,
-    questions: u32,
-    progress: Option<mpsc::Sender<Progress>>,
-    ended: CancellationToken,
-}
-
-#[derive(Default)]
-struct State {
-    /// In the order they began.
-    calls: Vec<InFlight>,
-    waiting: HashMap<String, Waiting>,
-    progress_tokens: HashMap<String, Uuid>,
-    questions: HashMap<u64, Question>,
-    next_token: u64,
-    open_questions: usize,
-    open_bytes: usize,
-    discover: Vec<String>,
-    initialize_sent: bool,
-    spoke: bool,
-    late_discover: bool,
 }
 
 /// One connection's tap.
@@ -162,10 +105,7 @@ impl Tap {
     }
 
     pub(super) fn why(&self) -> String {
-        self.why
-            .get()
-            .cloned()
-            .unwrap_or_else(|| "the connection is closed".to_owned())
+        self.why.get().cloned().unwrap_or_else(|| "the connection is closed".to_owned())
     }
 
     /// Whether anything was heard, and whether an answer to `server/discover` came after `initialize` had gone out.
@@ -209,10 +149,7 @@ impl Tap {
             return Filtered::Done;
         };
         let id = object.get("id").filter(|id| !id.is_null()).cloned();
-        let method = object
-            .get("method")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let method = object.get("method").and_then(Value::as_str).map(str::to_owned);
         self.state().spoke = true;
         match (method, id) {
             (Some(method), Some(id)) => {
@@ -226,9 +163,7 @@ impl Tap {
             (None, Some(id)) => self.response(&id, object),
             (None, None) => {
                 if !object.contains_key("error") {
-                    self.note(event::bad_line(
-                        Value::Object(object).to_string().as_bytes(),
-                    ));
+                    self.note(event::bad_line(Value::Object(object).to_string().as_bytes()));
                     return Filtered::Done;
                 }
                 // An error nobody can be told of, except during the handshake.
@@ -237,20 +172,9 @@ impl Tap {
         }
     }
 
-    fn request(
-        &self,
-        method: String,
-        id: Value,
-        params: Value,
-        bytes: usize,
-        arrival: Arrival<'_>,
-    ) -> Filtered {
+    fn request(&self, method: String, id: Value, params: Value, bytes: usize, arrival: Arrival<'_>) -> Filtered {
         if method != SAMPLING && method != ELICITATION {
-            return refuse(
-                &id,
-                METHOD_NOT_FOUND,
-                &format!("Method not found: {}", event::shorten(&method, 100)),
-            );
+            return refuse(&id, METHOD_NOT_FOUND, &format!("Method not found: {}", event::shorten(&method, 100)));
         }
         if !self.declare.allows(&method) {
             let message = format!("Method not found: {method} was not declared");
@@ -258,9 +182,7 @@ impl Tap {
             return refuse(&id, METHOD_NOT_FOUND, &message);
         }
         let mut state = self.state();
-        if state.open_questions >= MAX_OPEN_QUESTIONS
-            || state.open_bytes.saturating_add(bytes) > MAX_OPEN_BYTES
-        {
+        if state.open_questions >= MAX_OPEN_QUESTIONS || state.open_bytes.saturating_add(bytes) > MAX_OPEN_BYTES {
             drop(state);
             self.note(ServerEvent::TooManyQuestions { method });
             return refuse(&id, OVERLOADED, "Too many requests are open");
@@ -279,19 +201,8 @@ impl Tap {
         state.next_token += 1;
         state.open_questions += 1;
         state.open_bytes += bytes;
-        state.questions.insert(
-            token,
-            Question {
-                method,
-                params,
-                origin,
-                lost,
-                bytes,
-            },
-        );
-        Filtered::Replace(
-            json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}),
-        )
+        state.questions.insert(token, Question { method, params, origin, lost, bytes });
+        Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}))
     }
 
     fn notification(&self, method: &str, mut object: serde_json::Map<String, Value>) -> Filtered {
@@ -322,23 +233,13 @@ impl Tap {
         let Some(call_id) = state.progress_tokens.get(&token).copied() else {
             return;
         };
-        let Some(in_flight) = state
-            .calls
-            .iter()
-            .find(|in_flight| in_flight.call.call_id == call_id)
-        else {
+        let Some(in_flight) = state.calls.iter().find(|in_flight| in_flight.call.call_id == call_id) else {
             return;
         };
         let progress = Progress {
-            progress: params
-                .get("progress")
-                .and_then(Value::as_f64)
-                .unwrap_or_default(),
+            progress: params.get("progress").and_then(Value::as_f64).unwrap_or_default(),
             total: params.get("total").and_then(Value::as_f64),
-            message: params
-                .get("message")
-                .and_then(Value::as_str)
-                .map(|text| event::shorten(text, 1024)),
+            message: params.get("message").and_then(Value::as_str).map(|text| event::shorten(text, 1024)),
         };
         if let Some(sink) = &in_flight.progress {
             // A caller that does not keep up misses steps, never the end.
@@ -394,15 +295,9 @@ impl Tap {
         self.note(ServerEvent::Oversized {
             id: outline.id.clone(),
             bytes,
-            method: outline
-                .method
-                .as_deref()
-                .map(|method| event::shorten(method, 100)),
+            method: outline.method.as_deref().map(|method| event::shorten(method, 100)),
         });
-        let message = format!(
-            "the message is larger than {} MiB",
-            MAX_MESSAGE_BYTES / (1024 * 1024)
-        );
+        let message = format!("the message is larger than {} MiB", MAX_MESSAGE_BYTES / (1024 * 1024));
         let id = outline.id?;
         if !outline.is_response {
             return Some(refuse(&id, INVALID_REQUEST, &message));
@@ -410,10 +305,7 @@ impl Tap {
         let mut object = serde_json::Map::new();
         object.insert("jsonrpc".to_owned(), "2.0".into());
         object.insert("id".to_owned(), id.clone());
-        object.insert(
-            "error".to_owned(),
-            json!({"code": INVALID_REQUEST, "message": message}),
-        );
+        object.insert("error".to_owned(), json!({"code": INVALID_REQUEST, "message": message}));
         Some(self.response(&id, object))
     }
 
@@ -440,35 +332,16 @@ impl Tap {
     /// Fires when this call is over.
     pub(super) fn call_ended(&self, call_id: Uuid) -> CancellationToken {
         let state = self.state();
-        let found = state
-            .calls
-            .iter()
-            .find(|in_flight| in_flight.call.call_id == call_id);
-        found
-            .map(|in_flight| in_flight.ended.clone())
-            .unwrap_or_default()
+        let found = state.calls.iter().find(|in_flight| in_flight.call.call_id == call_id);
+        found.map(|in_flight| in_flight.ended.clone()).unwrap_or_default()
     }
 
     /// Enters a call into what is in flight.
-    pub(super) fn begin(
-        &self,
-        call: CallRef,
-        progress: Option<mpsc::Sender<Progress>>,
-    ) -> CallGuard<'_> {
+    pub(super) fn begin(&self, call: CallRef, progress: Option<mpsc::Sender<Progress>>) -> CallGuard<'_> {
         let call_id = call.call_id;
         let ended = CancellationToken::new();
-        self.state().calls.push(InFlight {
-            call,
-            questions: 0,
-            progress,
-            ended: ended.clone(),
-        });
-        CallGuard {
-            tap: self,
-            call_id,
-            ended,
-            answered: false,
-        }
+        self.state().calls.push(InFlight { call, questions: 0, progress, ended: ended.clone() });
+        CallGuard { tap: self, call_id, ended, answered: false }
     }
 
     /// The outcome of one of our requests, once.
@@ -491,64 +364,6 @@ impl Tap {
     }
 }
 
-impl State {
-    fn open_calls(&self) -> Vec<CallRef> {
-        let open = |call_id: Uuid| {
-            self.waiting
-                .values()
-                .any(|waiting| waiting.call == Some(call_id) && waiting.outcome.is_none())
-        };
-        let calls = self.calls.iter().map(|in_flight| &in_flight.call);
-        calls.filter(|call| open(call.call_id)).cloned().collect()
-    }
-
-    fn only_or_one_of(&mut self, pipe: bool) -> (Origin, u32) {
-        let open = self.open_calls();
-        match open.as_slice() {
-            [] => (Origin::None, 1),
-            [only] if pipe => {
-                let call_id = only.call_id;
-                let round = self.count(call_id);
-                open.into_iter()
-                    .next()
-                    .map_or((Origin::None, 1), |call| (Origin::Call(call), round))
-            }
-            _ => (Origin::OneOf(open), 1),
-        }
-    }
-
-    fn of_request(&mut self, key: &str) -> (Origin, u32) {
-        let Some(call_id) = self.waiting.get(key).and_then(|waiting| waiting.call) else {
-            return (Origin::None, 1);
-        };
-        let round = self.count(call_id);
-        let found = self
-            .calls
-            .iter()
-            .find(|in_flight| in_flight.call.call_id == call_id);
-        found.map_or((Origin::None, 1), |in_flight| {
-            (Origin::Call(in_flight.call.clone()), round)
-        })
-    }
-
-    fn count(&mut self, call_id: Uuid) -> u32 {
-        let found = self
-            .calls
-            .iter_mut()
-            .find(|in_flight| in_flight.call.call_id == call_id);
-        found.map_or(1, |in_flight| {
-            in_flight.questions = in_flight.questions.saturating_add(1);
-            in_flight.questions
-        })
-    }
-}
-
-impl Question {
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
 /// Keeps a call in flight; when dropped, its questions are withdrawn.
 pub(super) struct CallGuard<'a> {
     tap: &'a Tap,
@@ -568,15 +383,9 @@ impl CallGuard<'_> {
 impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         let mut state = self.tap.state();
-        state
-            .calls
-            .retain(|in_flight| in_flight.call.call_id != self.call_id);
-        state
-            .waiting
-            .retain(|_, waiting| waiting.call != Some(self.call_id));
-        state
-            .progress_tokens
-            .retain(|_, call| *call != self.call_id);
+        state.calls.retain(|in_flight| in_flight.call.call_id != self.call_id);
+        state.waiting.retain(|_, waiting| waiting.call != Some(self.call_id));
+        state.progress_tokens.retain(|_, call| *call != self.call_id);
         drop(state);
         if !self.answered {
             self.ended.cancel();
@@ -587,17 +396,4 @@ impl Drop for CallGuard<'_> {
 fn refuse(id: &Value, code: i64, message: &str) -> Filtered {
     let params = json!({"code": code, "message": message});
     Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": REFUSE, "params": params}))
-}
-
-/// Ids compare by text: some servers send our numbers back as strings.
-pub(super) fn key_of(id: &RequestId) -> String {
-    id.to_string()
-}
-
-fn json_key(id: &Value) -> Option<String> {
-    match id {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
 }

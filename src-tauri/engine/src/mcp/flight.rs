@@ -1,0 +1,117 @@
+//! What is in flight on one connection: our calls and requests, and the questions kept for their handler.
+//!
+//! Plain state; the tap holds the lock and decides when it changes.
+
+use std::collections::HashMap;
+
+use rmcp::model::RequestId;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{CallRef, Origin, Progress};
+
+/// A question kept until the handler takes it.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) method: String,
+    pub(super) params: Value,
+    /// The origin, where the arrival alone decides it.
+    pub(super) origin: Option<(Origin, u32)>,
+    /// Fires when the stream it came on broke for good.
+    pub(super) lost: CancellationToken,
+    pub(super) bytes: usize,
+}
+
+/// A JSON-RPC error as received.
+#[derive(Debug, Clone)]
+pub(super) struct RpcError {
+    pub(super) code: i64,
+    pub(super) message: String,
+    pub(super) data: Option<Value>,
+}
+
+pub(super) struct Waiting {
+    pub(super) call: Option<Uuid>,
+    /// The library needs to see the result too.
+    pub(super) show: bool,
+    pub(super) outcome: Option<Result<Value, RpcError>>,
+    pub(super) lost: CancellationToken,
+}
+
+pub(super) struct InFlight {
+    pub(super) call: CallRef,
+    pub(super) questions: u32,
+    pub(super) progress: Option<mpsc::Sender<Progress>>,
+    pub(super) ended: CancellationToken,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// In the order they began.
+    pub(super) calls: Vec<InFlight>,
+    pub(super) waiting: HashMap<String, Waiting>,
+    pub(super) progress_tokens: HashMap<String, Uuid>,
+    pub(super) questions: HashMap<u64, Question>,
+    pub(super) next_token: u64,
+    pub(super) open_questions: usize,
+    pub(super) open_bytes: usize,
+    pub(super) discover: Vec<String>,
+    pub(super) initialize_sent: bool,
+    pub(super) spoke: bool,
+    pub(super) late_discover: bool,
+}
+
+impl State {
+    fn open_calls(&self) -> Vec<CallRef> {
+        let open = |call_id: Uuid| {
+            self.waiting.values().any(|waiting| waiting.call == Some(call_id) && waiting.outcome.is_none())
+        };
+        let calls = self.calls.iter().map(|in_flight| &in_flight.call);
+        calls.filter(|call| open(call.call_id)).cloned().collect()
+    }
+
+    pub(super) fn only_or_one_of(&mut self, pipe: bool) -> (Origin, u32) {
+        let open = self.open_calls();
+        match open.as_slice() {
+            [] => (Origin::None, 1),
+            [only] if pipe => {
+                let call_id = only.call_id;
+                let round = self.count(call_id);
+                open.into_iter().next().map_or((Origin::None, 1), |call| (Origin::Call(call), round))
+            }
+            _ => (Origin::OneOf(open), 1),
+        }
+    }
+
+    pub(super) fn of_request(&mut self, key: &str) -> (Origin, u32) {
+        let Some(call_id) = self.waiting.get(key).and_then(|waiting| waiting.call) else {
+            return (Origin::None, 1);
+        };
+        let round = self.count(call_id);
+        let found = self.calls.iter().find(|in_flight| in_flight.call.call_id == call_id);
+        found.map_or((Origin::None, 1), |in_flight| (Origin::Call(in_flight.call.clone()), round))
+    }
+
+    fn count(&mut self, call_id: Uuid) -> u32 {
+        let found = self.calls.iter_mut().find(|in_flight| in_flight.call.call_id == call_id);
+        found.map_or(1, |in_flight| {
+            in_flight.questions = in_flight.questions.saturating_add(1);
+            in_flight.questions
+        })
+    }
+}
+
+/// Ids compare by text: some servers send our numbers back as strings.
+pub(super) fn key_of(id: &RequestId) -> String {
+    id.to_string()
+}
+
+pub(super) fn json_key(id: &Value) -> Option<String> {
+    match id {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
