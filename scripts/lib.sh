@@ -8,6 +8,7 @@ cd "$root"
 
 # What outlives a run but may be thrown away at any time: Python environments, npm packages, cargo-deny.
 cache=${SAMPLEGATE_TEST_CACHE:-$root/.cache}
+[[ $cache == /* ]] || cache=$root/$cache
 
 say() { printf '%s\n' "$*" >&2; }
 die() {

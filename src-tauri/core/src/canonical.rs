@@ -38,9 +38,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Object(fields) => {
             let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
-            fields.sort_unstable_by(|(one, _), (other, _)| {
-                one.encode_utf16().cmp(other.encode_utf16())
-            });
+            fields.sort_unstable_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
             out.push(b'{');
             for (i, (name, field)) in fields.into_iter().enumerate() {
                 if i > 0 {
@@ -59,14 +57,9 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
 fn write_number(out: &mut Vec<u8>, number: &Number) {
     const EXACT: u64 = 1 << 53;
     match number.as_i64() {
-        Some(integer) if integer.unsigned_abs() <= EXACT => {
-            out.extend_from_slice(integer.to_string().as_bytes())
-        }
+        Some(integer) if integer.unsigned_abs() <= EXACT => out.extend_from_slice(integer.to_string().as_bytes()),
         _ => {
-            #[expect(
-                clippy::expect_used,
-                reason = "a number of serde_json is finite, and a finite number has a form"
-            )]
+            #[expect(clippy::expect_used, reason = "a number of serde_json is finite, and a finite number has a form")]
             let text = serde_json_canonicalizer::to_vec(number).expect("a finite number");
             out.extend_from_slice(&text);
         }
@@ -102,11 +95,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn digit(value: u8) -> u8 {
-    if value < 10 {
-        b'0' + value
-    } else {
-        b'a' + value - 10
-    }
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 /// A text that is not 64 lower-case hexadecimal digits.
@@ -128,13 +117,7 @@ impl Sha256Hex {
     /// Hashes the concatenation of two byte strings, the first of them of a fixed length.
     #[must_use]
     pub fn of_pair(first: &[u8; 32], second: &[u8]) -> Self {
-        Self(
-            Sha256::new()
-                .chain_update(first)
-                .chain_update(second)
-                .finalize()
-                .into(),
-        )
+        Self(Sha256::new().chain_update(first).chain_update(second).finalize().into())
     }
 
     /// Hashes a value's canonical bytes.
@@ -238,36 +221,20 @@ mod tests {
     #[test]
     fn the_order_of_keys_does_not_change_a_digest() {
         let one: serde_json::Value = serde_json::from_str(r#"{"b":1.0,"a":[1,2]}"#).unwrap();
-        let other: serde_json::Value =
-            serde_json::from_str(r#"{ "a" : [1, 2.0], "b" : 1 }"#).unwrap();
+        let other: serde_json::Value = serde_json::from_str(r#"{ "a" : [1, 2.0], "b" : 1 }"#).unwrap();
         assert_eq!(Sha256Hex::of_json(&one), Sha256Hex::of_json(&other));
     }
 
     #[test]
     fn a_digest_reads_back_what_it_prints_and_nothing_else() {
         let digest = Sha256Hex::of(b"abc");
-        assert_eq!(
-            digest.to_string(),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!(
-            serde_json::from_value::<Sha256Hex>(json!(digest)).unwrap(),
-            digest
-        );
-        for wrong in [
-            "",
-            "ba78",
-            &digest.to_string().to_uppercase(),
-            &"g".repeat(64),
-            &"é".repeat(32),
-        ] {
+        assert_eq!(serde_json::from_value::<Sha256Hex>(json!(digest)).unwrap(), digest);
+        for wrong in ["", "ba78", &digest.to_string().to_uppercase(), &"g".repeat(64), &"é".repeat(32)] {
             assert_eq!(wrong.parse::<Sha256Hex>(), Err(NotADigest), "{wrong}");
         }
-        assert_eq!(
-            Sha256Hex::of_pair(&[0; 32], b"x"),
-            Sha256Hex::of(&[[0; 32].as_slice(), b"x"].concat())
-        );
+        assert_eq!(Sha256Hex::of_pair(&[0; 32], b"x"), Sha256Hex::of(&[[0; 32].as_slice(), b"x"].concat()));
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

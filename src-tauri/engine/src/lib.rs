@@ -2,4 +2,5 @@
 //! paths, time and the base environment of child processes come in as values.
 
 pub mod mcp;
+pub mod store;
 pub mod wire;

@@ -28,10 +28,7 @@ impl Head {
     /// The head of an empty chain.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            seq: 0,
-            hash: genesis(),
-        }
+        Self { seq: 0, hash: genesis() }
     }
 }
 
@@ -74,15 +71,15 @@ pub struct Sealed {
 /// Fixes an event as the next one after `before`. `salt` gives 32 fresh random bytes each time it is called.
 ///
 /// # Errors
-/// [`AuditError::Unreadable`] where the event cannot be written as JSON.
-pub fn seal(
+/// [`AuditError::Unreadable`] where the event cannot be written as JSON; the error of `salt`.
+pub fn seal<E: From<AuditError>>(
     new: NewEvent,
     before: Head,
-    mut salt: impl FnMut() -> [u8; 32],
-) -> Result<Sealed, AuditError> {
+    mut salt: impl FnMut() -> Result<[u8; 32], E>,
+) -> Result<Sealed, E> {
     let unreadable = |error: serde_json::Error| AuditError::Unreadable(error.to_string());
     let Value::Object(mut body) = serde_json::to_value(&new.event).map_err(unreadable)? else {
-        return Err(AuditError::Unreadable("an event is an object".to_owned()));
+        return Err(AuditError::Unreadable("an event is an object".to_owned()).into());
     };
 
     let mut hidden = Map::new();
@@ -98,25 +95,15 @@ pub fn seal(
         let fields: Vec<&String> = hidden.keys().collect();
         body.insert("sealed".to_owned(), json!(fields));
         let bytes = serde_json::to_vec(&hidden).map_err(unreadable)?;
-        contents.push(StoredContent {
-            role: Role::Sealed,
-            salt: salt(),
-            content: Content::new(bytes),
-        });
+        contents.push(StoredContent { role: Role::Sealed, salt: salt()?, content: Content::new(bytes) });
     }
     for (role, content) in new.contents {
-        contents.push(StoredContent {
-            role,
-            salt: salt(),
-            content,
-        });
+        contents.push(StoredContent { role, salt: salt()?, content });
     }
 
     let seq = before.seq + 1;
-    let commitments: BTreeMap<&str, Sha256Hex> = contents
-        .iter()
-        .map(|stored| (stored.role.as_str(), stored.commitment()))
-        .collect();
+    let commitments: BTreeMap<&str, Sha256Hex> =
+        contents.iter().map(|stored| (stored.role.as_str(), stored.commitment())).collect();
     body.insert("seq".to_owned(), json!(seq));
     body.insert("at".to_owned(), json!(format_time(new.at)));
     body.insert("question".to_owned(), json!(new.question));
@@ -125,11 +112,7 @@ pub fn seal(
 
     let bytes = canonical_bytes(&Value::Object(body));
     let hash = Sha256Hex::of_pair(before.hash.as_bytes(), &bytes);
-    Ok(Sealed {
-        head: Head { seq, hash },
-        bytes,
-        contents,
-    })
+    Ok(Sealed { head: Head { seq, hash }, bytes, contents })
 }
 
 /// An event as it was read back, its sealed fields opened where they still exist.
@@ -168,30 +151,12 @@ impl StoredEvent {
         let frame = Frame::deserialize(&fields).map_err(unreadable)?;
         if let Some(sealed) = sealed {
             let sealed: Map<String, Value> = serde_json::from_slice(sealed).map_err(unreadable)?;
-            fields.extend(
-                sealed
-                    .into_iter()
-                    .filter(|(name, _)| AuditEvent::SEALED.contains(&name.as_str())),
-            );
+            fields.extend(sealed.into_iter().filter(|(name, _)| AuditEvent::SEALED.contains(&name.as_str())));
         }
         let event = AuditEvent::deserialize(&fields).map_err(unreadable)?;
-        let Frame {
-            seq,
-            at,
-            question,
-            contents,
-        } = frame;
-        let at = at
-            .parse()
-            .map_err(|_| AuditError::Unreadable(format!("`{at}` is no time")))?;
-        Ok(Self {
-            seq,
-            at,
-            question,
-            event,
-            commitments: contents,
-            fields,
-        })
+        let Frame { seq, at, question, contents } = frame;
+        let at = at.parse().map_err(|_| AuditError::Unreadable(format!("`{at}` is no time")))?;
+        Ok(Self { seq, at, question, event, commitments: contents, fields })
     }
 
     /// The event as `audit show` prints it: `seq, at, event, gate`, its fields, `question`, `contents` (commitments),
@@ -203,15 +168,8 @@ impl StoredEvent {
         const LAST: &[&str] = &["question", "contents", "sealed"];
         let mut fields = self.fields.clone();
         let mut printed = Map::new();
-        let last: Vec<_> = LAST
-            .iter()
-            .filter_map(|name| fields.shift_remove_entry(*name))
-            .collect();
-        printed.extend(
-            FIRST
-                .iter()
-                .filter_map(|name| fields.shift_remove_entry(*name)),
-        );
+        let last: Vec<_> = LAST.iter().filter_map(|name| fields.shift_remove_entry(*name)).collect();
+        printed.extend(FIRST.iter().filter_map(|name| fields.shift_remove_entry(*name)));
         printed.extend(fields);
         printed.extend(last);
         printed.insert("prev".to_owned(), json!(prev));

@@ -3,6 +3,8 @@
 //! A body's fields are written in the clear, but for those named in [`AuditEvent::SEALED`]: they would reveal content,
 //! so they are content themselves and missing (`None`) once it was pruned.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -178,10 +180,7 @@ pub struct Note {
 /// An event of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "each variant is named after its body, which is documented"
-)]
+#[expect(missing_docs, reason = "each variant is named after its body, which is documented")]
 pub enum AuditEvent {
     Received(Received),
     Evaluated(Evaluated),
@@ -221,19 +220,7 @@ macro_rules! bodies {
         })+
     };
 }
-bodies!(
-    Received,
-    Evaluated,
-    Shown,
-    Decided,
-    Sent,
-    Answered,
-    Released,
-    Replied,
-    ReplyFailed,
-    Closed,
-    Note
-);
+bodies!(Received, Evaluated, Shown, Decided, Sent, Answered, Released, Replied, ReplyFailed, Closed, Note);
 
 named! {
     /// What a piece of content is to its event.
@@ -256,21 +243,21 @@ named! {
     Released = "released",
 }
 
-/// Content as it goes into the log: UTF-8 JSON, but for [`Role::Wire`], which is the HTTP body as it is.
+/// Content as it goes into the log: UTF-8 JSON, but for [`Role::Wire`], which is the HTTP body as it is. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Content(Vec<u8>);
+pub struct Content(Arc<Vec<u8>>);
 
 impl Content {
     /// Takes bytes that are written already.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+        Self(Arc::new(bytes.into()))
     }
 
     /// Writes a value as JSON.
     #[must_use]
     pub fn json(value: &Value) -> Self {
-        Self(value.to_string().into_bytes())
+        Self::new(value.to_string())
     }
 
     /// The bytes.
@@ -304,12 +291,7 @@ impl NewEvent {
     /// An event of a question that needs no content; [`NewEvent::with`] adds some.
     #[must_use]
     pub fn new(question: QuestionId, at: Timestamp, event: impl Into<AuditEvent>) -> Self {
-        Self {
-            question: Some(question),
-            at,
-            event: event.into(),
-            contents: Vec::new(),
-        }
+        Self { question: Some(question), at, event: event.into(), contents: Vec::new() }
     }
 
     /// `received`, with the params as received.
@@ -332,12 +314,7 @@ impl NewEvent {
 
     /// `answered`, with the answer as it came, or what there is of it.
     #[must_use]
-    pub fn answered(
-        question: QuestionId,
-        at: Timestamp,
-        body: Answered,
-        answer: Option<Content>,
-    ) -> Self {
+    pub fn answered(question: QuestionId, at: Timestamp, body: Answered, answer: Option<Content>) -> Self {
         let event = Self::new(question, at, body);
         match answer {
             Some(answer) => event.with(Role::Answer, answer),
@@ -347,38 +324,20 @@ impl NewEvent {
 
     /// `released`, with the answer as released.
     #[must_use]
-    pub fn released(
-        question: QuestionId,
-        at: Timestamp,
-        body: Released,
-        released: Content,
-    ) -> Self {
+    pub fn released(question: QuestionId, at: Timestamp, body: Released, released: Content) -> Self {
         Self::new(question, at, body).with(Role::Released, released)
     }
 
     /// `closed`.
     #[must_use]
     pub fn closed(question: QuestionId, at: Timestamp, outcome: Outcome) -> Self {
-        Self::new(
-            question,
-            at,
-            Closed {
-                outcome,
-                decided_by: None,
-                reason: None,
-            },
-        )
+        Self::new(question, at, Closed { outcome, decided_by: None, reason: None })
     }
 
     /// A note: it belongs to no question.
     #[must_use]
     pub fn note(at: Timestamp, note: Note) -> Self {
-        Self {
-            question: None,
-            at,
-            event: note.into(),
-            contents: Vec::new(),
-        }
+        Self { question: None, at, event: note.into(), contents: Vec::new() }
     }
 
     /// Adds content, in the place of earlier content of the same role.

@@ -5,9 +5,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{
-    AuditEvent, DecidedBy, Decision, Gate, Kind, Outcome, QuestionId, Received, format_time,
-};
+use super::{AuditEvent, DecidedBy, Decision, Gate, Kind, Outcome, QuestionId, Received, format_time};
 use crate::canonical::Sha256Hex;
 
 /// A question at a glance. Serialised, it is a line of `audit list --json`.
@@ -116,10 +114,7 @@ impl QuestionSummary {
             AuditEvent::Received(_) | AuditEvent::Note(_) => {
                 return Err(SummaryError::Misplaced(id));
             }
-            AuditEvent::Evaluated(_)
-            | AuditEvent::Shown(_)
-            | AuditEvent::Replied(_)
-            | AuditEvent::ReplyFailed(_) => {}
+            AuditEvent::Evaluated(_) | AuditEvent::Shown(_) | AuditEvent::Replied(_) | AuditEvent::ReplyFailed(_) => {}
             AuditEvent::Decided(decided) => {
                 summary.decided_by = Some(decided.by);
                 replace(&mut summary.reviewer, decided.reviewer.as_ref());
@@ -133,8 +128,7 @@ impl QuestionSummary {
                     Decision::Approved | Decision::Edited | Decision::AskedAgain => true,
                     Decision::Denied | Decision::AnsweredByHand | Decision::Stopped => false,
                 };
-                if approves && (decided.gate == Gate::Request || decided.approved_sha256.is_some())
-                {
+                if approves && (decided.gate == Gate::Request || decided.approved_sha256.is_some()) {
                     summary.approved_sha256 = decided.approved_sha256;
                 }
             }
@@ -146,17 +140,10 @@ impl QuestionSummary {
             AuditEvent::Answered(answered) => {
                 replace(&mut summary.model, answered.model.as_ref());
                 replace(&mut summary.answer_class, answered.answer_class.as_ref());
-                if answered.tokens_in.is_some()
-                    || answered.tokens_out.is_some()
-                    || answered.stop_reason.is_some()
-                {
+                if answered.tokens_in.is_some() || answered.tokens_out.is_some() || answered.stop_reason.is_some() {
                     let first = summary.attempts == 0;
                     let add = |sum: &mut Option<u64>, more: Option<u64>| {
-                        *sum = if first {
-                            more
-                        } else {
-                            sum.zip(more).map(|(sum, more)| sum.saturating_add(more))
-                        };
+                        *sum = if first { more } else { sum.zip(more).map(|(sum, more)| sum.saturating_add(more)) };
                     };
                     add(&mut summary.tokens_in, answered.tokens_in);
                     add(&mut summary.tokens_out, answered.tokens_out);

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::{
-    AuditEvent, Head, Outcome, QuestionId, QuestionSummary, Role, StoredContent, StoredEvent,
-    SummaryError,
-};
+use super::{AuditEvent, Head, Outcome, QuestionId, QuestionSummary, Role, StoredContent, StoredEvent, SummaryError};
 use crate::canonical::Sha256Hex;
 
 /// A log that holds.
@@ -83,9 +80,7 @@ pub enum What {
     #[error("{0} more rows in the list than questions in the log")]
     RowsAdded(u64),
     /// The last event is not the one that the head names.
-    #[error(
-        "it ends at event {found}, but its head is event {expected}: the end was cut off or replaced"
-    )]
+    #[error("it ends at event {found}, but its head is event {expected}: the end was cut off or replaced")]
     Head {
         /// The last event that is there.
         found: u64,
@@ -112,14 +107,7 @@ impl Verifier {
     /// Starts at the genesis. `known` is a head that somebody noted down earlier.
     #[must_use]
     pub fn new(known: Option<Head>) -> Self {
-        Self {
-            head: Head::empty(),
-            known,
-            open: HashMap::new(),
-            questions: 0,
-            contents: 0,
-            pruned: 0,
-        }
+        Self { head: Head::empty(), known, open: HashMap::new(), questions: 0, contents: 0, pruned: 0 }
     }
 
     /// Checks the next event: its place, its bytes, its hash, all that is stored of its content. Gives the event, and
@@ -134,11 +122,7 @@ impl Verifier {
         hash: Sha256Hex,
         contents: &[StoredContent],
     ) -> Result<(StoredEvent, Option<QuestionSummary>), Finding> {
-        let at = |question, what| Finding {
-            seq: Some(seq),
-            question,
-            what,
-        };
+        let at = |question, what| Finding { seq: Some(seq), question, what };
         let expected = self.head.seq + 1;
         if seq != expected {
             return Err(at(None, What::Missing { expected }));
@@ -166,10 +150,7 @@ impl Verifier {
 
         let ended = self.fold(&event).map_err(|what| at(event.question, what))?;
         self.head = Head { seq, hash };
-        if self
-            .known
-            .is_some_and(|known| known.seq == seq && known.hash != hash)
-        {
+        if self.known.is_some_and(|known| known.seq == seq && known.hash != hash) {
             return Err(at(event.question, What::Known(seq)));
         }
         self.contents += contents.len() as u64;
@@ -195,8 +176,7 @@ impl Verifier {
         };
         let before = self.open.remove(&id);
         self.questions += u64::from(before.is_none());
-        let after =
-            QuestionSummary::apply(before, id, event.at, &event.event).map_err(What::Order)?;
+        let after = QuestionSummary::apply(before, id, event.at, &event.event).map_err(What::Order)?;
         if after.outcome == Outcome::Open {
             self.open.insert(id, after);
             Ok(None)
@@ -209,15 +189,8 @@ impl Verifier {
     ///
     /// # Errors
     /// The [`Finding`].
-    pub fn compare(
-        expected: &QuestionSummary,
-        row: Option<&QuestionSummary>,
-    ) -> Result<(), Finding> {
-        let at = |what| Finding {
-            seq: None,
-            question: Some(expected.id),
-            what,
-        };
+    pub fn compare(expected: &QuestionSummary, row: Option<&QuestionSummary>) -> Result<(), Finding> {
+        let at = |what| Finding { seq: None, question: Some(expected.id), what };
         let Some(row) = row else {
             return Err(at(What::RowMissing));
         };
@@ -237,16 +210,9 @@ impl Verifier {
     /// # Errors
     /// The [`Finding`].
     pub fn finish(self, stored: Head, rows: u64) -> Result<Report, Finding> {
-        let at = |what| Finding {
-            seq: None,
-            question: None,
-            what,
-        };
+        let at = |what| Finding { seq: None, question: None, what };
         if stored != self.head {
-            return Err(at(What::Head {
-                found: self.head.seq,
-                expected: stored.seq,
-            }));
+            return Err(at(What::Head { found: self.head.seq, expected: stored.seq }));
         }
         if let Some(known) = self.known
             && known.seq > self.head.seq
@@ -256,20 +222,8 @@ impl Verifier {
         if rows != self.questions {
             return Err(at(What::RowsAdded(rows.saturating_sub(self.questions))));
         }
-        let Self {
-            head,
-            questions,
-            contents,
-            pruned,
-            ..
-        } = self;
-        Ok(Report {
-            events: head.seq,
-            questions,
-            contents,
-            pruned,
-            head,
-        })
+        let Self { head, questions, contents, pruned, .. } = self;
+        Ok(Report { events: head.seq, questions, contents, pruned, head })
     }
 }
 
@@ -278,8 +232,7 @@ fn commitments(bytes: &[u8]) -> Result<BTreeMap<Role, Sha256Hex>, What> {
     struct Frame {
         contents: BTreeMap<Role, Sha256Hex>,
     }
-    let frame: Frame =
-        serde_json::from_slice(bytes).map_err(|error| What::Unreadable(error.to_string()))?;
+    let frame: Frame = serde_json::from_slice(bytes).map_err(|error| What::Unreadable(error.to_string()))?;
     Ok(frame.contents)
 }
 

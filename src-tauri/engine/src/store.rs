@@ -1,0 +1,216 @@
+//! The audit log on disk: SQLite, in WAL mode, every commit synced.
+//!
+//! Data flow: [`Store::append`] hands events to the one writer thread, which chains and commits all that wait in one
+//! transaction and answers when that is durable; readers have connections of their own that cannot write, and see the
+//! log as it was when they began, whatever is written meanwhile, by this process or another. The tables have one file
+//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`].
+//!
+//! Invariants: events are only ever added; a question's row changes in the transaction of the event that changes it;
+//! what a process decides about the chain or a question it has read in the same transaction. A file that is damaged,
+//! foreign or newer is refused before anything is written to it.
+//!
+//! Against someone who can write the file, the chain proves only what [`Store::verify`] can compare with a head that
+//! was noted down elsewhere: see [`samplegate_core::audit`].
+
+mod check;
+mod contents;
+mod error;
+mod events;
+mod facets;
+mod instance;
+mod list;
+mod meta;
+mod open;
+mod questions;
+mod search;
+mod show;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StoreError;
+pub use instance::{Instance, close_interrupted};
+pub use list::{Facets, Filter, Page};
+pub use show::Entry;
+pub use writer::Appended;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use samplegate_core::audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report};
+use tokio::sync::oneshot;
+
+use error::TxError;
+use writer::Job;
+
+/// The log. Cheap to clone; the writer stops when the last clone is gone.
+#[derive(Clone)]
+pub struct Store {
+    readers: Arc<Readers>,
+    /// None: opened for reading.
+    jobs: Option<mpsc::Sender<Job>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.readers.path).finish_non_exhaustive()
+    }
+}
+
+/// Connections that only read, kept for the next reader.
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// More idle connections than this are closed.
+const IDLE_READERS: usize = 4;
+
+impl Readers {
+    /// Reads on a connection of its own, on the calling thread.
+    fn read<T>(&self, action: impl FnOnce(&Connection) -> Result<T, TxError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open::for_reading(&self.path)?,
+        };
+        let done = action(&connection).map_err(|error| error.at(&self.path));
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        done
+    }
+}
+
+/// Makes the id of a new question.
+///
+/// # Errors
+/// [`StoreError::Random`] where the system gives no random bytes.
+pub fn question_id(at: Timestamp) -> Result<QuestionId, StoreError> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Random(error.to_string()))?;
+    Ok(QuestionId::v7(at, random))
+}
+
+impl Store {
+    /// Opens the log for reading and writing, and creates it where it is missing. Blocks while it looks at the file.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the file is damaged, foreign, newer, or cannot be written. It is then left as it was.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = open::for_writing(path)?;
+        let (jobs, queue) = mpsc::channel();
+        let owned = path.to_owned();
+        std::thread::Builder::new()
+            .name("audit-writer".to_owned())
+            .spawn(move || writer::run(connection, &owned, &queue))
+            .map_err(|error| StoreError::io(path, &error))?;
+        Ok(Self { readers: Self::readers(path, None), jobs: Some(jobs) })
+    }
+
+    /// Opens the log for reading only, while other processes may write.
+    ///
+    /// # Errors
+    /// [`StoreError`]: there is none, or it is damaged, foreign, newer, older, or cannot be read.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let connection = open::for_reading(path)?;
+        Ok(Self { readers: Self::readers(path, Some(connection)), jobs: None })
+    }
+
+    fn readers(path: &Path, first: Option<Connection>) -> Arc<Readers> {
+        Arc::new(Readers { path: path.to_owned(), idle: Mutex::new(first.into_iter().collect()) })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.readers.path
+    }
+
+    /// Appends events, all or none, and returns once they are durable. Dropping the future does not take them back.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written. Whatever the events were to allow must then not happen.
+    pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
+        let jobs = self.jobs.as_ref().ok_or(StoreError::ReadOnly)?;
+        let (waiter, answer) = oneshot::channel();
+        jobs.send(Job::Append { events, waiter }).map_err(|_| StoreError::ReadOnly)?;
+        answer.await.map_err(|_| StoreError::ReadOnly)?
+    }
+
+    /// Reads off the runtime's threads.
+    async fn read<T, F>(&self, action: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, TxError> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.readers);
+        let detail = |error: tokio::task::JoinError| StoreError::Sqlite {
+            path: self.readers.path.clone(),
+            detail: error.to_string(),
+        };
+        tokio::task::spawn_blocking(move || readers.read(action)).await.map_err(detail)?
+    }
+
+    /// Lists a page, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] for a cursor that is no question's; otherwise the log cannot be read.
+    pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
+        self.read(move |connection| list::page(connection, &filter)).await
+    }
+
+    /// What can be filtered by.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn facets(&self) -> Result<Facets, StoreError> {
+        self.read(list::facets).await
+    }
+
+    /// One question in full.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`]; otherwise the log cannot be read.
+    pub async fn show(&self, id: QuestionId) -> Result<Entry, StoreError> {
+        self.read(move |connection| show::entry(connection, id)).await
+    }
+
+    /// The questions that have not ended, oldest first, whichever process holds them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn open_questions(&self) -> Result<Vec<QuestionSummary>, StoreError> {
+        self.read(|connection| Ok(questions::open(connection)?)).await
+    }
+
+    /// The head of the chain, to note down.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        self.read(|connection| Ok(meta::head(connection)?)).await
+    }
+
+    /// A UUID that was made with this log.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn home_id(&self) -> Result<Option<String>, StoreError> {
+        self.read(|connection| Ok(meta::home_id(connection)?)).await
+    }
+
+    /// Checks the whole log, and that a head noted down earlier is in it. Reads everything: minutes for millions.
+    ///
+    /// # Errors
+    /// The log cannot be read. What does not hold is no error but a [`Finding`].
+    pub async fn verify(&self, known: Option<Head>) -> Result<Result<Report, Finding>, StoreError> {
+        self.read(move |connection| check::verify(connection, known)).await
+    }
+}
