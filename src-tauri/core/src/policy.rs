@@ -8,32 +8,11 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::audit::{Gate, Verdict};
 use crate::{
     inspect::Severity,
     settings::{Gates, Sampling},
 };
-
-/// One of the two gates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gate {
-    /// Before a request reaches a model.
-    Request,
-    /// Before an answer returns to the server.
-    Answer,
-}
-
-/// A verdict, in order of strictness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Goes on without a look.
-    Allow,
-    /// A person decides.
-    Ask,
-    /// Refused.
-    Deny,
-}
 
 /// A rule that a person made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

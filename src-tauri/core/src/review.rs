@@ -63,8 +63,8 @@ impl ApprovedRequest {
     }
 
     /// SHA-256 of the object's canonical bytes (RFC 8785), taken when it was approved.
-    pub fn sha256(&self) -> &Sha256Hex {
-        &self.sha256
+    pub fn sha256(&self) -> Sha256Hex {
+        self.sha256
     }
 }
 

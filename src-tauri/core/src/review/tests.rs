@@ -1,0 +1,148 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn request(text: &str) -> SamplingRequest {
+    SamplingRequest::parse(json!({
+        "messages": [{"role": "user", "content": {"type": "text", "text": text}}],
+        "maxTokens": 100,
+    }))
+    .unwrap()
+}
+
+fn model(name: &str) -> ModelRef {
+    ModelRef { name: name.into(), provider: "openai".into(), model: format!("{name}-1") }
+}
+
+fn review() -> Review {
+    Review::new(request("first"), request("first"), Some(model("a")))
+}
+
+fn answer(text: &str) -> Box<SamplingAnswer> {
+    Box::new(SamplingAnswer::by_hand(text.to_owned()))
+}
+
+#[test]
+fn approves_what_was_shown_and_releases_what_was_shown() {
+    let mut review = review();
+    review.apply(Event::EditRequest(Box::new(request("second")))).unwrap();
+    assert!(review.request_edited());
+    let Effect::Send(approved) = review.apply(Event::Approve).unwrap() else { panic!("not sent") };
+    assert_eq!(approved.request(), &request("second"));
+    assert_eq!(approved.object()["model"], "a-1");
+    assert_eq!(approved.sha256(), Sha256Hex::of_json(approved.object()));
+    review.apply(Event::Answered(answer("hello"))).unwrap();
+    review.apply(Event::EditAnswer(answer("hullo"))).unwrap();
+    let Effect::Release(released) = review.apply(Event::Return).unwrap() else { panic!("not released") };
+    assert!(released.edited());
+    assert_eq!(released.answer().text(), "hullo");
+    assert!(review.is_closed());
+}
+
+#[test]
+fn a_request_cannot_be_edited_after_it_was_sent() {
+    let mut review = review();
+    review.apply(Event::Approve).unwrap();
+    review.apply(Event::Answered(answer("x"))).unwrap();
+    assert_eq!(review.apply(Event::EditRequest(Box::new(request("late")))).unwrap_err(), NotNow::NotOffered);
+}
+
+#[test]
+fn without_a_model_only_the_person_can_answer() {
+    let mut review = Review::new(request("q"), request("q"), None);
+    assert_eq!(review.apply(Event::Approve).unwrap_err(), NotNow::NoModel);
+    assert!(matches!(review.apply(Event::AnswerByHand("yes".into())), Ok(Effect::Release(_))));
+}
+
+#[test]
+fn a_text_longer_than_max_tokens_is_refused_not_cut() {
+    let mut review = review();
+    let long = "word ".repeat(200);
+    assert!(matches!(review.apply(Event::AnswerByHand(long)), Err(NotNow::TooLong { max: 100, .. })));
+    assert!(!review.is_closed());
+}
+
+#[test]
+fn max_tokens_can_be_lowered_and_not_raised() {
+    let mut review = review();
+    assert!(review.apply(Event::EditRequest(Box::new(request("q").with_max_tokens(10)))).is_ok());
+    let raised = review.apply(Event::EditRequest(Box::new(request("q").with_max_tokens(101))));
+    assert_eq!(raised.unwrap_err(), NotNow::Raised { max: 100 });
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        Just(Event::Approve),
+        "[a-c]{1,3}".prop_map(|t| Event::EditRequest(Box::new(request(&t)))),
+        "[a-c]{1,3}".prop_map(|t| Event::EditAnswer(answer(&t))),
+        Just(Event::Revert),
+        Just(Event::Deny),
+        "[a-c]{1,3}".prop_map(Event::AnswerByHand),
+        Just(Event::ChooseModel(model("b"))),
+        Just(Event::Stop),
+        Just(Event::AskAgain(None)),
+        Just(Event::AskAgain(Some(model("b")))),
+        Just(Event::Return),
+        "[a-c]{1,3}".prop_map(|t| Event::Answered(answer(&t))),
+        Just(Event::ModelFailed("down".into())),
+        Just(Event::Withdraw),
+    ]
+}
+
+proptest! {
+    /// Never two answers, never a send without an approval, every question ends at most once.
+    #[test]
+    fn holds_its_invariants(events in prop::collection::vec(any_event(), 0..40), has_model: bool) {
+        let mut review = Review::new(request("first"), request("first"), has_model.then(|| model("a")));
+        let (mut ends, mut approvals, mut sends) = (0, 0, 0);
+        for event in events {
+            let before = review.clone();
+            let kind = event.kind();
+            match review.apply(event) {
+                Ok(effect) => {
+                    prop_assert!(!before.is_closed(), "something happened after the end");
+                    prop_assert!(review.revision() > before.revision());
+                    if matches!(kind, Some(ActionKind::Approve | ActionKind::AskAgain)) { approvals += 1; }
+                    match effect {
+                        Effect::Send(approved) => {
+                            sends += 1;
+                            let shown = match before.state() {
+                                State::Answer { approved, .. } => approved.request().clone(),
+                                _ => before.draft().clone(),
+                            };
+                            prop_assert_eq!(approved.request(), &shown);
+                        }
+                        Effect::Release(released) => {
+                            ends += 1;
+                            if let (Some(ActionKind::Return), State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. }) =
+                                (kind, before.state())
+                            {
+                                prop_assert_eq!(released.answer(), draft);
+                            }
+                        }
+                        Effect::Refuse | Effect::End => ends += 1,
+                        Effect::Show | Effect::StopModel => {}
+                    }
+                }
+                Err(_) => prop_assert_eq!(review.revision(), before.revision()),
+            }
+            prop_assert_eq!(review.is_closed(), ends == 1);
+        }
+        prop_assert!(ends <= 1);
+        prop_assert!(sends <= approvals);
+    }
+
+    /// Whatever is offered is possible, and whatever is not offered is refused.
+    #[test]
+    fn offers_exactly_what_is_possible(events in prop::collection::vec(any_event(), 0..20), then in any_event()) {
+        let mut review = review();
+        for event in events { let _ = review.apply(event); }
+        if let Some(kind) = then.kind() {
+            let offered = review.actions().contains(&kind);
+            let done = review.clone().apply(then.clone());
+            if !offered { prop_assert!(done.is_err()); }
+            if offered && !matches!(then, Event::EditRequest(_) | Event::EditAnswer(_)) { prop_assert!(done.is_ok()); }
+        }
+    }
+}
