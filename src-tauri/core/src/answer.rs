@@ -7,9 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::request::{
-    Block, Field, InvalidParams, Media, ResultsAllowed, content_class, parse_content,
-};
+use crate::request::{Block, Field, InvalidParams, Media, ResultsAllowed, content_class, parse_content};
 
 /// The first revision whose results may hold several blocks, and tool uses.
 const ARRAYS_SINCE: &str = "2025-11-25";
@@ -74,17 +72,13 @@ impl StopReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCarried {
     /// A tool use, before there were any.
-    #[error(
-        "the server speaks a protocol before {ARRAYS_SINCE}, whose answers cannot hold tool calls"
-    )]
+    #[error("the server speaks a protocol before {ARRAYS_SINCE}, whose answers cannot hold tool calls")]
     ToolUse,
     /// A sound, before there were any.
     #[error("the server speaks a protocol before {AUDIO_SINCE}, whose answers cannot hold audio")]
     Audio,
     /// Several blocks that are not all text, before there were arrays.
-    #[error(
-        "the server speaks a protocol before {ARRAYS_SINCE}, whose answers hold one text, image or sound only"
-    )]
+    #[error("the server speaks a protocol before {ARRAYS_SINCE}, whose answers hold one text, image or sound only")]
     Several,
     /// A tool result, which is never an answer.
     #[error("an answer cannot hold the result of a tool")]
@@ -98,11 +92,7 @@ impl SamplingAnswer {
     /// Makes the answer that a person wrote.
     #[must_use]
     pub fn by_hand(text: impl Into<String>) -> Self {
-        Self {
-            content: vec![Block::Text(text.into())],
-            model: HUMAN.to_owned(),
-            stop_reason: StopReason::EndTurn,
-        }
+        Self { content: vec![Block::Text(text.into())], model: HUMAN.to_owned(), stop_reason: StopReason::EndTurn }
     }
 
     /// Reads a result object, e.g. one that a person edited.
@@ -112,20 +102,10 @@ impl SamplingAnswer {
     pub fn from_result(result: &Value) -> Result<Self, InvalidParams> {
         let root = Field::root(result);
         for name in root.object()?.keys() {
-            if ![
-                "role",
-                "content",
-                "model",
-                "stopReason",
-                "_meta",
-                "resultType",
-            ]
-            .contains(&name.as_str())
-            {
-                return Err(root.required(name).map_or_else(
-                    |why| why,
-                    |field| field.invalid("is not a field of an answer"),
-                ));
+            if !["role", "content", "model", "stopReason", "_meta", "resultType"].contains(&name.as_str()) {
+                return Err(root
+                    .required(name)
+                    .map_or_else(|why| why, |field| field.invalid("is not a field of an answer")));
             }
         }
         let role = root.required("role")?;
@@ -171,17 +151,13 @@ impl SamplingAnswer {
         let content = match self.content.as_slice() {
             [] => return Err(NotCarried::Nothing),
             [only] => block_value(only)?,
-            several if arrays => several
-                .iter()
-                .map(block_value)
-                .collect::<Result<Value, _>>()?,
+            several if arrays => several.iter().map(block_value).collect::<Result<Value, _>>()?,
             several => {
                 let texts = several.iter().map(|block| match block {
                     Block::Text(text) => Ok(text.as_str()),
-                    Block::Image(_)
-                    | Block::Audio(_)
-                    | Block::ToolUse(_)
-                    | Block::ToolResult(_) => Err(NotCarried::Several),
+                    Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) | Block::ToolResult(_) => {
+                        Err(NotCarried::Several)
+                    }
                 });
                 json!({"type": "text", "text": texts.collect::<Result<String, _>>()?})
             }
@@ -201,9 +177,7 @@ impl SamplingAnswer {
             .iter()
             .filter_map(|block| match block {
                 Block::Text(text) => Some(text.as_str()),
-                Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) | Block::ToolResult(_) => {
-                    None
-                }
+                Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) | Block::ToolResult(_) => None,
             })
             .collect()
     }
@@ -247,11 +221,7 @@ mod tests {
     }
 
     fn answer(content: Vec<Block>) -> SamplingAnswer {
-        SamplingAnswer {
-            content,
-            model: "m-1".into(),
-            stop_reason: StopReason::EndTurn,
-        }
+        SamplingAnswer { content, model: "m-1".into(), stop_reason: StopReason::EndTurn }
     }
 
     #[test]
@@ -266,17 +236,9 @@ mod tests {
 
     #[test]
     fn several_blocks_need_a_revision_that_has_them() {
-        let call = Block::ToolUse(ToolUse {
-            id: "a".into(),
-            name: "n".into(),
-            input: json!({}),
-            meta: None,
-        });
+        let call = Block::ToolUse(ToolUse { id: "a".into(), name: "n".into(), input: json!({}), meta: None });
         let two = answer(vec![text("a"), text("b")]);
-        assert_eq!(
-            two.to_result("2025-06-18").unwrap()["content"],
-            json!({"type": "text", "text": "ab"})
-        );
+        assert_eq!(two.to_result("2025-06-18").unwrap()["content"], json!({"type": "text", "text": "ab"}));
         assert_eq!(
             two.to_result("2026-07-28").unwrap()["content"],
             json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])
@@ -288,26 +250,11 @@ mod tests {
             answer(vec![call]).to_result("2025-11-25").unwrap()["content"],
             json!({"type": "tool_use", "id": "a", "name": "n", "input": {}})
         );
-        let image = Block::Image(Media {
-            mime_type: "image/png".into(),
-            data: "AAAA".into(),
-        });
-        assert_eq!(
-            answer(vec![text("a"), image]).to_result("2025-06-18"),
-            Err(NotCarried::Several)
-        );
-        let audio = Block::Audio(Media {
-            mime_type: "audio/wav".into(),
-            data: "AAAA".into(),
-        });
-        assert_eq!(
-            answer(vec![audio]).to_result("2024-11-05"),
-            Err(NotCarried::Audio)
-        );
-        assert_eq!(
-            answer(vec![]).to_result("2025-11-25"),
-            Err(NotCarried::Nothing)
-        );
+        let image = Block::Image(Media { mime_type: "image/png".into(), data: "AAAA".into() });
+        assert_eq!(answer(vec![text("a"), image]).to_result("2025-06-18"), Err(NotCarried::Several));
+        let audio = Block::Audio(Media { mime_type: "audio/wav".into(), data: "AAAA".into() });
+        assert_eq!(answer(vec![audio]).to_result("2024-11-05"), Err(NotCarried::Audio));
+        assert_eq!(answer(vec![]).to_result("2025-11-25"), Err(NotCarried::Nothing));
     }
 
     #[test]
@@ -318,14 +265,9 @@ mod tests {
             input: json!({"k": 1}),
             meta: Some(json!({"s": 1})),
         });
-        let before = SamplingAnswer {
-            stop_reason: StopReason::Other("refusal".into()),
-            ..answer(vec![text("a"), call])
-        };
-        assert_eq!(
-            SamplingAnswer::from_result(&before.to_result("2025-11-25").unwrap()),
-            Ok(before)
-        );
+        let before =
+            SamplingAnswer { stop_reason: StopReason::Other("refusal".into()), ..answer(vec![text("a"), call]) };
+        assert_eq!(SamplingAnswer::from_result(&before.to_result("2025-11-25").unwrap()), Ok(before));
     }
 
     #[test]
@@ -334,21 +276,14 @@ mod tests {
         for (key, value, pointer) in [
             ("role", json!("user"), "/role"),
             ("content", json!([]), "/content"),
-            (
-                "content",
-                json!({"type": "tool_result", "toolUseId": "a", "content": []}),
-                "/content/type",
-            ),
+            ("content", json!({"type": "tool_result", "toolUseId": "a", "content": []}), "/content/type"),
             ("model", json!(""), "/model"),
             ("stopReason", json!(3), "/stopReason"),
             ("extra", json!(3), "/extra"),
         ] {
             let mut bad = good.clone();
             bad[key] = value;
-            assert_eq!(
-                SamplingAnswer::from_result(&bad).unwrap_err().pointer,
-                pointer
-            );
+            assert_eq!(SamplingAnswer::from_result(&bad).unwrap_err().pointer, pointer);
         }
     }
 }

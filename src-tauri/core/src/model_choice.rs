@@ -35,20 +35,9 @@ pub struct Ranked {
 
 /// Ranks all configured models, best first. `default` is a model's name; none where the person is the default.
 #[must_use]
-pub fn rank(
-    preferences: Option<&ModelPreferences>,
-    candidates: &[Candidate],
-    default: Option<&str>,
-) -> Vec<Ranked> {
+pub fn rank(preferences: Option<&ModelPreferences>, candidates: &[Candidate], default: Option<&str>) -> Vec<Ranked> {
     let hints: Vec<&str> = preferences
-        .map(|preferences| {
-            preferences
-                .hints
-                .iter()
-                .map(|hint| hint.trim())
-                .filter(|hint| !hint.is_empty())
-                .collect()
-        })
+        .map(|preferences| preferences.hints.iter().map(|hint| hint.trim()).filter(|hint| !hint.is_empty()).collect())
         .unwrap_or_default();
     let mut ranked: Vec<(usize, &Candidate)> = candidates
         .iter()
@@ -77,11 +66,7 @@ pub fn rank(
                 None if place == hints.len() => "default model".to_owned(),
                 None => "also configured".to_owned(),
             };
-            Ranked {
-                name: candidate.name.clone(),
-                why,
-                chosen: place <= hints.len(),
-            }
+            Ranked { name: candidate.name.clone(), why, chosen: place <= hints.len() }
         })
         .collect()
 }
@@ -92,21 +77,14 @@ fn fits(hint: &str, candidate: &Candidate) -> bool {
     candidate.model.to_lowercase().contains(&hint) || candidate.name.to_lowercase().contains(&hint)
 }
 
-fn by_price(
-    preferences: Option<&ModelPreferences>,
-    one: &Candidate,
-    other: &Candidate,
-) -> Ordering {
+fn by_price(preferences: Option<&ModelPreferences>, one: &Candidate, other: &Candidate) -> Ordering {
     let Some(preferences) = preferences else {
         return Ordering::Equal;
     };
     let wish = |priority: Option<f64>| priority.unwrap_or(0.0);
     let cheaper = wish(preferences.cost_priority).max(wish(preferences.speed_priority));
     let dearer = wish(preferences.intelligence_priority);
-    let (one, other) = (
-        one.cost_microusd.unwrap_or(0),
-        other.cost_microusd.unwrap_or(0),
-    );
+    let (one, other) = (one.cost_microusd.unwrap_or(0), other.cost_microusd.unwrap_or(0));
     match cheaper.total_cmp(&dearer) {
         Ordering::Greater => one.cmp(&other),
         Ordering::Less => other.cmp(&one),
@@ -133,12 +111,7 @@ mod tests {
         .into()
     }
 
-    fn order(
-        hints: &[&str],
-        cost: f64,
-        intelligence: f64,
-        default: Option<&str>,
-    ) -> Vec<(String, String, bool)> {
+    fn order(hints: &[&str], cost: f64, intelligence: f64, default: Option<&str>) -> Vec<(String, String, bool)> {
         let preferences = ModelPreferences {
             hints: hints.iter().map(|hint| (*hint).to_owned()).collect(),
             cost_priority: Some(cost),
@@ -146,10 +119,7 @@ mod tests {
             intelligence_priority: Some(intelligence),
         };
         let ranked = rank(Some(&preferences), &candidates(), default);
-        ranked
-            .into_iter()
-            .map(|ranked| (ranked.name, ranked.why, ranked.chosen))
-            .collect()
+        ranked.into_iter().map(|ranked| (ranked.name, ranked.why, ranked.chosen)).collect()
     }
 
     fn line(name: &str, why: &str, chosen: bool) -> (String, String, bool) {
@@ -177,14 +147,8 @@ mod tests {
 
     #[test]
     fn the_default_without_hints_and_nobody_without_a_default() {
-        assert_eq!(
-            order(&[], 1.0, 0.0, Some("big"))[0],
-            line("big", "default model", true)
-        );
-        assert_eq!(
-            order(&["gpt", " "], 0.0, 0.0, None)[0],
-            line("local", "also configured", false)
-        );
+        assert_eq!(order(&[], 1.0, 0.0, Some("big"))[0], line("big", "default model", true));
+        assert_eq!(order(&["gpt", " "], 0.0, 0.0, None)[0], line("local", "also configured", false));
         assert!(rank(None, &[], Some("big")).is_empty());
     }
 }

@@ -121,10 +121,7 @@ pub struct Unsupported {
 
 impl Unsupported {
     fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-        }
+        Self { what: what.into(), why: why.into() }
     }
 }
 
@@ -142,10 +139,7 @@ pub fn encode(
 ) -> Result<WireRequest, Unsupported> {
     let base = url::Base::of(provider, base_url)?;
     let (url, body) = match provider.format {
-        Format::OpenAi => (
-            base.openai("chat/completions"),
-            openai::body(&base, model, request)?,
-        ),
+        Format::OpenAi => (base.openai("chat/completions"), openai::body(&base, model, request)?),
         Format::Anthropic => (base.anthropic("messages"), anthropic::body(model, request)?),
         Format::Gemini => (base.gemini_stream(model), gemini::body(model, request)?),
         Format::Ollama => (base.ollama("chat"), ollama::body(model, request)?),
@@ -174,12 +168,7 @@ pub fn list_models(provider: &Provider, base_url: Option<&str>) -> Result<WireLi
         Format::Ollama => base.ollama("tags"),
     };
     let format = provider.format;
-    Ok(WireList {
-        format,
-        url,
-        headers: version_header(format).into_iter().collect(),
-        auth: auth(format),
-    })
+    Ok(WireList { format, url, headers: version_header(format).into_iter().collect(), auth: auth(format) })
 }
 
 /// Reads a list of models in a vendor's format; none if it is not one.
@@ -190,16 +179,8 @@ pub fn model_names(format: Format, body: &[u8]) -> Option<Vec<String>> {
         Format::Gemini | Format::Ollama => ("models", "name"),
     };
     let body: Value = serde_json::from_slice(body).ok()?;
-    let names = body
-        .get(list)?
-        .as_array()?
-        .iter()
-        .filter_map(|model| model.get(name)?.as_str());
-    Some(
-        names
-            .map(|name| name.strip_prefix("models/").unwrap_or(name).to_owned())
-            .collect(),
-    )
+    let names = body.get(list)?.as_array()?.iter().filter_map(|model| model.get(name)?.as_str());
+    Some(names.map(|name| name.strip_prefix("models/").unwrap_or(name).to_owned()).collect())
 }
 
 /// Anthropic wants to know which version of its API is spoken.
@@ -248,12 +229,9 @@ fn system_prompt(request: &SamplingRequest) -> Option<&str> {
 fn check_tool_choice(request: &SamplingRequest) -> Result<(), Unsupported> {
     use crate::request::ToolChoiceMode;
     match request.tool_choice() {
-        Some(ToolChoiceMode::Required) if request.tools().is_empty() => Err(Unsupported::new(
-            "toolChoice “required”",
-            "the request gives no tools to choose from",
-        )),
-        Some(ToolChoiceMode::Required | ToolChoiceMode::Auto | ToolChoiceMode::None) | None => {
-            Ok(())
+        Some(ToolChoiceMode::Required) if request.tools().is_empty() => {
+            Err(Unsupported::new("toolChoice “required”", "the request gives no tools to choose from"))
         }
+        Some(ToolChoiceMode::Required | ToolChoiceMode::Auto | ToolChoiceMode::None) | None => Ok(()),
     }
 }

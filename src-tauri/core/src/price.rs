@@ -20,14 +20,9 @@ pub fn cost_microusd(provider: &str, model: &str, usage: Usage, at: SystemTime) 
         (UsageKey::OUTPUT_TOKENS, usage.output as f64),
     ]);
     if usage.cached > 0 {
-        tokens.insert(
-            UsageKey::CACHE_READ_TOKENS,
-            usage.cached.min(usage.input) as f64,
-        );
+        tokens.insert(UsageKey::CACHE_READ_TOKENS, usage.cached.min(usage.input) as f64);
     }
-    let request = PriceRequest::new(model, &tokens)
-        .with_provider_id(vendor)
-        .with_timestamp(at);
+    let request = PriceRequest::new(model, &tokens).with_provider_id(vendor).with_timestamp(at);
     let price = Calculator::bundled().calculate(&request).ok()?;
     // Rounded up, but not for the last bit of a float.
     let micro = (price.total_price * MICRO - 1e-6).ceil();
@@ -47,57 +42,27 @@ mod tests {
     }
 
     fn usage(input: u64, output: u64, cached: u64) -> Usage {
-        Usage {
-            input,
-            output,
-            cached,
-        }
+        Usage { input, output, cached }
     }
 
     #[test]
     fn known_and_unknown_prices() {
         // gpt-4o: $2.50 and $10 a million, half for cached input.
-        assert_eq!(
-            cost_microusd("openai", "gpt-4o", usage(1000, 100, 0), at()),
-            Some(3500)
-        );
-        assert_eq!(
-            cost_microusd("openai", "gpt-4o", usage(1000, 100, 1000), at()),
-            Some(2250)
-        );
-        assert_eq!(
-            cost_microusd("openai", "gpt-4o", usage(1, 0, 0), at()),
-            Some(3)
-        );
-        assert!(
-            cost_microusd("anthropic", "claude-sonnet-4-5", usage(1000, 100, 0), at()).is_some()
-        );
+        assert_eq!(cost_microusd("openai", "gpt-4o", usage(1000, 100, 0), at()), Some(3500));
+        assert_eq!(cost_microusd("openai", "gpt-4o", usage(1000, 100, 1000), at()), Some(2250));
+        assert_eq!(cost_microusd("openai", "gpt-4o", usage(1, 0, 0), at()), Some(3));
+        assert!(cost_microusd("anthropic", "claude-sonnet-4-5", usage(1000, 100, 0), at()).is_some());
         assert!(cost_microusd("gemini", "gemini-2.5-flash", usage(1000, 100, 0), at()).is_some());
-        assert_eq!(
-            cost_microusd("openai", "no-such-model", usage(1, 1, 0), at()),
-            None
-        );
-        assert_eq!(
-            cost_microusd("ollama", "gpt-4o", usage(1, 1, 0), at()),
-            None
-        );
-        assert_eq!(
-            cost_microusd("nobody", "gpt-4o", usage(1, 1, 0), at()),
-            None
-        );
+        assert_eq!(cost_microusd("openai", "no-such-model", usage(1, 1, 0), at()), None);
+        assert_eq!(cost_microusd("ollama", "gpt-4o", usage(1, 1, 0), at()), None);
+        assert_eq!(cost_microusd("nobody", "gpt-4o", usage(1, 1, 0), at()), None);
     }
 
     #[test]
     fn every_vendor_with_a_price_list_is_in_it() {
         for provider in model_format::PROVIDERS {
             if let Some(id) = provider.price_id {
-                assert!(
-                    matches!(
-                        Calculator::bundled().find_provider(Some(id), None),
-                        Ok(Some(_))
-                    ),
-                    "{id}"
-                );
+                assert!(matches!(Calculator::bundled().find_provider(Some(id), None), Ok(Some(_))), "{id}");
             }
         }
     }

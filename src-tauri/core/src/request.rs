@@ -300,9 +300,7 @@ pub fn modalities<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> BTreeSet<M
                 found.extend(result.content.iter().filter_map(|inner| match inner {
                     ResultBlock::Image(_) => Some(Modality::Image),
                     ResultBlock::Audio(_) => Some(Modality::Audio),
-                    ResultBlock::Text(_)
-                    | ResultBlock::Resource(_)
-                    | ResultBlock::ResourceLink(_) => None,
+                    ResultBlock::Text(_) | ResultBlock::Resource(_) | ResultBlock::ResourceLink(_) => None,
                 }));
             }
         }
@@ -313,11 +311,7 @@ pub fn modalities<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> BTreeSet<M
 /// Names the kinds of content in some blocks, e.g. `text` or `text+image`.
 #[must_use]
 pub fn content_class<'a>(blocks: impl IntoIterator<Item = &'a Block>) -> String {
-    modalities(blocks)
-        .into_iter()
-        .map(Modality::as_str)
-        .collect::<Vec<_>>()
-        .join("+")
+    modalities(blocks).into_iter().map(Modality::as_str).collect::<Vec<_>>().join("+")
 }
 
 /// Characters of a one-line summary.
@@ -403,10 +397,7 @@ impl SamplingRequest {
     pub fn needs_tools(&self) -> bool {
         !self.tools.is_empty()
             || self.tool_choice.is_some()
-            || self
-                .modalities()
-                .iter()
-                .any(|kind| matches!(kind, Modality::ToolUse | Modality::ToolResult))
+            || self.modalities().iter().any(|kind| matches!(kind, Modality::ToolUse | Modality::ToolResult))
     }
 
     /// Top-level fields that Samplegate does not know, in order. They are shown and never sent to a model.
@@ -433,24 +424,16 @@ impl SamplingRequest {
     #[must_use]
     pub fn first_line(&self) -> String {
         let texts = |role| {
-            self.messages
-                .iter()
-                .rev()
-                .filter(move |message| message.role == role)
-                .flat_map(|message| {
-                    message.blocks.iter().rev().filter_map(|block| match block {
-                        Block::Text(text) if !text.trim().is_empty() => Some(text.as_str()),
-                        Block::ToolResult(result) => {
-                            result.content.iter().find_map(|inner| match inner {
-                                ResultBlock::Text(text) if !text.trim().is_empty() => {
-                                    Some(text.as_str())
-                                }
-                                _ => None,
-                            })
-                        }
+            self.messages.iter().rev().filter(move |message| message.role == role).flat_map(|message| {
+                message.blocks.iter().rev().filter_map(|block| match block {
+                    Block::Text(text) if !text.trim().is_empty() => Some(text.as_str()),
+                    Block::ToolResult(result) => result.content.iter().find_map(|inner| match inner {
+                        ResultBlock::Text(text) if !text.trim().is_empty() => Some(text.as_str()),
                         _ => None,
-                    })
+                    }),
+                    _ => None,
                 })
+            })
         };
         match texts(Role::User).chain(texts(Role::Assistant)).next() {
             Some(text) => one_line(text),
@@ -475,16 +458,8 @@ pub fn one_line(text: &str) -> String {
 
 /// As [`one_line`], with at most so many characters.
 pub(crate) fn one_line_of(text: &str, most: usize) -> String {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    let mut short: String = line
-        .chars()
-        .take(most)
-        .map(|c| if shows(c) { c } else { '\u{FFFD}' })
-        .collect();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut short: String = line.chars().take(most).map(|c| if shows(c) { c } else { '\u{FFFD}' }).collect();
     if line.chars().nth(most).is_some() {
         short.push('…');
     }

@@ -31,11 +31,7 @@ pub struct TokenCount {
 #[must_use]
 pub fn count(model: &str, request: &SamplingRequest) -> TokenCount {
     let (tokenizer, known) = tokenizer(model);
-    let mut sum = Sum {
-        tokenizer,
-        tokens: PER_ANSWER,
-        estimate: !known,
-    };
+    let mut sum = Sum { tokenizer, tokens: PER_ANSWER, estimate: !known };
     if let Some(prompt) = request.system_prompt().filter(|prompt| !prompt.is_empty()) {
         sum.tokens += PER_MESSAGE + 1;
         sum.text(prompt);
@@ -50,10 +46,7 @@ pub fn count(model: &str, request: &SamplingRequest) -> TokenCount {
         sum.text(tool.description.as_deref().unwrap_or_default());
         sum.text(&tool.input_schema.to_string());
     }
-    TokenCount {
-        tokens: sum.tokens,
-        estimate: sum.estimate,
-    }
+    TokenCount { tokens: sum.tokens, estimate: sum.estimate }
 }
 
 /// Counts the tokens of a text by the most common vocabulary: exact for newer OpenAI models, about right for others.
@@ -69,10 +62,7 @@ fn tokenizer(model: &str) -> (&'static Tokenizer, bool) {
     if starts(&["gpt-3.5", "gpt-4-", "gpt-4"]) && !starts(&["gpt-4o", "gpt-4.1", "gpt-4.5"]) {
         (cl100k_base(), true)
     } else {
-        (
-            o200k_base(),
-            starts(&["gpt-", "chatgpt-4o", "o1", "o3", "o4"]),
-        )
+        (o200k_base(), starts(&["gpt-", "chatgpt-4o", "o1", "o3", "o4"]))
     }
 }
 
@@ -154,40 +144,16 @@ mod tests {
     #[test]
     fn exact_for_openai_and_an_estimate_for_others() {
         // "Hello" "," " world" "!", framed as one message.
-        assert_eq!(
-            counted("gpt-5-mini", hello()),
-            TokenCount {
-                tokens: 11,
-                estimate: false
-            }
-        );
-        assert_eq!(
-            counted("openai/gpt-4", hello()),
-            TokenCount {
-                tokens: 11,
-                estimate: false
-            }
-        );
-        assert_eq!(
-            counted("claude-x", hello()),
-            TokenCount {
-                tokens: 11,
-                estimate: true
-            }
-        );
+        assert_eq!(counted("gpt-5-mini", hello()), TokenCount { tokens: 11, estimate: false });
+        assert_eq!(counted("openai/gpt-4", hello()), TokenCount { tokens: 11, estimate: false });
+        assert_eq!(counted("claude-x", hello()), TokenCount { tokens: 11, estimate: true });
         assert_eq!(count_text("Hello, world!"), 4);
     }
 
     #[test]
     fn pictures_and_tools_are_estimates() {
         let picture = json!({"messages": [{"role": "user", "content": {"type": "image", "mimeType": "image/png", "data": "AAAA"}}], "maxTokens": 1});
-        assert_eq!(
-            counted("gpt-5", picture),
-            TokenCount {
-                tokens: 1007,
-                estimate: true
-            }
-        );
+        assert_eq!(counted("gpt-5", picture), TokenCount { tokens: 1007, estimate: true });
         let mut tools = hello();
         tools["tools"] = json!([{"name": "t", "inputSchema": {}}]);
         assert!(counted("gpt-5", tools).estimate);

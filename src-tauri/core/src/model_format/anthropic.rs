@@ -12,15 +12,9 @@ use crate::request::{Block, Media, Role, SamplingRequest, ToolChoiceMode, ToolRe
 pub(super) const VERSION: &str = "2023-06-01";
 const VENDOR: &str = "the Anthropic format";
 
-pub(super) fn body(
-    model: &str,
-    request: &SamplingRequest,
-) -> Result<Map<String, Value>, Unsupported> {
+pub(super) fn body(model: &str, request: &SamplingRequest) -> Result<Map<String, Value>, Unsupported> {
     check_tool_choice(request)?;
-    if let Some(temperature) = request
-        .temperature()
-        .filter(|temperature| !(0.0..=1.0).contains(temperature))
-    {
+    if let Some(temperature) = request.temperature().filter(|temperature| !(0.0..=1.0).contains(temperature)) {
         return Err(Unsupported::new(
             format!("temperature {temperature}"),
             format!("{VENDOR} takes 0 to 1; edit the request or use another model"),
@@ -29,10 +23,7 @@ pub(super) fn body(
     let messages = request.messages().iter().map(|message| {
         let content = match message.blocks.as_slice() {
             [Block::Text(text)] => Value::from(text.as_str()),
-            blocks => blocks
-                .iter()
-                .map(|item| block(item, message.role))
-                .collect::<Result<Value, _>>()?,
+            blocks => blocks.iter().map(|item| block(item, message.role)).collect::<Result<Value, _>>()?,
         };
         Ok(json!({"role": message.role.as_str(), "content": content}))
     });
@@ -40,10 +31,7 @@ pub(super) fn body(
         .with("model", model)
         .with("max_tokens", request.max_tokens())
         .maybe("system", system_prompt(request))
-        .with(
-            "messages",
-            messages.collect::<Result<Value, Unsupported>>()?,
-        )
+        .with("messages", messages.collect::<Result<Value, Unsupported>>()?)
         .maybe("temperature", request.temperature());
     if !request.stop_sequences().is_empty() {
         body = body.with("stop_sequences", request.stop_sequences());
@@ -62,9 +50,7 @@ pub(super) fn body(
             ToolChoiceMode::Required => json!({"type": "any"}),
             ToolChoiceMode::None => json!({"type": "none"}),
         });
-        body = body
-            .with("tools", tools.collect::<Value>())
-            .maybe("tool_choice", choice);
+        body = body.with("tools", tools.collect::<Value>()).maybe("tool_choice", choice);
     }
     Ok(body.with("stream", true).0)
 }
@@ -74,18 +60,15 @@ fn block(block: &Block, role: Role) -> Result<Value, Unsupported> {
         Block::Text(text) => Ok(json!({"type": "text", "text": text})),
         Block::Image(_) if role == Role::Assistant => Err(Unsupported::new(
             "an image in a message of the assistant",
-            format!(
-                "{VENDOR} takes images of the user only; edit the message or use another model"
-            ),
+            format!("{VENDOR} takes images of the user only; edit the message or use another model"),
         )),
         Block::Image(media) => image(media),
-        Block::Audio(_) => Err(Unsupported::new(
-            "audio",
-            format!("{VENDOR} takes none; use another model or answer by hand"),
-        )),
-        Block::ToolUse(tool_use) => Ok(
-            json!({"type": "tool_use", "id": tool_use.id, "name": tool_use.name, "input": tool_use.input}),
-        ),
+        Block::Audio(_) => {
+            Err(Unsupported::new("audio", format!("{VENDOR} takes none; use another model or answer by hand")))
+        }
+        Block::ToolUse(tool_use) => {
+            Ok(json!({"type": "tool_use", "id": tool_use.id, "name": tool_use.name, "input": tool_use.input}))
+        }
         Block::ToolResult(result) => tool_result(result),
     }
 }
@@ -98,9 +81,7 @@ fn image(media: &Media) -> Result<Value, Unsupported> {
             format!("{VENDOR} takes JPEG, PNG, GIF and WebP; use another model or answer by hand"),
         ));
     }
-    Ok(
-        json!({"type": "image", "source": {"type": "base64", "media_type": mime, "data": media.data}}),
-    )
+    Ok(json!({"type": "image", "source": {"type": "base64", "media_type": mime, "data": media.data}}))
 }
 
 fn tool_result(result: &ToolResult) -> Result<Value, Unsupported> {
@@ -112,20 +93,13 @@ fn tool_result(result: &ToolResult) -> Result<Value, Unsupported> {
             Part::Audio(_) => Err(audio_refused(VENDOR)),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let block = Object::default()
-        .with("type", "tool_result")
-        .with("tool_use_id", result.tool_use_id.as_str());
+    let block = Object::default().with("type", "tool_result").with("tool_use_id", result.tool_use_id.as_str());
     let block = block.maybe("content", (!content.is_empty()).then_some(content));
-    Ok(block
-        .maybe("is_error", result.is_error.then_some(true))
-        .into())
+    Ok(block.maybe("is_error", result.is_error.then_some(true)).into())
 }
 
 pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStream> {
-    let kind = event
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
     let index = event.get("index").and_then(Value::as_u64);
     match kind {
         "message_start" => {
@@ -159,9 +133,7 @@ pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStr
                 "input_json_delta" => match assembly.find_call(|call| call.index == index) {
                     Some(call) => call.arguments.push_str(word("partial_json")),
                     None => {
-                        return Err(BadStream::malformed(
-                            "arguments of a tool call that never began",
-                        ));
+                        return Err(BadStream::malformed("arguments of a tool call that never began"));
                     }
                 },
                 // Signatures of reasoning and the like are not part of the answer.

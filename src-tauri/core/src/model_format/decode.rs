@@ -96,24 +96,12 @@ impl BadStream {
         let overloaded = ["type", "status", "code"].iter().any(|name| {
             matches!(
                 word(name),
-                "overloaded_error"
-                    | "rate_limit_error"
-                    | "rate_limit_exceeded"
-                    | "UNAVAILABLE"
-                    | "RESOURCE_EXHAUSTED"
+                "overloaded_error" | "rate_limit_error" | "rate_limit_exceeded" | "UNAVAILABLE" | "RESOURCE_EXHAUSTED"
             )
-        }) || matches!(
-            error.get("code").and_then(Value::as_u64),
-            Some(429 | 503 | 529)
-        );
-        let message = vendor_error::said(document).map_or_else(
-            || "no reason given".to_owned(),
-            |said| vendor_error::shorten(&said),
-        );
-        Self::Vendor {
-            message,
-            overloaded,
-        }
+        }) || matches!(error.get("code").and_then(Value::as_u64), Some(429 | 503 | 529));
+        let message = vendor_error::said(document)
+            .map_or_else(|| "no reason given".to_owned(), |said| vendor_error::shorten(&said));
+        Self::Vendor { message, overloaded }
     }
 }
 
@@ -133,11 +121,7 @@ impl Decoder {
             Format::OpenAi | Format::Anthropic | Format::Gemini => Framing::Events,
             Format::Ollama => Framing::Lines,
         };
-        Self {
-            format,
-            frames: Frames::new(framing),
-            assembly: Assembly::default(),
-        }
+        Self { format, frames: Frames::new(framing), assembly: Assembly::default() }
     }
 
     /// Takes more bytes and tells what is new in them.
@@ -167,11 +151,7 @@ impl Decoder {
     #[must_use]
     pub fn partial(&self) -> Vec<Block> {
         let mut ids = Ids::default();
-        self.assembly
-            .blocks
-            .iter()
-            .filter_map(|building| building.block(&mut ids))
-            .collect()
+        self.assembly.blocks.iter().filter_map(|building| building.block(&mut ids)).collect()
     }
 
     /// Ends a response whose bytes have ended.
@@ -192,13 +172,7 @@ impl Decoder {
             }
             return Err(BadStream::Truncated);
         }
-        let Assembly {
-            blocks,
-            model,
-            usage,
-            stop,
-            ..
-        } = self.assembly;
+        let Assembly { blocks, model, usage, stop, .. } = self.assembly;
         let stop = stop.ok_or(BadStream::Truncated)?;
         let mut ids = Ids::default();
         let mut content = Vec::new();
@@ -208,15 +182,11 @@ impl Decoder {
                 // Arguments that the limit of tokens cut off are no arguments.
                 None if stop == StopReason::MaxTokens => {}
                 None => {
-                    return Err(BadStream::malformed(
-                        "the arguments of a tool call are not a JSON object",
-                    ));
+                    return Err(BadStream::malformed("the arguments of a tool call are not a JSON object"));
                 }
             }
         }
-        let calls = content
-            .iter()
-            .any(|block| matches!(block, Block::ToolUse(_)));
+        let calls = content.iter().any(|block| matches!(block, Block::ToolUse(_)));
         let stop_reason = match stop {
             StopReason::EndTurn | StopReason::StopSequence if calls => StopReason::ToolUse,
             StopReason::ToolUse if !calls => StopReason::EndTurn,
@@ -232,12 +202,7 @@ impl Decoder {
             }
             content.push(Block::Text(String::new()));
         }
-        Ok(Completion {
-            content,
-            stop_reason,
-            model,
-            usage: usage.filter(|usage| *usage != Usage::default()),
-        })
+        Ok(Completion { content, stop_reason, model, usage: usage.filter(|usage| *usage != Usage::default()) })
     }
 
     /// Ends a response that a person stopped: what has come so far is the answer.
@@ -263,8 +228,7 @@ impl Decoder {
         if self.format == Format::OpenAi && frame.trim_ascii() == b"[DONE]" {
             return Err(BadStream::Truncated);
         }
-        let event: Value = serde_json::from_slice(frame)
-            .map_err(|_| BadStream::malformed("an event is not JSON"))?;
+        let event: Value = serde_json::from_slice(frame).map_err(|_| BadStream::malformed("an event is not JSON"))?;
         if event.get("error").is_some_and(|error| !error.is_null()) {
             return Err(BadStream::vendor(&event));
         }
@@ -339,21 +303,16 @@ impl Assembly {
 
     /// Begins a tool call.
     pub(super) fn call(&mut self, call: Call) {
-        self.deltas.push(Delta::ToolUse {
-            name: call.name.clone(),
-        });
+        self.deltas.push(Delta::ToolUse { name: call.name.clone() });
         self.blocks.push(Building::Call(call));
     }
 
     /// The last tool call that `matches`.
     pub(super) fn find_call(&mut self, matches: impl Fn(&Call) -> bool) -> Option<&mut Call> {
-        self.blocks
-            .iter_mut()
-            .rev()
-            .find_map(|building| match building {
-                Building::Call(call) if matches(call) => Some(call),
-                Building::Call(_) | Building::Text(_) | Building::Image(_) => None,
-            })
+        self.blocks.iter_mut().rev().find_map(|building| match building {
+            Building::Call(call) if matches(call) => Some(call),
+            Building::Call(_) | Building::Text(_) | Building::Image(_) => None,
+        })
     }
 
     /// Adds an image.

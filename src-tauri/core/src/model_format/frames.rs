@@ -26,12 +26,7 @@ const STRAY_BYTES: usize = 4096;
 
 impl Frames {
     pub(super) fn new(framing: Framing) -> Self {
-        Self {
-            framing,
-            line: Vec::new(),
-            data: None,
-            stray: Vec::new(),
-        }
+        Self { framing, line: Vec::new(), data: None, stray: Vec::new() }
     }
 
     /// Takes bytes and gives the frames that are whole now.
@@ -96,9 +91,7 @@ impl Frames {
 
 /// Whether a line is a comment or a field other than data.
 fn is_field(line: &[u8]) -> bool {
-    [b":".as_slice(), b"event", b"id", b"retry"]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [b":".as_slice(), b"event", b"id", b"retry"].iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -111,31 +104,20 @@ mod tests {
         let mut frames = Frames::new(framing);
         let mut out: Vec<_> = chunks.iter().flat_map(|chunk| frames.push(chunk)).collect();
         out.extend(frames.finish());
-        out.into_iter()
-            .map(|frame| String::from_utf8_lossy(&frame).into_owned())
-            .collect()
+        out.into_iter().map(|frame| String::from_utf8_lossy(&frame).into_owned()).collect()
     }
 
     #[test]
     fn events() {
         assert_eq!(
-            whole(
-                Framing::Events,
-                &[
-                    b": hi\r\nevent: x\r\ndata: a\r\ndata:b\r\n\r\n\r\ndata: [DO",
-                    b"NE]"
-                ]
-            ),
+            whole(Framing::Events, &[b": hi\r\nevent: x\r\ndata: a\r\ndata:b\r\n\r\n\r\ndata: [DO", b"NE]"]),
             ["a\nb", "[DONE]"]
         );
     }
 
     #[test]
     fn lines() {
-        assert_eq!(
-            whole(Framing::Lines, &[b"{}\n\n {\"a\"", b":1}"]),
-            ["{}", " {\"a\":1}"]
-        );
+        assert_eq!(whole(Framing::Lines, &[b"{}\n\n {\"a\"", b":1}"]), ["{}", " {\"a\":1}"]);
     }
 
     #[test]

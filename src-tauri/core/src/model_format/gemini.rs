@@ -15,10 +15,7 @@ const SIGNATURE: &str = "samplegate/thoughtSignature";
 /// What Gemini takes in its place for calls that it did not make itself (its documentation of thought signatures).
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
-pub(super) fn body(
-    model: &str,
-    request: &SamplingRequest,
-) -> Result<Map<String, Value>, Unsupported> {
+pub(super) fn body(model: &str, request: &SamplingRequest) -> Result<Map<String, Value>, Unsupported> {
     check_tool_choice(request)?;
     // Results name the tool, not only the call.
     let mut tools_used = BTreeMap::new();
@@ -38,10 +35,7 @@ pub(super) fn body(
                     calls += 1;
                 }
                 Block::ToolResult(result) => {
-                    let name = tools_used
-                        .get(result.tool_use_id.as_str())
-                        .copied()
-                        .unwrap_or_default();
+                    let name = tools_used.get(result.tool_use_id.as_str()).copied().unwrap_or_default();
                     content.push(function_response(name, result, &mut media)?);
                 }
             }
@@ -53,17 +47,13 @@ pub(super) fn body(
         };
         contents.push(json!({"role": role, "parts": content}));
     }
-    let mut config = Object::default()
-        .with("maxOutputTokens", request.max_tokens())
-        .maybe("temperature", request.temperature());
+    let mut config =
+        Object::default().with("maxOutputTokens", request.max_tokens()).maybe("temperature", request.temperature());
     if !request.stop_sequences().is_empty() {
         config = config.with("stopSequences", request.stop_sequences());
     }
     let mut body = Object::default()
-        .maybe(
-            "systemInstruction",
-            system_prompt(request).map(|prompt| json!({"parts": [{"text": prompt}]})),
-        )
+        .maybe("systemInstruction", system_prompt(request).map(|prompt| json!({"parts": [{"text": prompt}]})))
         .with("contents", contents)
         .with("generationConfig", config);
     if !request.tools().is_empty() {
@@ -81,14 +71,8 @@ pub(super) fn body(
             ToolChoiceMode::None => "NONE",
         });
         body = body
-            .with(
-                "tools",
-                json!([{"functionDeclarations": tools.collect::<Value>()}]),
-            )
-            .maybe(
-                "toolConfig",
-                mode.map(|mode| json!({"functionCallingConfig": {"mode": mode}})),
-            );
+            .with("tools", json!([{"functionDeclarations": tools.collect::<Value>()}]))
+            .maybe("toolConfig", mode.map(|mode| json!({"functionCallingConfig": {"mode": mode}})));
     }
     Ok(body.0)
 }
@@ -98,19 +82,12 @@ fn inline(media: &Media) -> Value {
 }
 
 fn function_call(model: &str, tool_use: &ToolUse, first: bool) -> Value {
-    let call =
-        json!({"functionCall": {"id": tool_use.id, "name": tool_use.name, "args": tool_use.input}});
-    let own = tool_use
-        .meta
-        .as_ref()
-        .and_then(|meta| meta.get(SIGNATURE))
-        .and_then(Value::as_str);
+    let call = json!({"functionCall": {"id": tool_use.id, "name": tool_use.name, "args": tool_use.input}});
+    let own = tool_use.meta.as_ref().and_then(|meta| meta.get(SIGNATURE)).and_then(Value::as_str);
     // Since Gemini 3 the first call of each turn must be signed.
     let signature = own.or_else(|| (first && !before_signatures(model)).then_some(NO_SIGNATURE));
     match (call, signature) {
-        (Value::Object(call), Some(signature)) => {
-            Object(call).with("thoughtSignature", signature).into()
-        }
+        (Value::Object(call), Some(signature)) => Object(call).with("thoughtSignature", signature).into(),
         (call, _) => call,
     }
 }
@@ -118,16 +95,10 @@ fn function_call(model: &str, tool_use: &ToolUse, first: bool) -> Value {
 /// Whether a model is of a generation that knows no signatures.
 fn before_signatures(model: &str) -> bool {
     let name = model.strip_prefix("models/").unwrap_or(model);
-    ["gemini-1", "gemini-2", "gemma"]
-        .iter()
-        .any(|start| name.starts_with(start))
+    ["gemini-1", "gemini-2", "gemma"].iter().any(|start| name.starts_with(start))
 }
 
-fn function_response(
-    name: &str,
-    result: &ToolResult,
-    media: &mut Vec<Value>,
-) -> Result<Value, Unsupported> {
+fn function_response(name: &str, result: &ToolResult, media: &mut Vec<Value>) -> Result<Value, Unsupported> {
     let mut texts = Vec::new();
     for part in parts(result)? {
         match part {
@@ -135,11 +106,8 @@ fn function_response(
             Part::Image(item) | Part::Audio(item) => media.push(inline(&item)),
         }
     }
-    let response = if result.is_error {
-        json!({"error": texts.join("\n")})
-    } else {
-        json!({"output": texts.join("\n")})
-    };
+    let response =
+        if result.is_error { json!({"error": texts.join("\n")}) } else { json!({"output": texts.join("\n")}) };
     Ok(json!({"functionResponse": {"id": result.tool_use_id, "name": name, "response": response}}))
 }
 
@@ -150,29 +118,18 @@ pub(super) fn event(event: Value, assembly: &mut Assembly) -> Result<(), BadStre
     assembly.model(event.get("modelVersion"));
     if let Some(usage) = event.get("usageMetadata").filter(|usage| usage.is_object()) {
         assembly.usage(Usage {
-            input: count(usage, "promptTokenCount")
-                .saturating_add(count(usage, "toolUsePromptTokenCount")),
-            output: count(usage, "candidatesTokenCount")
-                .saturating_add(count(usage, "thoughtsTokenCount")),
+            input: count(usage, "promptTokenCount").saturating_add(count(usage, "toolUsePromptTokenCount")),
+            output: count(usage, "candidatesTokenCount").saturating_add(count(usage, "thoughtsTokenCount")),
             cached: count(usage, "cachedContentTokenCount"),
         });
     }
-    if let Some(reason) = event
-        .get("promptFeedback")
-        .and_then(|feedback| feedback.get("blockReason")?.as_str())
-    {
+    if let Some(reason) = event.get("promptFeedback").and_then(|feedback| feedback.get("blockReason")?.as_str()) {
         return Err(BadStream::Blocked(crate::request::one_line(reason)));
     }
-    let Some(candidate) = event
-        .get_mut("candidates")
-        .and_then(|candidates| candidates.get_mut(0))
-    else {
+    let Some(candidate) = event.get_mut("candidates").and_then(|candidates| candidates.get_mut(0)) else {
         return Ok(());
     };
-    let parts = candidate
-        .get_mut("content")
-        .and_then(|content| content.get_mut("parts"))
-        .map(Value::take);
+    let parts = candidate.get_mut("content").and_then(|content| content.get_mut("parts")).map(Value::take);
     if let Some(Value::Array(parts)) = parts {
         for item in parts {
             part(item, assembly)?;
@@ -185,12 +142,8 @@ pub(super) fn event(event: Value, assembly: &mut Assembly) -> Result<(), BadStre
                 // Also stands for a stop sequence.
                 "STOP" => StopReason::EndTurn,
                 "MAX_TOKENS" => StopReason::MaxTokens,
-                "MALFORMED_FUNCTION_CALL"
-                | "UNEXPECTED_TOOL_CALL"
-                | "MISSING_THOUGHT_SIGNATURE" => {
-                    return Err(BadStream::malformed(
-                        "the model made a tool call that cannot be read",
-                    ));
+                "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "MISSING_THOUGHT_SIGNATURE" => {
+                    return Err(BadStream::malformed("the model made a tool call that cannot be read"));
                 }
                 other => StopReason::Other(other.to_ascii_lowercase()),
             });
@@ -204,10 +157,7 @@ fn part(part: Value, assembly: &mut Assembly) -> Result<(), BadStream> {
     let Value::Object(mut part) = part else {
         return Err(BadStream::malformed("a part is not an object"));
     };
-    let thought = part
-        .get("thought")
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
+    let thought = part.get("thought").and_then(Value::as_bool).unwrap_or(false);
     let signature = part.remove("thoughtSignature");
     if let Some(text) = part.get("text").and_then(Value::as_str) {
         if thought {
@@ -216,51 +166,27 @@ fn part(part: Value, assembly: &mut Assembly) -> Result<(), BadStream> {
             assembly.text(text);
         }
     } else if let Some(call) = part.get_mut("functionCall") {
-        let word = |name: &str| {
-            call.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let word = |name: &str| call.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (id, name) = (word("id"), word("name"));
         assembly.call(Call {
             id,
             name,
             input: call.get_mut("args").map(Value::take),
-            meta: signature
-                .filter(Value::is_string)
-                .map(|signature| json!({SIGNATURE: signature})),
+            meta: signature.filter(Value::is_string).map(|signature| json!({SIGNATURE: signature})),
             ..Call::default()
         });
     } else if let Some(data) = part.get("inlineData") {
-        let word = |name: &str| {
-            data.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let media = Media {
-            mime_type: word("mimeType"),
-            data: word("data"),
-        };
+        let word = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let media = Media { mime_type: word("mimeType"), data: word("data") };
         if thought {
             // A draft of an image is reasoning.
         } else if media.mime_type.starts_with("image/") {
             assembly.image(media);
         } else {
-            return Err(BadStream::Unrepresentable(format!(
-                "“{}” data",
-                crate::request::one_line(&media.mime_type)
-            )));
+            return Err(BadStream::Unrepresentable(format!("“{}” data", crate::request::one_line(&media.mime_type))));
         }
-    } else if let Some(kind) = part
-        .keys()
-        .find(|kind| !["thought", "partMetadata"].contains(&kind.as_str()))
-    {
-        return Err(BadStream::Unrepresentable(format!(
-            "a “{}” part",
-            crate::request::one_line(kind)
-        )));
+    } else if let Some(kind) = part.keys().find(|kind| !["thought", "partMetadata"].contains(&kind.as_str())) {
+        return Err(BadStream::Unrepresentable(format!("a “{}” part", crate::request::one_line(kind))));
     }
     Ok(())
 }

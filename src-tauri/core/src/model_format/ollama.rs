@@ -12,10 +12,7 @@ use crate::request::{Block, Message, Role, SamplingRequest, ToolChoiceMode};
 
 const VENDOR: &str = "the Ollama format";
 
-pub(super) fn body(
-    model: &str,
-    request: &SamplingRequest,
-) -> Result<Map<String, Value>, Unsupported> {
+pub(super) fn body(model: &str, request: &SamplingRequest) -> Result<Map<String, Value>, Unsupported> {
     check_tool_choice(request)?;
     if request.tool_choice() == Some(ToolChoiceMode::Required) {
         return Err(Unsupported::new(
@@ -37,15 +34,12 @@ pub(super) fn body(
         }
         put(message, &tools_used, &mut messages)?;
     }
-    let mut options = Object::default()
-        .with("num_predict", request.max_tokens())
-        .maybe("temperature", request.temperature());
+    let mut options =
+        Object::default().with("num_predict", request.max_tokens()).maybe("temperature", request.temperature());
     if !request.stop_sequences().is_empty() {
         options = options.with("stop", request.stop_sequences());
     }
-    let mut body = Object::default()
-        .with("model", model)
-        .with("messages", messages);
+    let mut body = Object::default().with("model", model).with("messages", messages);
     // The only way to forbid tools is not to offer them.
     if !request.tools().is_empty() && request.tool_choice() != Some(ToolChoiceMode::None) {
         let tools = request.tools().iter().map(|tool| {
@@ -58,19 +52,10 @@ pub(super) fn body(
         body = body.with("tools", tools.collect::<Value>());
     }
     // Without these two a prompt that is too long for the model is cut without a word.
-    Ok(body
-        .with("options", options)
-        .with("truncate", false)
-        .with("shift", false)
-        .with("stream", true)
-        .0)
+    Ok(body.with("options", options).with("truncate", false).with("shift", false).with("stream", true).0)
 }
 
-fn put(
-    message: &Message,
-    tools_used: &BTreeMap<&str, &str>,
-    messages: &mut Vec<Value>,
-) -> Result<(), Unsupported> {
+fn put(message: &Message, tools_used: &BTreeMap<&str, &str>, messages: &mut Vec<Value>) -> Result<(), Unsupported> {
     let mut texts = Vec::new();
     let mut images = Vec::new();
     let mut calls = Vec::new();
@@ -85,15 +70,13 @@ fn put(
                 ));
             }
             Block::ToolUse(tool_use) => {
-                calls.push(json!({"id": tool_use.id, "function": {"name": tool_use.name, "arguments": tool_use.input}}));
+                calls
+                    .push(json!({"id": tool_use.id, "function": {"name": tool_use.name, "arguments": tool_use.input}}));
             }
             Block::ToolResult(result) => {
                 let (text, more) = text_and_images(result, VENDOR)?;
                 images.extend(more.into_iter().map(|image| image.data));
-                let name = tools_used
-                    .get(result.tool_use_id.as_str())
-                    .copied()
-                    .unwrap_or_default();
+                let name = tools_used.get(result.tool_use_id.as_str()).copied().unwrap_or_default();
                 messages.push(
                     json!({"role": "tool", "content": text, "tool_name": name, "tool_call_id": result.tool_use_id}),
                 );
@@ -103,20 +86,13 @@ fn put(
     if message.role == Role::Assistant && !images.is_empty() {
         return Err(Unsupported::new(
             "an image in a message of the assistant",
-            format!(
-                "{VENDOR} takes images of the user only; edit the message or use another model"
-            ),
+            format!("{VENDOR} takes images of the user only; edit the message or use another model"),
         ));
     }
     if !texts.is_empty() || !images.is_empty() || !calls.is_empty() {
-        let put = Object::default()
-            .with("role", message.role.as_str())
-            .with("content", texts.join("\n\n"));
+        let put = Object::default().with("role", message.role.as_str()).with("content", texts.join("\n\n"));
         let put = put.maybe("images", (!images.is_empty()).then_some(images));
-        messages.push(
-            put.maybe("tool_calls", (!calls.is_empty()).then_some(calls))
-                .into(),
-        );
+        messages.push(put.maybe("tool_calls", (!calls.is_empty()).then_some(calls)).into());
     }
     Ok(())
 }
@@ -135,45 +111,24 @@ pub(super) fn event(event: Value, assembly: &mut Assembly) -> Result<(), BadStre
         }
         if let Some(Value::Array(calls)) = message.get_mut("tool_calls").map(Value::take) {
             for mut call in calls {
-                let id = call
-                    .get("id")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
+                let id = call.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
                 let Some(function) = call.get_mut("function") else {
                     return Err(BadStream::malformed("a tool call names no function"));
                 };
-                let name = function
-                    .get("name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
+                let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
                 let (arguments, input) = match function.get_mut("arguments").map(Value::take) {
                     Some(Value::String(arguments)) => (arguments, None),
                     other => (String::new(), other),
                 };
-                assembly.call(Call {
-                    id,
-                    name,
-                    arguments,
-                    input,
-                    ..Call::default()
-                });
+                assembly.call(Call { id, name, arguments, input, ..Call::default() });
             }
         }
     }
     if event.get("done").and_then(Value::as_bool) == Some(true) {
         if event.contains_key("prompt_eval_count") || event.contains_key("eval_count") {
             let event = Value::Object(event.clone());
-            let (input, output) = (
-                count(&event, "prompt_eval_count"),
-                count(&event, "eval_count"),
-            );
-            assembly.usage(Usage {
-                input,
-                output,
-                cached: 0,
-            });
+            let (input, output) = (count(&event, "prompt_eval_count"), count(&event, "eval_count"));
+            assembly.usage(Usage { input, output, cached: 0 });
         }
         assembly.ended = true;
         assembly.stop = match event.get("done_reason").and_then(Value::as_str) {

@@ -11,11 +11,7 @@ use crate::request::{Block, Media, Message, Role, SamplingRequest};
 
 const VENDOR: &str = "the OpenAI format";
 
-pub(super) fn body(
-    base: &Base,
-    model: &str,
-    request: &SamplingRequest,
-) -> Result<Map<String, Value>, Unsupported> {
+pub(super) fn body(base: &Base, model: &str, request: &SamplingRequest) -> Result<Map<String, Value>, Unsupported> {
     check_tool_choice(request)?;
     let mut messages = Vec::new();
     if let Some(prompt) = system_prompt(request) {
@@ -28,11 +24,7 @@ pub(super) fn body(
         }
     }
     // OpenAI itself has renamed the limit, and newer models refuse the old name; others know only the old one.
-    let limit = if base.is_openai() {
-        "max_completion_tokens"
-    } else {
-        "max_tokens"
-    };
+    let limit = if base.is_openai() { "max_completion_tokens" } else { "max_tokens" };
     let mut body = Object::default()
         .with("model", model)
         .with("messages", messages)
@@ -49,15 +41,11 @@ pub(super) fn body(
                 .with("parameters", tool.input_schema.clone());
             json!({"type": "function", "function": Value::from(function)})
         });
-        body = body.with("tools", tools.collect::<Value>()).maybe(
-            "tool_choice",
-            request.tool_choice().map(|choice| choice.as_str()),
-        );
+        body = body
+            .with("tools", tools.collect::<Value>())
+            .maybe("tool_choice", request.tool_choice().map(|choice| choice.as_str()));
     }
-    Ok(body
-        .with("stream", true)
-        .with("stream_options", json!({"include_usage": true}))
-        .0)
+    Ok(body.with("stream", true).with("stream_options", json!({"include_usage": true})).0)
 }
 
 fn user(message: &Message, messages: &mut Vec<Value>) -> Result<(), Unsupported> {
@@ -69,18 +57,13 @@ fn user(message: &Message, messages: &mut Vec<Value>) -> Result<(), Unsupported>
             Block::Audio(media) => parts.push(audio(media)?),
             Block::ToolResult(result) => {
                 let (text, images) = text_and_images(result, VENDOR)?;
-                messages.push(
-                    json!({"role": "tool", "tool_call_id": result.tool_use_id, "content": text}),
-                );
+                messages.push(json!({"role": "tool", "tool_call_id": result.tool_use_id, "content": text}));
                 // Results hold text only; images follow in a message of the user.
                 parts.extend(images.iter().map(image));
             }
             // Refused when the request was read.
             Block::ToolUse(_) => {
-                return Err(Unsupported::new(
-                    "a tool_use of the user",
-                    "only models use tools",
-                ));
+                return Err(Unsupported::new("a tool_use of the user", "only models use tools"));
             }
         }
     }
@@ -106,9 +89,7 @@ fn assistant(message: &Message) -> Result<Value, Unsupported> {
             Block::Image(_) | Block::Audio(_) | Block::ToolResult(_) => {
                 return Err(Unsupported::new(
                     "an image or audio in a message of the assistant",
-                    format!(
-                        "{VENDOR} takes text and tool calls there; edit the message or use another model"
-                    ),
+                    format!("{VENDOR} takes text and tool calls there; edit the message or use another model"),
                 ));
             }
         }
@@ -116,17 +97,10 @@ fn assistant(message: &Message) -> Result<Value, Unsupported> {
     let content = match texts.as_slice() {
         [] => Value::Null,
         [only] => (*only).into(),
-        several => several
-            .iter()
-            .map(|text| json!({"type": "text", "text": text}))
-            .collect(),
+        several => several.iter().map(|text| json!({"type": "text", "text": text})).collect(),
     };
-    let message = Object::default()
-        .with("role", "assistant")
-        .with("content", content);
-    Ok(message
-        .maybe("tool_calls", (!calls.is_empty()).then_some(calls))
-        .into())
+    let message = Object::default().with("role", "assistant").with("content", content);
+    Ok(message.maybe("tool_calls", (!calls.is_empty()).then_some(calls)).into())
 }
 
 fn image(media: &Media) -> Value {
@@ -140,9 +114,7 @@ fn audio(media: &Media) -> Result<Value, Unsupported> {
         other => {
             return Err(Unsupported::new(
                 format!("{other} audio"),
-                format!(
-                    "{VENDOR} takes audio/wav and audio/mpeg; use another model or answer by hand"
-                ),
+                format!("{VENDOR} takes audio/wav and audio/mpeg; use another model or answer by hand"),
             ));
         }
     };
@@ -158,9 +130,7 @@ pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStr
         assembly.usage(Usage {
             input: count(usage, "prompt_tokens"),
             output: count(usage, "completion_tokens"),
-            cached: usage
-                .get("prompt_tokens_details")
-                .map_or(0, |details| count(details, "cached_tokens")),
+            cached: usage.get("prompt_tokens_details").map_or(0, |details| count(details, "cached_tokens")),
         });
     }
     // The last event has usage and no choice.
@@ -168,18 +138,15 @@ pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStr
         return Ok(());
     };
     if let Some(delta) = choice.get("delta") {
-        if let Some(reasoning) = ["reasoning_content", "reasoning", "thinking"]
-            .iter()
-            .find_map(|name| delta.get(name)?.as_str())
+        if let Some(reasoning) =
+            ["reasoning_content", "reasoning", "thinking"].iter().find_map(|name| delta.get(name)?.as_str())
         {
             assembly.reasoning(reasoning);
         }
         match delta.get("content") {
             None | Some(Value::Null) => {}
             Some(Value::String(text)) => assembly.text(text),
-            Some(Value::Array(parts)) => parts
-                .iter()
-                .try_for_each(|part| content_part(part, assembly))?,
+            Some(Value::Array(parts)) => parts.iter().try_for_each(|part| content_part(part, assembly))?,
             Some(_) => return Err(BadStream::malformed("content is neither text nor parts")),
         }
         if let Some(refusal) = delta.get("refusal").and_then(Value::as_str) {
@@ -188,12 +155,7 @@ pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStr
         if delta.get("audio").is_some_and(|audio| !audio.is_null()) {
             return Err(BadStream::Unrepresentable("streamed audio".to_owned()));
         }
-        for call in delta
-            .get("tool_calls")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
             tool_call(call, assembly);
         }
     }
@@ -206,9 +168,7 @@ pub(super) fn event(event: &Value, assembly: &mut Assembly) -> Result<(), BadStr
                 "length" => StopReason::MaxTokens,
                 "tool_calls" | "function_call" => StopReason::ToolUse,
                 "error" => {
-                    return Err(BadStream::vendor(
-                        &json!({"message": "it stopped with an error"}),
-                    ));
+                    return Err(BadStream::vendor(&json!({"message": "it stopped with an error"})));
                 }
                 other => StopReason::Other(other.to_owned()),
             });
@@ -224,10 +184,7 @@ fn content_part(part: &Value, assembly: &mut Assembly) -> Result<(), BadStream> 
         Some("text") => assembly.text(part.get("text").and_then(Value::as_str).unwrap_or_default()),
         Some("thinking") => assembly.reasoning(&part["thinking"].to_string()),
         other => {
-            return Err(BadStream::Unrepresentable(format!(
-                "a “{}” part",
-                other.unwrap_or("?")
-            )));
+            return Err(BadStream::Unrepresentable(format!("a “{}” part", other.unwrap_or("?"))));
         }
     }
     Ok(())
@@ -237,25 +194,15 @@ fn tool_call(delta: &Value, assembly: &mut Assembly) {
     let index = delta.get("index").and_then(Value::as_u64);
     let id = delta.get("id").and_then(Value::as_str).unwrap_or_default();
     let function = delta.get("function").unwrap_or(&Value::Null);
-    let name = function
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name = function.get("name").and_then(Value::as_str).unwrap_or_default();
     // A piece belongs to the call at its index, unless it brings another id: some servers give all calls index 0 or
     // none at all.
     let same = |call: &Call| {
-        (index.is_none() || call.index == index)
-            && (id.is_empty() || call.id.is_empty() || call.id == id)
+        (index.is_none() || call.index == index) && (id.is_empty() || call.id.is_empty() || call.id == id)
     };
-    let fresh =
-        !id.is_empty() && index.is_none() && assembly.find_call(|call| call.id == id).is_none();
+    let fresh = !id.is_empty() && index.is_none() && assembly.find_call(|call| call.id == id).is_none();
     if fresh || assembly.find_call(same).is_none() {
-        assembly.call(Call {
-            index,
-            id: id.to_owned(),
-            name: name.to_owned(),
-            ..Call::default()
-        });
+        assembly.call(Call { index, id: id.to_owned(), name: name.to_owned(), ..Call::default() });
     } else if let Some(call) = assembly.find_call(same) {
         if call.id.is_empty() {
             id.clone_into(&mut call.id);

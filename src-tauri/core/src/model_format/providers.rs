@@ -25,40 +25,16 @@ const fn openai_like(
     base_url: &'static str,
     price_id: Option<&'static str>,
 ) -> Provider {
-    Provider {
-        name,
-        label,
-        format: Format::OpenAi,
-        base_url,
-        needs_key: true,
-        price_id,
-    }
+    Provider { name, label, format: Format::OpenAi, base_url, needs_key: true, price_id }
 }
 
-const fn local(
-    name: &'static str,
-    label: &'static str,
-    format: Format,
-    base_url: &'static str,
-) -> Provider {
-    Provider {
-        name,
-        label,
-        format,
-        base_url,
-        needs_key: false,
-        price_id: None,
-    }
+const fn local(name: &'static str, label: &'static str, format: Format, base_url: &'static str) -> Provider {
+    Provider { name, label, format, base_url, needs_key: false, price_id: None }
 }
 
 /// All vendors known by name. Any other OpenAI-compatible one is `openai` with a base URL.
 pub const PROVIDERS: &[Provider] = &[
-    openai_like(
-        "openai",
-        "OpenAI",
-        "https://api.openai.com/v1",
-        Some("openai"),
-    ),
+    openai_like("openai", "OpenAI", "https://api.openai.com/v1", Some("openai")),
     Provider {
         name: "anthropic",
         label: "Anthropic",
@@ -76,61 +52,16 @@ pub const PROVIDERS: &[Provider] = &[
         price_id: Some("google"),
     },
     local("ollama", "Ollama", Format::Ollama, "http://127.0.0.1:11434"),
-    local(
-        "lmstudio",
-        "LM Studio",
-        Format::OpenAi,
-        "http://127.0.0.1:1234/v1",
-    ),
-    local(
-        "llamacpp",
-        "llama.cpp",
-        Format::OpenAi,
-        "http://127.0.0.1:8080/v1",
-    ),
-    openai_like(
-        "openrouter",
-        "OpenRouter",
-        "https://openrouter.ai/api/v1",
-        Some("openrouter"),
-    ),
-    openai_like(
-        "groq",
-        "Groq",
-        "https://api.groq.com/openai/v1",
-        Some("groq"),
-    ),
-    openai_like(
-        "mistral",
-        "Mistral",
-        "https://api.mistral.ai/v1",
-        Some("mistral"),
-    ),
-    openai_like(
-        "deepseek",
-        "DeepSeek",
-        "https://api.deepseek.com/v1",
-        Some("deepseek"),
-    ),
-    openai_like(
-        "together",
-        "Together",
-        "https://api.together.xyz/v1",
-        Some("together"),
-    ),
+    local("lmstudio", "LM Studio", Format::OpenAi, "http://127.0.0.1:1234/v1"),
+    local("llamacpp", "llama.cpp", Format::OpenAi, "http://127.0.0.1:8080/v1"),
+    openai_like("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", Some("openrouter")),
+    openai_like("groq", "Groq", "https://api.groq.com/openai/v1", Some("groq")),
+    openai_like("mistral", "Mistral", "https://api.mistral.ai/v1", Some("mistral")),
+    openai_like("deepseek", "DeepSeek", "https://api.deepseek.com/v1", Some("deepseek")),
+    openai_like("together", "Together", "https://api.together.xyz/v1", Some("together")),
     openai_like("xai", "xAI", "https://api.x.ai/v1", Some("x-ai")),
-    openai_like(
-        "fireworks",
-        "Fireworks",
-        "https://api.fireworks.ai/inference/v1",
-        Some("fireworks"),
-    ),
-    openai_like(
-        "cerebras",
-        "Cerebras",
-        "https://api.cerebras.ai/v1",
-        Some("cerebras"),
-    ),
+    openai_like("fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", Some("fireworks")),
+    openai_like("cerebras", "Cerebras", "https://api.cerebras.ai/v1", Some("cerebras")),
 ];
 
 /// Finds a provider by its name.

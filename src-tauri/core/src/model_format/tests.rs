@@ -44,10 +44,7 @@ fn everything() -> SamplingRequest {
 }
 
 fn asking(content: Value) -> SamplingRequest {
-    SamplingRequest::parse(
-        json!({"messages": [{"role": "user", "content": content}], "maxTokens": 5}),
-    )
-    .unwrap()
+    SamplingRequest::parse(json!({"messages": [{"role": "user", "content": content}], "maxTokens": 5})).unwrap()
 }
 
 fn to(name: &str) -> &'static Provider {

@@ -21,34 +21,21 @@ pub(super) fn parts(result: &ToolResult) -> Result<Vec<Part>, Unsupported> {
             ResultBlock::Text(text) => Part::Text(text.clone()),
             ResultBlock::Image(image) => Part::Image(image.clone()),
             ResultBlock::Audio(audio) => Part::Audio(audio.clone()),
-            ResultBlock::Resource(resource) => {
-                match (&resource.body, resource.mime_type.as_deref()) {
-                    (ResourceBody::Text(text), _) => {
-                        Part::Text(format!("Resource {}:\n{text}", resource.uri))
-                    }
-                    (ResourceBody::Blob(data), Some(mime)) if mime.starts_with("image/") => {
-                        Part::Image(Media {
-                            mime_type: mime.to_owned(),
-                            data: data.clone(),
-                        })
-                    }
-                    (ResourceBody::Blob(data), Some(mime)) if mime.starts_with("audio/") => {
-                        Part::Audio(Media {
-                            mime_type: mime.to_owned(),
-                            data: data.clone(),
-                        })
-                    }
-                    (ResourceBody::Blob(_), mime) => {
-                        return Err(Unsupported::new(
-                            format!(
-                                "a tool result with a binary resource ({})",
-                                mime.unwrap_or("no type")
-                            ),
-                            "models take text and images; edit the result or answer by hand",
-                        ));
-                    }
+            ResultBlock::Resource(resource) => match (&resource.body, resource.mime_type.as_deref()) {
+                (ResourceBody::Text(text), _) => Part::Text(format!("Resource {}:\n{text}", resource.uri)),
+                (ResourceBody::Blob(data), Some(mime)) if mime.starts_with("image/") => {
+                    Part::Image(Media { mime_type: mime.to_owned(), data: data.clone() })
                 }
-            }
+                (ResourceBody::Blob(data), Some(mime)) if mime.starts_with("audio/") => {
+                    Part::Audio(Media { mime_type: mime.to_owned(), data: data.clone() })
+                }
+                (ResourceBody::Blob(_), mime) => {
+                    return Err(Unsupported::new(
+                        format!("a tool result with a binary resource ({})", mime.unwrap_or("no type")),
+                        "models take text and images; edit the result or answer by hand",
+                    ));
+                }
+            },
             ResultBlock::ResourceLink(link) => {
                 let mut text = format!("Link to resource {} ({})", link.uri, link.name);
                 if let Some(description) = &link.description {
@@ -72,10 +59,7 @@ pub(super) fn parts(result: &ToolResult) -> Result<Vec<Part>, Unsupported> {
 
 /// The texts of a result, one below the other, and the images, for formats whose results are one text. A failed tool
 /// is told apart by the first word.
-pub(super) fn text_and_images(
-    result: &ToolResult,
-    format: &str,
-) -> Result<(String, Vec<Media>), Unsupported> {
+pub(super) fn text_and_images(result: &ToolResult, format: &str) -> Result<(String, Vec<Media>), Unsupported> {
     let mut texts = Vec::new();
     let mut images = Vec::new();
     for part in parts(result)? {
@@ -86,20 +70,10 @@ pub(super) fn text_and_images(
         }
     }
     let text = texts.join("\n");
-    Ok((
-        if result.is_error {
-            format!("Error: {text}")
-        } else {
-            text
-        },
-        images,
-    ))
+    Ok((if result.is_error { format!("Error: {text}") } else { text }, images))
 }
 
 /// A sound in a tool result where there is no place for it.
 pub(super) fn audio_refused(format: &str) -> Unsupported {
-    Unsupported::new(
-        "audio in a tool result",
-        format!("{format} takes none; edit the result or answer by hand"),
-    )
+    Unsupported::new("audio in a tool result", format!("{format} takes none; edit the result or answer by hand"))
 }

@@ -10,18 +10,12 @@ pub(super) struct Base(String);
 impl Base {
     /// Checks the base URL given, or takes the provider's own.
     pub(super) fn of(provider: &Provider, given: Option<&str>) -> Result<Self, Unsupported> {
-        let given = given
-            .map(str::trim)
-            .filter(|given| !given.is_empty())
-            .unwrap_or(provider.base_url);
+        let given = given.map(str::trim).filter(|given| !given.is_empty()).unwrap_or(provider.base_url);
         let bad = |why: &str| Err(Unsupported::new("base URL", why));
         let Some((_, rest)) = split_scheme(given) else {
             return bad("it must begin with https:// (or http://, for this machine)");
         };
-        if given
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
-        {
+        if given.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
             return bad("it holds a space, a control character or a backslash");
         }
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -45,26 +39,18 @@ impl Base {
     /// Whether this is OpenAI itself.
     pub(super) fn is_openai(&self) -> bool {
         split_scheme(&self.0).is_some_and(|(_, rest)| {
-            host_of(rest.split('/').next().unwrap_or_default())
-                .eq_ignore_ascii_case("api.openai.com")
+            host_of(rest.split('/').next().unwrap_or_default()).eq_ignore_ascii_case("api.openai.com")
         })
     }
 
     /// The path, in segments.
     fn segments(&self) -> impl Iterator<Item = &str> {
-        split_scheme(&self.0)
-            .map_or("", |(_, rest)| rest)
-            .split('/')
-            .skip(1)
+        split_scheme(&self.0).map_or("", |(_, rest)| rest).split('/').skip(1)
     }
 
     /// `v1` is added unless there is a version anywhere in the path: compatible vendors put it in several places.
     pub(super) fn openai(&self, path: &str) -> String {
-        if self.segments().any(is_version) {
-            format!("{}/{path}", self.0)
-        } else {
-            format!("{}/v1/{path}", self.0)
-        }
+        if self.segments().any(is_version) { format!("{}/{path}", self.0) } else { format!("{}/v1/{path}", self.0) }
     }
 
     pub(super) fn anthropic(&self, path: &str) -> String {
@@ -80,18 +66,11 @@ impl Base {
             Some((family @ ("models" | "tunedModels"), name)) => (family, name),
             _ => ("models", model),
         };
-        self.gemini(&format!(
-            "{family}/{}:streamGenerateContent?alt=sse",
-            escape(name)
-        ))
+        self.gemini(&format!("{family}/{}:streamGenerateContent?alt=sse", escape(name)))
     }
 
     pub(super) fn ollama(&self, path: &str) -> String {
-        let base = self
-            .0
-            .strip_suffix("/v1")
-            .or_else(|| self.0.strip_suffix("/api"))
-            .unwrap_or(&self.0);
+        let base = self.0.strip_suffix("/v1").or_else(|| self.0.strip_suffix("/api")).unwrap_or(&self.0);
         format!("{base}/api/{path}")
     }
 
@@ -106,9 +85,7 @@ impl Base {
 
 /// Whether a path segment is a version, e.g. `v1` or `v1beta`.
 fn is_version(segment: &str) -> bool {
-    segment
-        .strip_prefix('v')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Scheme (lower case) and the rest of an HTTP URL.
@@ -158,7 +135,5 @@ pub fn is_loopback(url: &str) -> bool {
     let host = host_of(authority).to_ascii_lowercase();
     host == "localhost"
         || host.ends_with(".localhost")
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.to_canonical().is_loopback())
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -36,13 +36,11 @@ pub(super) fn said(document: &Value) -> Option<String> {
     let error = document.get("error").unwrap_or(document);
     let message = match error {
         Value::String(message) => message.clone(),
-        _ => ["message", "detail", "msg"]
-            .iter()
-            .find_map(|name| match error.get(name)? {
-                Value::String(message) => Some(message.clone()),
-                Value::Array(list) => said(list.first()?),
-                _ => None,
-            })?,
+        _ => ["message", "detail", "msg"].iter().find_map(|name| match error.get(name)? {
+            Value::String(message) => Some(message.clone()),
+            Value::Array(list) => said(list.first()?),
+            _ => None,
+        })?,
     };
     (!message.trim().is_empty()).then_some(message)
 }

@@ -15,10 +15,7 @@ pub(crate) struct Field<'a> {
 impl<'a> Field<'a> {
     /// The whole document.
     pub(crate) fn root(value: &'a Value) -> Self {
-        Self {
-            value,
-            pointer: String::new(),
-        }
+        Self { value, pointer: String::new() }
     }
 
     /// The value itself.
@@ -28,17 +25,12 @@ impl<'a> Field<'a> {
 
     /// An error at this place.
     pub(crate) fn invalid(&self, reason: impl Into<String>) -> InvalidParams {
-        InvalidParams {
-            pointer: self.pointer.clone(),
-            reason: reason.into(),
-        }
+        InvalidParams { pointer: self.pointer.clone(), reason: reason.into() }
     }
 
     /// The members, if this is an object.
     pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, InvalidParams> {
-        self.value
-            .as_object()
-            .ok_or_else(|| self.invalid(format!("must be an object, is {}", kind(self.value))))
+        self.value.as_object().ok_or_else(|| self.invalid(format!("must be an object, is {}", kind(self.value))))
     }
 
     /// The member `name`, unless it is absent or null.
@@ -47,10 +39,7 @@ impl<'a> Field<'a> {
             .object()?
             .get(name)
             .filter(|value| !value.is_null())
-            .map(|value| Field {
-                value,
-                pointer: format!("{}/{}", self.pointer, escape(name)),
-            }))
+            .map(|value| Field { value, pointer: format!("{}/{}", self.pointer, escape(name)) }))
     }
 
     /// The member `name`, which must be there.
@@ -63,22 +52,15 @@ impl<'a> Field<'a> {
 
     /// The elements, if this is an array.
     pub(crate) fn items(&self) -> Result<impl Iterator<Item = Field<'a>> + use<'a>, InvalidParams> {
-        let items = self
-            .value
-            .as_array()
-            .ok_or_else(|| self.invalid(format!("must be an array, is {}", kind(self.value))))?;
+        let items =
+            self.value.as_array().ok_or_else(|| self.invalid(format!("must be an array, is {}", kind(self.value))))?;
         let pointer = self.pointer.clone();
-        Ok(items.iter().enumerate().map(move |(at, value)| Field {
-            value,
-            pointer: format!("{pointer}/{at}"),
-        }))
+        Ok(items.iter().enumerate().map(move |(at, value)| Field { value, pointer: format!("{pointer}/{at}") }))
     }
 
     /// The text, if this is a string.
     pub(crate) fn text(&self) -> Result<&'a str, InvalidParams> {
-        self.value
-            .as_str()
-            .ok_or_else(|| self.invalid(format!("must be a string, is {}", kind(self.value))))
+        self.value.as_str().ok_or_else(|| self.invalid(format!("must be a string, is {}", kind(self.value))))
     }
 
     /// The text, if this is a string that is not empty.
@@ -91,16 +73,12 @@ impl<'a> Field<'a> {
 
     /// The number, if this is one.
     pub(crate) fn number(&self) -> Result<f64, InvalidParams> {
-        self.value
-            .as_f64()
-            .ok_or_else(|| self.invalid(format!("must be a number, is {}", kind(self.value))))
+        self.value.as_f64().ok_or_else(|| self.invalid(format!("must be a number, is {}", kind(self.value))))
     }
 
     /// The truth value, if this is one.
     pub(crate) fn boolean(&self) -> Result<bool, InvalidParams> {
-        self.value
-            .as_bool()
-            .ok_or_else(|| self.invalid(format!("must be true or false, is {}", kind(self.value))))
+        self.value.as_bool().ok_or_else(|| self.invalid(format!("must be true or false, is {}", kind(self.value))))
     }
 
     /// The text, if it is standard base64 with padding.
@@ -116,19 +94,10 @@ impl<'a> Field<'a> {
     pub(crate) fn media(&self, family: &str) -> Result<Media, InvalidParams> {
         let mime = self.required("mimeType")?;
         let mime_type = mime.name()?;
-        if !mime_type
-            .get(..family.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(family))
-        {
-            return Err(mime.invalid(format!(
-                "must begin with “{family}”, is {}",
-                quoted(mime_type)
-            )));
+        if !mime_type.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family)) {
+            return Err(mime.invalid(format!("must begin with “{family}”, is {}", quoted(mime_type))));
         }
-        Ok(Media {
-            mime_type: mime_type.to_owned(),
-            data: self.required("data")?.base64()?.to_owned(),
-        })
+        Ok(Media { mime_type: mime_type.to_owned(), data: self.required("data")?.base64()?.to_owned() })
     }
 }
 

@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::field::quoted;
 use super::{
-    Block, Field, IncludeContext, InvalidParams, Message, ModelPreferences, Resource, ResourceBody,
-    ResourceLink, ResultBlock, Role, SamplingRequest, ToolChoiceMode, ToolDefinition, ToolResult,
-    ToolUse,
+    Block, Field, IncludeContext, InvalidParams, Message, ModelPreferences, Resource, ResourceBody, ResourceLink,
+    ResultBlock, Role, SamplingRequest, ToolChoiceMode, ToolDefinition, ToolResult, ToolUse,
 };
 
 /// Top-level fields that the protocol defines, `_meta` and `task` (which a client without tasks ignores) included.
@@ -38,11 +37,7 @@ pub(super) fn parse(params: Value) -> Result<SamplingRequest, InvalidParams> {
     let root = Field::root(&params);
     let messages = messages(&root.required("messages")?)?;
     let max_tokens = max_tokens(&root.required("maxTokens")?)?;
-    let tools = root
-        .optional("tools")?
-        .map(|tools| self::tools(&tools))
-        .transpose()?
-        .unwrap_or_default();
+    let tools = root.optional("tools")?.map(|tools| self::tools(&tools)).transpose()?.unwrap_or_default();
     let metadata = match root.optional("metadata")? {
         Some(metadata) => {
             metadata.object()?;
@@ -56,29 +51,12 @@ pub(super) fn parse(params: Value) -> Result<SamplingRequest, InvalidParams> {
             stop_sequences.push(stop.text()?.to_owned());
         }
     }
-    let unknown_fields = root
-        .object()?
-        .keys()
-        .filter(|name| !KNOWN.contains(&name.as_str()))
-        .cloned()
-        .collect();
+    let unknown_fields = root.object()?.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect();
     let system_prompt = text(&root, "systemPrompt")?;
-    let temperature = root
-        .optional("temperature")?
-        .map(|field| field.number())
-        .transpose()?;
-    let model_preferences = root
-        .optional("modelPreferences")?
-        .map(|field| preferences(&field))
-        .transpose()?;
-    let include_context = root
-        .optional("includeContext")?
-        .map(|field| context(&field))
-        .transpose()?;
-    let tool_choice = root
-        .optional("toolChoice")?
-        .map(|field| choice(&field))
-        .transpose()?;
+    let temperature = root.optional("temperature")?.map(|field| field.number()).transpose()?;
+    let model_preferences = root.optional("modelPreferences")?.map(|field| preferences(&field)).transpose()?;
+    let include_context = root.optional("includeContext")?.map(|field| context(&field)).transpose()?;
+    let tool_choice = root.optional("toolChoice")?.map(|field| choice(&field)).transpose()?;
     Ok(SamplingRequest {
         messages,
         system_prompt,
@@ -96,9 +74,7 @@ pub(super) fn parse(params: Value) -> Result<SamplingRequest, InvalidParams> {
 }
 
 fn text(of: &Field<'_>, name: &str) -> Result<Option<String>, InvalidParams> {
-    of.optional(name)?
-        .map(|field| field.text().map(str::to_owned))
-        .transpose()
+    of.optional(name)?.map(|field| field.text().map(str::to_owned)).transpose()
 }
 
 fn max_tokens(field: &Field<'_>) -> Result<u32, InvalidParams> {
@@ -129,10 +105,7 @@ fn messages(field: &Field<'_>) -> Result<Vec<Message>, InvalidParams> {
         for block in &message.blocks {
             if let Block::ToolUse(tool_use) = block {
                 if !used.insert(tool_use.id.clone()) {
-                    return Err(item.invalid(format!(
-                        "uses the tool use id {} a second time",
-                        quoted(&tool_use.id)
-                    )));
+                    return Err(item.invalid(format!("uses the tool use id {} a second time", quoted(&tool_use.id))));
                 }
                 unanswered.push(tool_use.id.clone());
             }
@@ -144,10 +117,7 @@ fn messages(field: &Field<'_>) -> Result<Vec<Message>, InvalidParams> {
         return Err(field.invalid("must hold at least one message"));
     };
     if let Some(id) = unanswered.first() {
-        return Err(last.invalid(format!(
-            "the tool use {} has no result in a next message",
-            quoted(id)
-        )));
+        return Err(last.invalid(format!("the tool use {} has no result in a next message", quoted(id))));
     }
     Ok(messages)
 }
@@ -158,49 +128,30 @@ fn message(item: &Field<'_>) -> Result<Message, InvalidParams> {
         "user" => Role::User,
         "assistant" => Role::Assistant,
         "system" => {
-            return Err(role_field
-                .invalid("must be “user” or “assistant”; a system prompt goes in systemPrompt"));
+            return Err(role_field.invalid("must be “user” or “assistant”; a system prompt goes in systemPrompt"));
         }
         other => {
-            return Err(role_field.invalid(format!(
-                "must be “user” or “assistant”, is {}",
-                quoted(other)
-            )));
+            return Err(role_field.invalid(format!("must be “user” or “assistant”, is {}", quoted(other))));
         }
     };
     let content = item.required("content")?;
     let blocks = parse_content(&content, ResultsAllowed::Yes)?;
-    if role == Role::User
-        && blocks
-            .iter()
-            .any(|block| matches!(block, Block::ToolUse(_)))
-    {
+    if role == Role::User && blocks.iter().any(|block| matches!(block, Block::ToolUse(_))) {
         return Err(content.invalid("a tool_use belongs in a message of the assistant"));
     }
-    let results = blocks
-        .iter()
-        .filter(|block| matches!(block, Block::ToolResult(_)))
-        .count();
+    let results = blocks.iter().filter(|block| matches!(block, Block::ToolResult(_))).count();
     if results > 0 && role == Role::Assistant {
         return Err(content.invalid("a tool_result belongs in a message of the user"));
     }
     if results > 0 && results < blocks.len() {
         return Err(content.invalid("a message with tool results must hold nothing else"));
     }
-    Ok(Message {
-        role,
-        blocks,
-        single: content.value().is_object(),
-    })
+    Ok(Message { role, blocks, single: content.value().is_object() })
 }
 
 /// Checks that a message answers exactly the tool uses of the one before (MCP 2025-11-25, sampling: tool result
 /// messages, tool use and result balance).
-fn answers(
-    item: &Field<'_>,
-    message: &Message,
-    unanswered: &[String],
-) -> Result<(), InvalidParams> {
+fn answers(item: &Field<'_>, message: &Message, unanswered: &[String]) -> Result<(), InvalidParams> {
     let mut open: Vec<&str> = unanswered.iter().map(String::as_str).collect();
     for block in &message.blocks {
         if let Block::ToolResult(result) = block {
@@ -218,29 +169,20 @@ fn answers(
         }
     }
     match open.first() {
-        Some(id) => Err(item.invalid(format!(
-            "must answer the tool use {} of the message before",
-            quoted(id)
-        ))),
+        Some(id) => Err(item.invalid(format!("must answer the tool use {} of the message before", quoted(id)))),
         None => Ok(()),
     }
 }
 
 /// Reads content: one block or an array of them.
-pub(crate) fn parse_content(
-    content: &Field<'_>,
-    results: ResultsAllowed,
-) -> Result<Vec<Block>, InvalidParams> {
+pub(crate) fn parse_content(content: &Field<'_>, results: ResultsAllowed) -> Result<Vec<Block>, InvalidParams> {
     if content.value().is_object() {
         return Ok(vec![block(content, results)?]);
     }
     if !content.value().is_array() {
         return Err(content.invalid("must be a content object or an array of them"));
     }
-    let blocks = content
-        .items()?
-        .map(|item| block(&item, results))
-        .collect::<Result<Vec<_>, _>>()?;
+    let blocks = content.items()?.map(|item| block(&item, results)).collect::<Result<Vec<_>, _>>()?;
     if blocks.is_empty() {
         return Err(content.invalid("must not be empty"));
     }
@@ -263,9 +205,7 @@ fn block(field: &Field<'_>, results: ResultsAllowed) -> Result<Block, InvalidPar
                 meta: field.optional("_meta")?.map(|meta| meta.value().clone()),
             }))
         }
-        "tool_result" if results == ResultsAllowed::Yes => {
-            Ok(Block::ToolResult(tool_result(field)?))
-        }
+        "tool_result" if results == ResultsAllowed::Yes => Ok(Block::ToolResult(tool_result(field)?)),
         other => Err(kind.invalid(format!("unknown content type {}", quoted(other)))),
     }
 }
@@ -286,20 +226,14 @@ fn tool_result(field: &Field<'_>) -> Result<ToolResult, InvalidParams> {
         tool_use_id: field.required("toolUseId")?.name()?.to_owned(),
         content,
         structured_content,
-        is_error: field
-            .optional("isError")?
-            .map(|flag| flag.boolean())
-            .transpose()?
-            .unwrap_or(false),
+        is_error: field.optional("isError")?.map(|flag| flag.boolean()).transpose()?.unwrap_or(false),
     })
 }
 
 fn result_block(field: &Field<'_>) -> Result<ResultBlock, InvalidParams> {
     let kind = field.required("type")?;
     match kind.text()? {
-        "text" => Ok(ResultBlock::Text(
-            field.required("text")?.text()?.to_owned(),
-        )),
+        "text" => Ok(ResultBlock::Text(field.required("text")?.text()?.to_owned())),
         "image" => Ok(ResultBlock::Image(field.media("image/")?)),
         "audio" => Ok(ResultBlock::Audio(field.media("audio/")?)),
         "resource" => {
@@ -359,10 +293,7 @@ fn context(field: &Field<'_>) -> Result<IncludeContext, InvalidParams> {
         "none" => Ok(IncludeContext::None),
         "thisServer" => Ok(IncludeContext::ThisServer),
         "allServers" => Ok(IncludeContext::AllServers),
-        other => Err(field.invalid(format!(
-            "must be “none”, “thisServer” or “allServers”, is {}",
-            quoted(other)
-        ))),
+        other => Err(field.invalid(format!("must be “none”, “thisServer” or “allServers”, is {}", quoted(other)))),
     }
 }
 
@@ -395,9 +326,6 @@ fn choice(field: &Field<'_>) -> Result<ToolChoiceMode, InvalidParams> {
         "auto" => Ok(ToolChoiceMode::Auto),
         "required" => Ok(ToolChoiceMode::Required),
         "none" => Ok(ToolChoiceMode::None),
-        other => Err(mode.invalid(format!(
-            "must be “auto”, “required” or “none”, is {}",
-            quoted(other)
-        ))),
+        other => Err(mode.invalid(format!("must be “auto”, “required” or “none”, is {}", quoted(other)))),
     }
 }

@@ -51,10 +51,7 @@ fn reads_everything() {
                     role: Role::User,
                     blocks: vec![
                         Block::Text("Weather?".into()),
-                        Block::Image(Media {
-                            mime_type: "image/png".into(),
-                            data: "AAAA".into()
-                        }),
+                        Block::Image(Media { mime_type: "image/png".into(), data: "AAAA".into() }),
                     ],
                     single: false,
                 },
@@ -148,27 +145,16 @@ fn refuses_max_tokens_that_are_not_a_count() {
         (json!(0), "must be at least 1, is 0"),
         (json!(-3), "must be at least 1, is -3"),
         (json!(1.5), "must be a whole number, is 1.5"),
-        (
-            json!(4_294_967_296_u64),
-            "must be at most 4294967295, is 4294967296",
-        ),
+        (json!(4_294_967_296_u64), "must be at most 4294967295, is 4294967296"),
         (json!("10"), "must be a number, is a string"),
     ] {
-        assert_eq!(
-            refusal(with("", "maxTokens", value)),
-            ("/maxTokens".into(), reason.into())
-        );
+        assert_eq!(refusal(with("", "maxTokens", value)), ("/maxTokens".into(), reason.into()));
     }
     let huge = serde_json::from_str(
         r#"{"messages":[{"role":"user","content":{"type":"text","text":"a"}}],"maxTokens":1e300}"#,
     );
     assert_eq!(refusal(huge.unwrap()).0, "/maxTokens");
-    assert_eq!(
-        SamplingRequest::parse(with("", "maxTokens", json!(u32::MAX)))
-            .unwrap()
-            .max_tokens(),
-        u32::MAX
-    );
+    assert_eq!(SamplingRequest::parse(with("", "maxTokens", json!(u32::MAX))).unwrap().max_tokens(), u32::MAX);
 }
 
 #[test]
@@ -178,25 +164,10 @@ fn refuses_what_cannot_be_represented() {
         ("", "messages", json!({}), "/messages"),
         ("/messages/0", "role", json!("system"), "/messages/0/role"),
         ("/messages/0", "role", json!("tool"), "/messages/0/role"),
-        (
-            "/messages/0",
-            "content",
-            json!("Hello"),
-            "/messages/0/content",
-        ),
+        ("/messages/0", "content", json!("Hello"), "/messages/0/content"),
         ("/messages/0", "content", json!([]), "/messages/0/content"),
-        (
-            "/messages/0/content",
-            "type",
-            json!("video"),
-            "/messages/0/content/type",
-        ),
-        (
-            "/messages/0",
-            "content",
-            json!([{"type": "image", "data": "AAAA"}]),
-            "/messages/0/content/0/mimeType",
-        ),
+        ("/messages/0/content", "type", json!("video"), "/messages/0/content/type"),
+        ("/messages/0", "content", json!([{"type": "image", "data": "AAAA"}]), "/messages/0/content/0/mimeType"),
         (
             "/messages/0",
             "content",
@@ -222,31 +193,16 @@ fn refuses_what_cannot_be_represented() {
         ("", "systemPrompt", json!(["a"]), "/systemPrompt"),
         ("", "stopSequences", json!(["a", 1]), "/stopSequences/1"),
         ("", "metadata", json!([]), "/metadata"),
-        (
-            "",
-            "modelPreferences",
-            json!({"costPriority": 2}),
-            "/modelPreferences/costPriority",
-        ),
+        ("", "modelPreferences", json!({"costPriority": 2}), "/modelPreferences/costPriority"),
         ("", "tools", json!([{"name": "a"}]), "/tools/0/inputSchema"),
-        (
-            "",
-            "tools",
-            json!([{"name": "a", "inputSchema": {}}, {"name": "a", "inputSchema": {}}]),
-            "/tools/1/name",
-        ),
+        ("", "tools", json!([{"name": "a", "inputSchema": {}}, {"name": "a", "inputSchema": {}}]), "/tools/1/name"),
     ] {
         assert_eq!(refusal(with(parent, key, value)).0, pointer);
     }
     assert_eq!(refusal(json!(null)).0, "");
+    assert_eq!(SamplingRequest::parse(json!(3)).unwrap_err().to_string(), "params: must be an object, is a number");
     assert_eq!(
-        SamplingRequest::parse(json!(3)).unwrap_err().to_string(),
-        "params: must be an object, is a number"
-    );
-    assert_eq!(
-        SamplingRequest::parse(with("/messages/0", "role", json!("system")))
-            .unwrap_err()
-            .to_string(),
+        SamplingRequest::parse(with("/messages/0", "role", json!("system"))).unwrap_err().to_string(),
         "messages/0/role: must be “user” or “assistant”; a system prompt goes in systemPrompt"
     );
 }
@@ -269,27 +225,11 @@ fn tool_uses_and_results_must_balance() {
     for bad in [
         talk(vec![("assistant", tool_use("a"))]),
         talk(vec![("assistant", tool_use("a")), ("user", text.clone())]),
-        talk(vec![
-            ("assistant", json!([tool_use("a"), tool_use("b")])),
-            ("user", result("a")),
-        ]),
-        talk(vec![
-            ("assistant", json!([tool_use("a"), tool_use("a")])),
-            ("user", json!([result("a"), result("a")])),
-        ]),
-        talk(vec![
-            ("assistant", tool_use("a")),
-            ("user", json!([result("a"), text])),
-        ]),
-        talk(vec![
-            ("assistant", tool_use("a")),
-            ("user", json!([result("a"), result("a")])),
-        ]),
-        talk(vec![
-            ("assistant", tool_use("a")),
-            ("user", result("a")),
-            ("user", result("a")),
-        ]),
+        talk(vec![("assistant", json!([tool_use("a"), tool_use("b")])), ("user", result("a"))]),
+        talk(vec![("assistant", json!([tool_use("a"), tool_use("a")])), ("user", json!([result("a"), result("a")]))]),
+        talk(vec![("assistant", tool_use("a")), ("user", json!([result("a"), text]))]),
+        talk(vec![("assistant", tool_use("a")), ("user", json!([result("a"), result("a")]))]),
+        talk(vec![("assistant", tool_use("a")), ("user", result("a")), ("user", result("a"))]),
         talk(vec![("user", result("a"))]),
         talk(vec![("assistant", result("a"))]),
     ] {
@@ -300,9 +240,7 @@ fn tool_uses_and_results_must_balance() {
 
 #[test]
 fn lowering_max_tokens_changes_nothing_else() {
-    let request = SamplingRequest::parse(with("", "extra", json!([1])))
-        .unwrap()
-        .with_max_tokens(4);
+    let request = SamplingRequest::parse(with("", "extra", json!([1]))).unwrap().with_max_tokens(4);
     assert_eq!(
         request.params().to_string(),
         r#"{"messages":[{"role":"user","content":{"type":"text","text":"Hello"}}],"maxTokens":4,"extra":[1]}"#
@@ -312,16 +250,10 @@ fn lowering_max_tokens_changes_nothing_else() {
 
 #[test]
 fn the_first_line_cannot_pretend() {
-    let line = |text: &str| {
-        SamplingRequest::parse(with("/messages/0/content", "text", json!(text)))
-            .unwrap()
-            .first_line()
-    };
+    let line =
+        |text: &str| SamplingRequest::parse(with("/messages/0/content", "text", json!(text))).unwrap().first_line();
     assert_eq!(line("\n  Summarise this: \nmore"), "Summarise this:");
-    assert_eq!(
-        line("a\u{202E}b\u{1b}[2Jc\u{E0041}"),
-        "a\u{FFFD}b\u{FFFD}[2Jc\u{FFFD}"
-    );
+    assert_eq!(line("a\u{202E}b\u{1b}[2Jc\u{E0041}"), "a\u{FFFD}b\u{FFFD}[2Jc\u{FFFD}");
     assert_eq!(line(&"é".repeat(200)), format!("{}…", "é".repeat(160)));
     assert_eq!(line(" "), "[text]");
 }
@@ -361,10 +293,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec((words.clone(), inner), 0..6).prop_map(|members| members
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect()),
+            prop::collection::vec((words.clone(), inner), 0..6)
+                .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         ]
     })
 }

@@ -5,10 +5,7 @@ use crate::answer::StopReason;
 use crate::request::{Block, Media, ToolUse};
 
 fn events(events: &[Value]) -> String {
-    events
-        .iter()
-        .map(|event| format!("event: x\ndata: {event}\n\n"))
-        .collect()
+    events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect()
 }
 
 fn lines(lines: &[Value]) -> String {
@@ -26,12 +23,7 @@ fn text(text: &str) -> Block {
 }
 
 fn call(id: &str, name: &str, input: Value) -> Block {
-    Block::ToolUse(ToolUse {
-        id: id.into(),
-        name: name.into(),
-        input,
-        meta: None,
-    })
+    Block::ToolUse(ToolUse { id: id.into(), name: name.into(), input, meta: None })
 }
 
 fn said(delta: Value, finish: Value) -> Value {
@@ -55,11 +47,7 @@ fn openai() {
             Delta::Model("m-1".into()),
             Delta::Reasoning(3),
             Delta::Text("Hello".into()),
-            Delta::Usage(Usage {
-                input: 9,
-                output: 2,
-                cached: 4
-            }),
+            Delta::Usage(Usage { input: 9, output: 2, cached: 4 }),
         ])
     );
     assert!(decoder.is_complete() && decoder.has_content());
@@ -69,11 +57,7 @@ fn openai() {
             content: vec![text("Hello")],
             stop_reason: StopReason::EndTurn,
             model: Some("m-1".into()),
-            usage: Some(Usage {
-                input: 9,
-                output: 2,
-                cached: 4
-            }),
+            usage: Some(Usage { input: 9, output: 2, cached: 4 }),
         })
     );
 }
@@ -83,9 +67,7 @@ fn openai_tool_calls_of_every_shape() {
     let piece = |piece: Value| said(json!({"tool_calls": [piece]}), Value::Null);
     let stream = events(&[
         // In pieces.
-        piece(
-            json!({"index": 0, "id": "a", "type": "function", "function": {"name": "one", "arguments": ""}}),
-        ),
+        piece(json!({"index": 0, "id": "a", "type": "function", "function": {"name": "one", "arguments": ""}})),
         piece(json!({"index": 0, "function": {"arguments": "{\"k\""}})),
         piece(json!({"index": 0, "function": {"arguments": ":1}"}})),
         // Whole, at the index of another.
@@ -132,11 +114,7 @@ fn anthropic() {
             content: vec![text("Let me."), call("t1", "n", json!({"a": 1}))],
             stop_reason: StopReason::ToolUse,
             model: Some("claude-x-1".into()),
-            usage: Some(Usage {
-                input: 10,
-                output: 20,
-                cached: 3
-            }),
+            usage: Some(Usage { input: 10, output: 20, cached: 3 }),
         })
     );
 }
@@ -164,25 +142,15 @@ fn gemini() {
                     meta: Some(json!({"samplegate/thoughtSignature": "c2ln"})),
                 }),
                 call("call_2", "n", json!({})),
-                Block::Image(Media {
-                    mime_type: "image/png".into(),
-                    data: "AAAA".into()
-                }),
+                Block::Image(Media { mime_type: "image/png".into(), data: "AAAA".into() }),
             ],
             stop_reason: StopReason::ToolUse,
             model: Some("gemini-3".into()),
-            usage: Some(Usage {
-                input: 7,
-                output: 5,
-                cached: 1
-            }),
+            usage: Some(Usage { input: 7, output: 5, cached: 1 }),
         })
     );
     let blocked = events(&[json!({"promptFeedback": {"blockReason": "SAFETY"}})]);
-    assert_eq!(
-        decode(Format::Gemini, &blocked),
-        Err(BadStream::Blocked("SAFETY".into()))
-    );
+    assert_eq!(decode(Format::Gemini, &blocked), Err(BadStream::Blocked("SAFETY".into())));
 }
 
 #[test]
@@ -199,11 +167,7 @@ fn ollama() {
             content: vec![text("Yes"), call("call_1", "n", json!({"a": 1}))],
             stop_reason: StopReason::ToolUse,
             model: Some("qwen3".into()),
-            usage: Some(Usage {
-                input: 8,
-                output: 2,
-                cached: 0
-            }),
+            usage: Some(Usage { input: 8, output: 2, cached: 0 }),
         })
     );
 }
@@ -211,21 +175,16 @@ fn ollama() {
 /// A stream of the text “Yes” that stops for a reason.
 fn stopping(format: Format, reason: &str) -> String {
     match format {
-        Format::OpenAi => events(&[
-            said(json!({"content": "Yes"}), Value::Null),
-            said(json!({}), json!(reason)),
-        ]),
+        Format::OpenAi => events(&[said(json!({"content": "Yes"}), Value::Null), said(json!({}), json!(reason))]),
         Format::Anthropic => events(&[
             json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Yes"}}),
             json!({"type": "message_delta", "delta": {"stop_reason": reason}}),
             json!({"type": "message_stop"}),
         ]),
-        Format::Gemini => events(&[
-            json!({"candidates": [{"content": {"parts": [{"text": "Yes"}]}, "finishReason": reason}]}),
-        ]),
-        Format::Ollama => {
-            lines(&[json!({"message": {"content": "Yes"}, "done": true, "done_reason": reason})])
+        Format::Gemini => {
+            events(&[json!({"candidates": [{"content": {"parts": [{"text": "Yes"}]}, "finishReason": reason}]})])
         }
+        Format::Ollama => lines(&[json!({"message": {"content": "Yes"}, "done": true, "done_reason": reason})]),
     }
 }
 
@@ -248,20 +207,11 @@ fn stop_reasons() {
         (Format::Ollama, "length", StopReason::MaxTokens),
     ] {
         let completion = decode(format, &stopping(format, reason)).unwrap();
-        assert_eq!(
-            (completion.stop_reason, completion.content),
-            (expected, vec![text("Yes")]),
-            "{format:?} {reason}"
-        );
+        assert_eq!((completion.stop_reason, completion.content), (expected, vec![text("Yes")]), "{format:?} {reason}");
     }
 }
 
-const FORMATS: [Format; 4] = [
-    Format::OpenAi,
-    Format::Anthropic,
-    Format::Gemini,
-    Format::Ollama,
-];
+const FORMATS: [Format; 4] = [Format::OpenAi, Format::Anthropic, Format::Gemini, Format::Ollama];
 
 fn good_reason(format: Format) -> &'static str {
     match format {
@@ -274,102 +224,51 @@ fn good_reason(format: Format) -> &'static str {
 #[test]
 fn a_stream_without_its_end_is_no_answer() {
     assert_eq!(
-        decode(
-            Format::OpenAi,
-            &events(&[said(json!({"content": "Yes"}), Value::Null)])
-        ),
+        decode(Format::OpenAi, &events(&[said(json!({"content": "Yes"}), Value::Null)])),
         Err(BadStream::Truncated)
     );
     assert_eq!(
-        decode(
-            Format::OpenAi,
-            &(events(&[said(json!({"content": "Yes"}), Value::Null)]) + "data: [DONE]\n\n")
-        ),
+        decode(Format::OpenAi, &(events(&[said(json!({"content": "Yes"}), Value::Null)]) + "data: [DONE]\n\n")),
         Err(BadStream::Truncated)
     );
+    assert_eq!(decode(Format::Anthropic, &events(&[json!({"type": "message_stop"})])), Err(BadStream::Truncated));
     assert_eq!(
-        decode(
-            Format::Anthropic,
-            &events(&[json!({"type": "message_stop"})])
-        ),
-        Err(BadStream::Truncated)
-    );
-    assert_eq!(
-        decode(
-            Format::Ollama,
-            &lines(&[json!({"message": {"content": "Yes"}, "done": true})])
-        ),
+        decode(Format::Ollama, &lines(&[json!({"message": {"content": "Yes"}, "done": true})])),
         Err(BadStream::Truncated)
     );
     for format in FORMATS {
         assert_eq!(decode(format, ""), Err(BadStream::Truncated));
-        assert!(
-            matches!(
-                decode(format, "data: {\"a\n\n"),
-                Err(BadStream::Malformed(_))
-            ),
-            "{format:?}"
-        );
+        assert!(matches!(decode(format, "data: {\"a\n\n"), Err(BadStream::Malformed(_))), "{format:?}");
     }
 }
 
 #[test]
 fn errors_inside_a_stream() {
-    let overloaded =
-        json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+    let overloaded = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     assert_eq!(
         decode(Format::Anthropic, &events(&[overloaded])),
-        Err(BadStream::Vendor {
-            message: "Overloaded".into(),
-            overloaded: true
-        })
+        Err(BadStream::Vendor { message: "Overloaded".into(), overloaded: true })
     );
     assert_eq!(
         decode(Format::Ollama, "{\"error\":\"no such model\"}"),
-        Err(BadStream::Vendor {
-            message: "no such model".into(),
-            overloaded: false
-        })
+        Err(BadStream::Vendor { message: "no such model".into(), overloaded: false })
     );
     assert_eq!(
-        decode(
-            Format::OpenAi,
-            "{\"error\":{\"message\":\"nope\",\"code\":429}}"
-        ),
-        Err(BadStream::Vendor {
-            message: "nope".into(),
-            overloaded: true
-        })
+        decode(Format::OpenAi, "{\"error\":{\"message\":\"nope\",\"code\":429}}"),
+        Err(BadStream::Vendor { message: "nope".into(), overloaded: true })
     );
-    assert!(matches!(
-        decode(Format::OpenAi, "{\"choices\":[]}"),
-        Err(BadStream::Malformed(_))
-    ));
+    assert!(matches!(decode(Format::OpenAi, "{\"choices\":[]}"), Err(BadStream::Malformed(_))));
 }
 
 #[test]
 fn a_tool_call_that_the_limit_cut_off_is_no_tool_call() {
     let cut = json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "n", "arguments": "{\"k\":"}}]});
     let stream = |finish: &str, before: &str| {
-        events(&[
-            said(json!({"content": before}), Value::Null),
-            said(cut.clone(), json!(finish)),
-        ])
+        events(&[said(json!({"content": before}), Value::Null), said(cut.clone(), json!(finish))])
     };
-    assert_eq!(
-        decode(Format::OpenAi, &stream("length", "Hm"))
-            .unwrap()
-            .content,
-        [text("Hm")]
-    );
-    assert_eq!(
-        decode(Format::OpenAi, &stream("length", "")),
-        Err(BadStream::CutOff)
-    );
-    assert!(matches!(
-        decode(Format::OpenAi, &stream("tool_calls", "Hm")),
-        Err(BadStream::Malformed(_))
-    ));
+    assert_eq!(decode(Format::OpenAi, &stream("length", "Hm")).unwrap().content, [text("Hm")]);
+    assert_eq!(decode(Format::OpenAi, &stream("length", "")), Err(BadStream::CutOff));
+    assert!(matches!(decode(Format::OpenAi, &stream("tool_calls", "Hm")), Err(BadStream::Malformed(_))));
     assert!(matches!(
         decode(
             Format::Anthropic,
@@ -386,48 +285,26 @@ fn stopped_by_a_person() {
     for format in FORMATS {
         let stream = stopping(format, good_reason(format));
         let mut decoder = Decoder::new(format);
-        decoder
-            .push(&stream.as_bytes()[..stream.len() - 1])
-            .unwrap();
-        assert_eq!(
-            decoder.stopped().stop_reason,
-            StopReason::Other("stopped".into())
-        );
+        decoder.push(&stream.as_bytes()[..stream.len() - 1]).unwrap();
+        assert_eq!(decoder.stopped().stop_reason, StopReason::Other("stopped".into()));
     }
 }
 
 #[test]
 fn words_of_vendors() {
     let cases: [(&[u8], &str); 7] = [
-        (
-            br#"{"error":{"message":"Incorrect API key","type":"x"}}"#,
-            "Incorrect API key",
-        ),
-        (
-            br#"[{"error":{"code":400,"message":"API key\nnot valid"}}]"#,
-            "API key not valid",
-        ),
+        (br#"{"error":{"message":"Incorrect API key","type":"x"}}"#, "Incorrect API key"),
+        (br#"[{"error":{"code":400,"message":"API key\nnot valid"}}]"#, "API key not valid"),
         (br#"{"error":"model 'x' not found"}"#, "model 'x' not found"),
-        (
-            br#"{"detail":[{"msg":"field required"}]}"#,
-            "field required",
-        ),
+        (br#"{"detail":[{"msg":"field required"}]}"#, "field required"),
         (b"upstream gone", "upstream gone"),
-        (
-            b"<html>502</html>",
-            "the OpenAI format answered status 502 and no reason",
-        ),
+        (b"<html>502</html>", "the OpenAI format answered status 502 and no reason"),
         (b"", "the OpenAI format answered status 502 and no reason"),
     ];
     for (body, expected) in cases {
         assert_eq!(error_message(Format::OpenAi, 502, body), expected);
     }
-    assert!(
-        error_message(Format::OpenAi, 500, "é".repeat(9999).as_bytes())
-            .chars()
-            .count()
-            <= 301
-    );
+    assert!(error_message(Format::OpenAi, 500, "é".repeat(9999).as_bytes()).chars().count() <= 301);
 }
 
 fn noise() -> impl Strategy<Value = Value> {
@@ -477,10 +354,8 @@ fn noise() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 48, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
-            prop::collection::vec((words.clone(), inner), 0..5).prop_map(|members| members
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect()),
+            prop::collection::vec((words.clone(), inner), 0..5)
+                .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         ]
     })
 }

@@ -40,13 +40,7 @@ fn openai() {
 
 #[test]
 fn compatible_servers_get_the_old_name_of_the_limit() {
-    let wire = encode(
-        to("llamacpp"),
-        None,
-        "smol",
-        &asking(json!({"type": "text", "text": "Hi"})),
-    )
-    .unwrap();
+    let wire = encode(to("llamacpp"), None, "smol", &asking(json!({"type": "text", "text": "Hi"}))).unwrap();
     assert_eq!(
         body_of(&wire),
         r#"{"model":"smol","messages":[{"role":"user","content":"Hi"}],"max_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#
@@ -60,10 +54,7 @@ fn anthropic() {
     assert_eq!(wire.auth, AuthStyle::XApiKey);
     assert_eq!(
         wire.headers,
-        [
-            ("content-type", "application/json".to_owned()),
-            ("anthropic-version", "2023-06-01".to_owned())
-        ]
+        [("content-type", "application/json".to_owned()), ("anthropic-version", "2023-06-01".to_owned())]
     );
     assert_eq!(
         body_of(&wire),
@@ -155,12 +146,8 @@ fn gemini_gets_its_signature_back() {
         {"role": "user", "content": {"type": "tool_result", "toolUseId": "a", "content": []}},
     ]}))
     .unwrap();
-    let body: Value = serde_json::from_slice(
-        &encode(to("gemini"), None, "gemini-2.5-pro", &request)
-            .unwrap()
-            .body,
-    )
-    .unwrap();
+    let body: Value =
+        serde_json::from_slice(&encode(to("gemini"), None, "gemini-2.5-pro", &request).unwrap().body).unwrap();
     assert_eq!(
         body["contents"][0]["parts"][0],
         json!({"functionCall": {"id": "a", "name": "n", "args": {}}, "thoughtSignature": "c2ln"})
@@ -204,42 +191,28 @@ fn what_has_no_place_is_refused_by_name() {
     let ogg = asking(json!({"type": "audio", "mimeType": "audio/ogg", "data": "AAAA"}));
     let wav = asking(json!({"type": "audio", "mimeType": "audio/wav", "data": "AAAA"}));
     let tiff = asking(json!({"type": "image", "mimeType": "image/tiff", "data": "AAAA"}));
-    let what = |name: &str, request: &SamplingRequest| {
-        encode(to(name), None, "m", request).unwrap_err().what
-    };
+    let what = |name: &str, request: &SamplingRequest| encode(to(name), None, "m", request).unwrap_err().what;
     assert_eq!(what("openai", &ogg), "audio/ogg audio");
     assert_eq!(what("anthropic", &wav), "audio");
     assert_eq!(what("ollama", &wav), "audio");
     assert_eq!(what("anthropic", &tiff), "an image/tiff image");
     assert!(encode(to("gemini"), None, "m", &ogg).is_ok());
     let wire = encode(to("openai"), None, "m", &wav).unwrap();
-    assert!(
-        body_of(&wire)
-            .contains(r#"{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}"#)
-    );
+    assert!(body_of(&wire).contains(r#"{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}"#));
 
     let with = |key: &str, value: Value| {
-        let mut params = asking(json!({"type": "text", "text": "a"}))
-            .params()
-            .clone();
+        let mut params = asking(json!({"type": "text", "text": "a"})).params().clone();
         params[key] = value;
         SamplingRequest::parse(params).unwrap()
     };
-    assert_eq!(
-        what("anthropic", &with("temperature", json!(1.5))),
-        "temperature 1.5"
-    );
-    assert_eq!(
-        what("openai", &with("toolChoice", json!({"mode": "required"}))),
-        "toolChoice “required”"
-    );
+    assert_eq!(what("anthropic", &with("temperature", json!(1.5))), "temperature 1.5");
+    assert_eq!(what("openai", &with("toolChoice", json!({"mode": "required"}))), "toolChoice “required”");
     let mut required = everything().params().clone();
     required["toolChoice"] = json!({"mode": "required"});
     let required = SamplingRequest::parse(required).unwrap();
     assert_eq!(what("ollama", &required), "toolChoice “required”");
     assert!(
-        body_of(&encode(to("anthropic"), None, "m", &required).unwrap())
-            .contains(r#""tool_choice":{"type":"any"}"#)
+        body_of(&encode(to("anthropic"), None, "m", &required).unwrap()).contains(r#""tool_choice":{"type":"any"}"#)
     );
     let picture = SamplingRequest::parse(json!({"maxTokens": 1, "messages": [
         {"role": "assistant", "content": {"type": "image", "mimeType": "image/png", "data": "AAAA"}}]}))
@@ -247,27 +220,15 @@ fn what_has_no_place_is_refused_by_name() {
     for name in ["openai", "anthropic", "ollama"] {
         assert_eq!(
             what(name, &picture),
-            "an image in a message of the assistant".replace(
-                "an image in",
-                if name == "openai" {
-                    "an image or audio in"
-                } else {
-                    "an image in"
-                }
-            )
+            "an image in a message of the assistant"
+                .replace("an image in", if name == "openai" { "an image or audio in" } else { "an image in" })
         );
     }
 }
 
 #[test]
 fn the_debug_of_a_wire_request_holds_no_prompt() {
-    let wire = encode(
-        to("openai"),
-        None,
-        "m",
-        &asking(json!({"type": "text", "text": "secret words"})),
-    )
-    .unwrap();
+    let wire = encode(to("openai"), None, "m", &asking(json!({"type": "text", "text": "secret words"}))).unwrap();
     assert!(!format!("{wire:?}").contains("secret"));
 }
 
@@ -276,9 +237,6 @@ fn the_same_request_gives_the_same_bytes() {
     for provider in PROVIDERS {
         let once = encode(provider, None, "m", &everything()).unwrap();
         assert_eq!(once, encode(provider, None, "m", &everything()).unwrap());
-        assert!(
-            !body_of(&once).contains("never"),
-            "metadata and unknown fields stay here"
-        );
+        assert!(!body_of(&once).contains("never"), "metadata and unknown fields stay here");
     }
 }
