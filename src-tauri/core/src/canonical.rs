@@ -198,6 +198,8 @@ impl<'de> Deserialize<'de> for Sha256Hex {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;

@@ -77,8 +77,13 @@ pub enum What {
     #[error("its row is missing from the list")]
     RowMissing,
     /// There are rows without events.
-    #[error("{0} more rows in the list than questions in the log")]
-    RowsAdded(u64),
+    #[error("there are {found} rows in the list, but {expected} questions in the log")]
+    Rows {
+        /// How many rows.
+        found: u64,
+        /// How many questions.
+        expected: u64,
+    },
     /// The last event is not the one that the head names.
     #[error("it ends at event {found}, but its head is event {expected}: the end was cut off or replaced")]
     Head {
@@ -220,7 +225,7 @@ impl Verifier {
             return Err(at(What::Known(known.seq)));
         }
         if rows != self.questions {
-            return Err(at(What::RowsAdded(rows.saturating_sub(self.questions))));
+            return Err(at(What::Rows { found: rows, expected: self.questions }));
         }
         let Self { head, questions, contents, pruned, .. } = self;
         Ok(Report { events: head.seq, questions, contents, pruned, head })

@@ -13,7 +13,7 @@ pub(super) fn verify(connection: &Connection, known: Option<Head>) -> Result<Res
     walk(&transaction, known)
 }
 
-fn walk(connection: &Connection, known: Option<Head>) -> Result<Result<Report, Finding>, TxError> {
+pub(super) fn walk(connection: &Connection, known: Option<Head>) -> Result<Result<Report, Finding>, TxError> {
     let head = meta::head(connection)?;
     let mut verifier = Verifier::new(known);
     let mut keys: HashMap<QuestionId, i64> = HashMap::new();
