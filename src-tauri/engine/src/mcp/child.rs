@@ -20,6 +20,8 @@ use super::{
 
 const GRACE: Duration = Duration::from_secs(3);
 const TERM_GRACE: Duration = Duration::from_secs(2);
+/// What a server leaves behind gets this long after its SIGTERM.
+const GROUP_GRACE: Duration = Duration::from_millis(500);
 const STDERR_LINE_BYTES: usize = 8 * 1024;
 
 /// The pipes of a child.
@@ -33,6 +35,8 @@ pub(super) struct Pipes {
 pub(super) struct Keeper {
     close: CancellationToken,
     ended: watch::Receiver<Option<String>>,
+    /// Fires when the whole group is gone.
+    finished: CancellationToken,
 }
 
 impl Keeper {
@@ -43,7 +47,10 @@ impl Keeper {
         let close = CancellationToken::new();
         let (ended_tx, ended) = watch::channel(None);
         let closing = close.clone();
+        let finished = CancellationToken::new();
+        let finish = finished.clone().drop_guard();
         tokio::spawn(async move {
+            let group = child.id();
             let status = tokio::select! {
                 status = child.wait() => Some(status),
                 () = closing.cancelled() => None,
@@ -73,15 +80,21 @@ impl Keeper {
                 let _ = tokio::time::timeout(Duration::from_millis(200), reading).await;
             }
             let _ = ended_tx.send(Some(why));
-            end_group(child.as_mut()).await;
+            end_group(child.as_mut(), group).await;
             drop(spawner);
+            drop(finish);
         });
-        (pipes, Self { close, ended })
+        (pipes, Self { close, ended, finished })
     }
 
     /// Begins the staged end. The caller has closed stdin.
     pub(super) fn close(&self) {
         self.close.cancel();
+    }
+
+    /// Waits until nothing of the process and its group is left.
+    pub(super) async fn finished(&self) {
+        self.finished.cancelled().await;
     }
 
     /// Waits for the process to exit and says how it did.
@@ -115,17 +128,27 @@ fn terminate(_child: &dyn ChildWrapper) {}
 
 /// Ends what is left of the group after its leader.
 #[cfg(unix)]
-async fn end_group(child: &mut dyn ChildWrapper) {
+async fn end_group(_child: &mut dyn ChildWrapper, group: Option<u32>) {
+    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+    let group = group.and_then(|group| Pid::from_raw(group.try_into().ok()?));
+    let Some(group) = group else { return };
     // A group that is empty refuses the signal.
-    if child.signal(rustix::process::Signal::TERM.as_raw()).is_err() {
+    if kill_process_group(group, Signal::TERM).is_err() {
         return;
     }
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let _ = child.signal(rustix::process::Signal::KILL.as_raw());
+    let until = tokio::time::Instant::now() + GROUP_GRACE;
+    while tokio::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if test_kill_process_group(group).is_err() {
+            return;
+        }
+    }
+    let _ = kill_process_group(group, Signal::KILL);
 }
 
 #[cfg(not(unix))]
-async fn end_group(child: &mut dyn ChildWrapper) {
+async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
     let _ = child.start_kill();
 }
 

@@ -95,7 +95,11 @@ impl Handler {
                     Err(_) => Err(ErrorData::internal_error("the request could not be answered", None)),
                 }
             }
-            () = context.ct.cancelled() => Err(withdrawn_error()),
+            () = context.ct.cancelled() => {
+                // The library sends no answer to what was cancelled.
+                self.tap.answered();
+                Err(withdrawn_error())
+            }
             () = self.tap.gone.cancelled() => Err(withdrawn_error()),
             () = lost.cancelled() => Err(withdrawn_error()),
             () = call_ended.cancelled() => Err(withdrawn_error()),

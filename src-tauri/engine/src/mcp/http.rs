@@ -254,6 +254,8 @@ impl StreamableHttpClient for Backend {
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Failure> {
         self.tap.outgoing(&message);
+        let _answered = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))
+            .then(|| Answered(self.tap.clone()));
         let in_session = session_id.is_some();
         let request =
             self.client.post(uri.as_ref()).header(header::ACCEPT, format!("{EVENT_STREAM}, {JSON}")).json(&message);
@@ -367,6 +369,15 @@ impl StreamableHttpClient for Backend {
     }
 }
 
+/// Says that a request of the server's is answered, however the posting ends.
+struct Answered(Arc<Tap>);
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}
+
 fn header_text(response: &reqwest::Response) -> Option<String> {
     let value = response.headers().get(header::CONTENT_TYPE)?;
     Some(event::shorten(&String::from_utf8_lossy(value.as_bytes()), 100))
@@ -398,6 +409,7 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Reading<S> {
                 }
                 continue;
             }
+            self.tap.room().await;
             match self.body.next().await {
                 Some(Ok(bytes)) => self.reader.push(&bytes, &mut self.events),
                 Some(Err(error)) => {
@@ -454,7 +466,12 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Reading<S> {
             },
         };
         let messages = filtered.into_iter().filter_map(|filtered| match filtered {
-            Filtered::Pass(message) | Filtered::Replace(message) => Some(message.to_string()),
+            Filtered::Pass(message) | Filtered::Replace(message) => {
+                if message.get("method").is_some() && message.get("id").is_some() {
+                    self.tap.unanswered();
+                }
+                Some(message.to_string())
+            }
             Filtered::Done => None,
         });
         self.ready.extend(messages.map(|message| sse(Some(message))));

@@ -120,7 +120,7 @@ impl Connector {
                         if shaken.is_err() {
                             // Nothing of a failed attempt stays behind.
                             keeper.close();
-                            keeper.ended().await;
+                            keeper.finished().await;
                         }
                         shaken
                     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{ChildStdin, ChildStdout},
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
 };
 
 use super::{
@@ -25,6 +25,8 @@ use super::{
     tap::{Arrival, Filtered, Tap},
 };
 
+/// Messages that wait for the server to read them; beyond that we do not read from it either.
+const MAX_UNREAD: usize = 4096;
 /// How long a server's last words may take after its process ended.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -38,6 +40,7 @@ pub(super) struct Stdio {
     keeper: Keeper,
     /// `None` once closed, which closes the child's stdin.
     outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
+    unread: watch::Sender<usize>,
     lines: Lines,
     ready: VecDeque<ServerJsonRpcMessage>,
     exited: Option<String>,
@@ -45,15 +48,17 @@ pub(super) struct Stdio {
 
 impl Stdio {
     pub(super) fn new(tap: Arc<Tap>, pipes: Pipes, keeper: Keeper) -> Self {
-        // Bounded by what we ourselves have to say; the queue keeps the order.
+        // The queue keeps the order; what bounds it is that nothing is read while it is long.
         let (outgoing, queue) = mpsc::unbounded_channel();
+        let unread = watch::Sender::new(0);
         if let Some(stdin) = pipes.stdin {
-            tokio::spawn(write_lines(stdin, queue));
+            tokio::spawn(write_lines(stdin, queue, unread.clone()));
         }
         Self {
             tap,
             keeper,
             outgoing: Some(outgoing),
+            unread,
             lines: Lines { stdout: pipes.stdout.map(BufReader::new), line: Vec::new(), remains: None },
             ready: VecDeque::new(),
             exited: None,
@@ -124,6 +129,7 @@ impl Transport<RoleClient> for Stdio {
             let (written, done) = oneshot::channel();
             let outgoing = self.outgoing.as_ref().ok_or_else(closed)?;
             outgoing.send(Outgoing { line, written }).map_err(|_| closed())?;
+            self.unread.send_modify(|unread| *unread += 1);
             Ok(done)
         });
         async move { queued?.await.map_err(|_| closed())? }
@@ -134,9 +140,13 @@ impl Transport<RoleClient> for Stdio {
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
             }
+            let mut unread = self.unread.subscribe();
             let line = match &self.exited {
                 None => tokio::select! {
-                    line = self.lines.next() => line,
+                    line = async {
+                        let _ = unread.wait_for(|unread| *unread < MAX_UNREAD).await;
+                        self.lines.next().await
+                    } => line,
                     why = self.keeper.ended() => {
                         // A grandchild may hold the pipe open; what the server itself said is already in it.
                         self.exited = Some(why);
@@ -169,7 +179,7 @@ impl Transport<RoleClient> for Stdio {
         self.tap.end("the connection was closed");
         self.outgoing = None;
         self.keeper.close();
-        self.keeper.ended().await;
+        self.keeper.finished().await;
         Ok(())
     }
 }
@@ -181,13 +191,19 @@ impl Drop for Stdio {
     }
 }
 
-async fn write_lines(mut stdin: ChildStdin, mut queue: mpsc::UnboundedReceiver<Outgoing>) {
+async fn write_lines(
+    mut stdin: ChildStdin,
+    mut queue: mpsc::UnboundedReceiver<Outgoing>,
+    unread: watch::Sender<usize>,
+) {
     while let Some(Outgoing { line, written }) = queue.recv().await {
         let result = async {
             stdin.write_all(&line).await?;
             stdin.flush().await
         };
-        let _ = written.send(result.await);
+        let result = result.await;
+        unread.send_modify(|unread| *unread = unread.saturating_sub(1));
+        let _ = written.send(result);
     }
 }
 

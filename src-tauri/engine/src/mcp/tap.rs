@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId};
 use serde_json::{Value, json};
-use tokio::sync::{SetOnce, mpsc};
+use tokio::sync::{SetOnce, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,6 +29,8 @@ pub(super) const ASKED: &str = "samplegate/asked";
 pub(super) const REFUSE: &str = "samplegate/refuse";
 
 const MAX_OPEN_QUESTIONS: usize = 4096;
+/// More than questions may be open, so that a refusal still finds room.
+const MAX_UNANSWERED: usize = 2 * MAX_OPEN_QUESTIONS;
 const MAX_OPEN_BYTES: usize = 8 * MAX_MESSAGE_BYTES;
 
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -73,6 +75,8 @@ pub(super) struct Tap {
     /// Fires when the connection is over.
     pub(super) gone: CancellationToken,
     why: OnceLock<String>,
+    /// Requests of the server's that are not answered yet, where the transport counts them.
+    unanswered: watch::Sender<usize>,
     state: Mutex<State>,
 }
 
@@ -86,6 +90,7 @@ impl Tap {
             identity: SetOnce::new(),
             gone: CancellationToken::new(),
             why: OnceLock::new(),
+            unanswered: watch::Sender::new(0),
             state: Mutex::default(),
         }
     }
@@ -307,6 +312,22 @@ impl Tap {
         object.insert("id".to_owned(), id.clone());
         object.insert("error".to_owned(), json!({"code": INVALID_REQUEST, "message": message}));
         Some(self.response(&id, object))
+    }
+
+    /// Waits while more of the server's requests are unanswered than are kept, or the connection is over.
+    pub(super) async fn room(&self) {
+        let mut unanswered = self.unanswered.subscribe();
+        let room = unanswered.wait_for(|unanswered| *unanswered < MAX_UNANSWERED);
+        let _ = self.gone.run_until_cancelled(room).await;
+    }
+
+    pub(super) fn unanswered(&self) {
+        self.unanswered.send_modify(|unanswered| *unanswered += 1);
+    }
+
+    /// A request was answered, or the answer will not be sent.
+    pub(super) fn answered(&self) {
+        self.unanswered.send_modify(|unanswered| *unanswered = unanswered.saturating_sub(1));
     }
 
     /// Takes a question; its share of the limits is given back by [`Tap::question_closed`].
