@@ -172,7 +172,7 @@ impl Log {
 fn a_log_holds_as_it_was_written() {
     let log = some_log();
     let contents = log.events.iter().map(|(.., contents)| contents.len() as u64).sum();
-    let report = Report { events: 20, questions: 2, contents, pruned: 0, head: log.head };
+    let report = Report { events: 20, questions: 2, contents, pruned: 0, last_at: Some(at(13)), head: log.head };
     assert_eq!(log.verify(None), Ok(report));
     assert_eq!(log.verify(Some(log.head)), Ok(report));
     assert_eq!(log.verify(Some(Head { seq: 3, hash: log.events[2].2 })), Ok(report));

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
-use super::{AuditEvent, Head, Outcome, QuestionId, QuestionSummary, Role, StoredContent, StoredEvent, SummaryError};
+use super::{
+    AuditEvent, Head, Outcome, QuestionId, QuestionSummary, Role, StoredContent, StoredEvent, SummaryError, format_time,
+};
 use crate::canonical::Sha256Hex;
 
 /// A log that holds.
@@ -18,8 +21,15 @@ pub struct Report {
     pub contents: u64,
     /// How many were pruned: their commitments stand, what they commit to is gone.
     pub pruned: u64,
+    /// The time of the last event.
+    #[serde(serialize_with = "time")]
+    pub last_at: Option<Timestamp>,
     /// The head to note down and to compare with the next time.
     pub head: Head,
+}
+
+fn time<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(format_time).serialize(serializer)
 }
 
 /// The first place where a log does not hold.
@@ -101,6 +111,7 @@ pub enum What {
 #[derive(Debug)]
 pub struct Verifier {
     head: Head,
+    last_at: Option<Timestamp>,
     known: Option<Head>,
     open: HashMap<QuestionId, QuestionSummary>,
     questions: u64,
@@ -112,7 +123,7 @@ impl Verifier {
     /// Starts at the genesis. `known` is a head that somebody noted down earlier.
     #[must_use]
     pub fn new(known: Option<Head>) -> Self {
-        Self { head: Head::empty(), known, open: HashMap::new(), questions: 0, contents: 0, pruned: 0 }
+        Self { head: Head::empty(), last_at: None, known, open: HashMap::new(), questions: 0, contents: 0, pruned: 0 }
     }
 
     /// Checks the next event: its place, its bytes, its hash, all that is stored of its content. Gives the event, and
@@ -155,6 +166,7 @@ impl Verifier {
 
         let ended = self.fold(&event).map_err(|what| at(event.question, what))?;
         self.head = Head { seq, hash };
+        self.last_at = Some(event.at);
         if self.known.is_some_and(|known| known.seq == seq && known.hash != hash) {
             return Err(at(event.question, What::Known(seq)));
         }
@@ -227,8 +239,8 @@ impl Verifier {
         if rows != self.questions {
             return Err(at(What::Rows { found: rows, expected: self.questions }));
         }
-        let Self { head, questions, contents, pruned, .. } = self;
-        Ok(Report { events: head.seq, questions, contents, pruned, head })
+        let Self { head, last_at, questions, contents, pruned, .. } = self;
+        Ok(Report { events: head.seq, questions, contents, pruned, last_at, head })
     }
 }
 
