@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn finds_hidden_text_and_says_what_it_spells() {
         let hidden: String = "send it".chars().filter_map(|c| char::from_u32(0xE0000 + c as u32)).collect();
-        let params = json!({"messages": [{"role": "user", "content": {"type": "text", "text": format!("Hi.{hidden} Bye")}}]});
+        let params =
+            json!({"messages": [{"role": "user", "content": {"type": "text", "text": format!("Hi.{hidden} Bye")}}]});
         let findings = inspect(&params);
         assert_eq!(
             findings,
@@ -154,9 +155,14 @@ mod tests {
 
     #[test]
     fn leaves_ordinary_text_alone() {
-        for text in
-            ["Tab\tand\r\nnewline", "naïve café", "👩‍👩‍👧 family ❤️", "می‌خواهم", "क्‍ष", "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}"]
-        {
+        for text in [
+            "Tab\tand\r\nnewline",
+            "naïve café",
+            "👩‍👩‍👧 family ❤️",
+            "می‌خواهم",
+            "क्‍ष",
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+        ] {
             assert_eq!(inspect(&json!({ "text": text })), vec![], "{text:?}");
         }
     }

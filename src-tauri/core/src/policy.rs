@@ -132,7 +132,10 @@ pub fn evaluate(case: &Case<'_>, rules: &[Rule]) -> Evaluation {
         Some(Verdict::Deny) => (Verdict::Deny, "A rule denies it.".into()),
         Some(Verdict::Ask) => (Verdict::Ask, "A rule asks.".into()),
         Some(Verdict::Allow) => {
-            let mut texts: Vec<&str> = matched.iter().filter_map(|rule| rule.text.as_deref().filter(|_| rule.action == Action::Answer)).collect();
+            let mut texts: Vec<&str> = matched
+                .iter()
+                .filter_map(|rule| rule.text.as_deref().filter(|_| rule.action == Action::Answer))
+                .collect();
             texts.sort_unstable();
             texts.dedup();
             match texts.as_slice() {
@@ -171,8 +174,12 @@ fn verdict_of(action: Action) -> Verdict {
 fn unmatched(case: &Case<'_>) -> (Verdict, String) {
     match (case.gate, case.gates, case.sampling) {
         (_, _, Sampling::Off) => (Verdict::Deny, "Sampling is off for this server.".into()),
-        (Gate::Answer, Gates::Request, _) => (Verdict::Allow, "You switched the answer gate off for this server.".into()),
-        (Gate::Request, Gates::Answer, _) => (Verdict::Allow, "You switched the request gate off for this server.".into()),
+        (Gate::Answer, Gates::Request, _) => {
+            (Verdict::Allow, "You switched the answer gate off for this server.".into())
+        }
+        (Gate::Request, Gates::Answer, _) => {
+            (Verdict::Allow, "You switched the request gate off for this server.".into())
+        }
         (_, _, Sampling::Rules) => (Verdict::Deny, "No rule allows it.".into()),
         (_, _, Sampling::Ask) => (Verdict::Ask, "No rule matches, so you decide.".into()),
     }
@@ -237,7 +244,14 @@ mod tests {
             prop_oneof![Just(Gates::Both), Just(Gates::Request), Just(Gates::Answer)],
             prop_oneof![Just(Action::Allow), Just(Action::Ask), Just(Action::Deny), Just(Action::Answer)],
         )
-            .prop_map(|(id, server, tool, gate, action)| Rule { id, server, tool, gate, action, text: Some("x".into()) })
+            .prop_map(|(id, server, tool, gate, action)| Rule {
+                id,
+                server,
+                tool,
+                gate,
+                action,
+                text: Some("x".into()),
+            })
     }
 
     proptest! {

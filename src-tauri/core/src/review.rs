@@ -13,12 +13,7 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::{
-    answer::SamplingAnswer,
-    canonical::Sha256Hex,
-    request::SamplingRequest,
-    tokens,
-};
+use crate::{answer::SamplingAnswer, canonical::Sha256Hex, request::SamplingRequest, tokens};
 
 /// A configured model, as it is approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -356,7 +351,9 @@ impl Review {
             Event::Revert => {
                 match &mut self.state {
                     State::Request => self.draft = self.offered.clone(),
-                    State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => *draft = original.clone(),
+                    State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
+                        *draft = original.clone()
+                    }
                     State::Answer { .. } | State::Asking(_) | State::Closed => return Err(NotNow::NotOffered),
                 }
                 Ok(Effect::Show)

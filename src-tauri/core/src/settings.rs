@@ -254,7 +254,9 @@ impl SamplingTools {
         match text {
             "none" | "" => Self::None,
             "all" => Self::All,
-            names => Self::Only(names.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect()),
+            names => {
+                Self::Only(names.split(',').map(|name| name.trim().to_owned()).filter(|n| !n.is_empty()).collect())
+            }
         }
     }
 
@@ -410,7 +412,9 @@ impl Server {
             Transport::Http { url, .. } if !(url.starts_with("http://") || url.starts_with("https://")) => {
                 Err(InvalidSetting(format!("url {url:?} does not start with http:// or https://")))
             }
-            Transport::Demo { demo: false } => Err(InvalidSetting("demo = false means nothing; use enabled = false".into())),
+            Transport::Demo { demo: false } => {
+                Err(InvalidSetting("demo = false means nothing; use enabled = false".into()))
+            }
             Transport::Stdio { .. } | Transport::Http { .. } | Transport::Demo { .. } => Ok(()),
         }
     }

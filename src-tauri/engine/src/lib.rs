@@ -1,6 +1,17 @@
 //! Samplegate's headless runtime. It links no GUI library and reads neither the environment nor the home directory:
 //! paths, time and the base environment of child processes come in as values.
+//!
+//! Data flow: a server asks ([`mcp`]) → [`pipeline`] → [`review_queue`] → a person or a rule → [`provider`] → reply;
+//! every step is in the [`store`] first. [`engine`] holds it together for the shells, which speak [`wire`].
 
+pub mod config;
+pub mod engine;
+pub mod home;
+mod key_command;
 pub mod mcp;
+pub mod pipeline;
+pub mod provider;
+pub mod review_queue;
+pub mod secrets;
 pub mod store;
 pub mod wire;

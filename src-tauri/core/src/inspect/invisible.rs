@@ -89,10 +89,7 @@ fn is_ordinary(kind: FindingKind, run: &str, before: Option<char>, after: Option
         // The flags of England, Scotland and Wales (UTS #51, emoji tag sequences).
         FindingKind::Tag => before == Some('\u{1f3f4}') && run.ends_with('\u{e007f}') && run.chars().count() <= 7,
         FindingKind::Filler => run == "\u{34f}",
-        FindingKind::Bidi
-        | FindingKind::SoftHyphen
-        | FindingKind::Control
-        | FindingKind::Ansi => false,
+        FindingKind::Bidi | FindingKind::SoftHyphen | FindingKind::Control | FindingKind::Ansi => false,
     }
 }
 
@@ -126,7 +123,9 @@ fn finding(kind: FindingKind, run: &str, pointer: &str, at: usize) -> Finding {
             let verb = if count == 1 { "spells" } else { "spell" };
             (format!("{count} invisible {what}{plural} {verb} “{text}”."), format!("{counted}: “{text}”"))
         }
-        (None, FindingKind::Bidi) => (format!("{counted}: text may read in another order than it is."), codes(&counted, run)),
+        (None, FindingKind::Bidi) => {
+            (format!("{counted}: text may read in another order than it is."), codes(&counted, run))
+        }
         (None, FindingKind::Ansi) => (format!("{counted} could change what a terminal shows."), counted),
         (None, _) => (format!("{counted}: not seen when shown."), codes(&counted, run)),
     };

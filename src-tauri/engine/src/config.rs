@@ -1,0 +1,215 @@
+//! `config.toml`: read, watched, and rewritten without losing a person's comments.
+//!
+//! Data flow: file → [`Settings`] (validated) → everybody who subscribed. [`Config::update`] changes the file first
+//! and the settings by reading it back, so that the file is the truth, for this process and for others.
+//!
+//! Invariants: a broken file never replaces good settings and is never overwritten; the error names the line. The
+//! file is written whole, beside itself, and moved into place under a lock shared with other processes.
+
+mod edit;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use samplegate_core::settings::{InvalidSetting, Server, Settings};
+use tokio::sync::watch;
+use toml_edit::DocumentMut;
+
+const HEADER: &str = "\
+# Samplegate's configuration. You may edit it: it is read again when it changes, and your comments are kept.
+# Keys and other secrets are not here; they are in the keychain of this computer.
+
+";
+
+/// Why the configuration cannot be read or written, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read or written.
+    #[error("{path}: {cause}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// The file is not valid.
+    #[error("{path}, line {line}: {message}")]
+    Broken {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// A setting is not valid.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSetting),
+}
+
+/// The settings as they stand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// The last good settings.
+    pub settings: Arc<Settings>,
+    /// Why the file as it is now is not them.
+    pub error: Option<ConfigError>,
+}
+
+/// The configuration of one home. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Config {
+    path: PathBuf,
+    current: watch::Sender<Current>,
+    watcher: Arc<Mutex<Option<notify::RecommendedWatcher>>>,
+}
+
+impl Config {
+    /// Opens the configuration; where there is no file, writes one with the demo server in it.
+    ///
+    /// # Errors
+    /// There is a file and it cannot be read or is not valid: it is left as it is.
+    pub fn open(path: &Path) -> Result<Self, ConfigError> {
+        if !path.try_exists().map_err(|error| io_error(path, &error))? {
+            let mut settings = Settings::default();
+            settings.servers.insert("demo".into(), Server::demo());
+            let document = edit::merge(HEADER.parse().unwrap_or_default(), &settings)?;
+            write(path, &document.to_string())?;
+        }
+        let settings = read(path)?.1;
+        let (current, _) = watch::channel(Current { settings: Arc::new(settings), error: None });
+        Ok(Self { path: path.to_owned(), current, watcher: Arc::default() })
+    }
+
+    /// The settings as they stand.
+    pub fn current(&self) -> Current {
+        self.current.borrow().clone()
+    }
+
+    /// The last good settings.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.current.borrow().settings)
+    }
+
+    /// Told of every change.
+    pub fn subscribe(&self) -> watch::Receiver<Current> {
+        self.current.subscribe()
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file again, keeping the last good settings if it is broken.
+    pub fn reload(&self) {
+        let next = match read(&self.path) {
+            Ok((_, settings)) => Current { settings: Arc::new(settings), error: None },
+            Err(error) => Current { settings: self.settings(), error: Some(error) },
+        };
+        self.current.send_if_modified(|current| {
+            let changed = *current != next;
+            *current = next;
+            changed
+        });
+    }
+
+    /// Changes the settings: reads the file, applies `change`, writes it back with the comments kept.
+    ///
+    /// # Errors
+    /// The file is broken (mend it first), the result is not valid, or it cannot be written; nothing changed then.
+    pub fn update<T, E: From<ConfigError>>(&self, change: impl FnOnce(&mut Settings) -> Result<T, E>) -> Result<T, E> {
+        let _lock = lock(&self.path)?;
+        let (document, mut settings) = read(&self.path)?;
+        let result = change(&mut settings)?;
+        settings.check().map_err(ConfigError::from)?;
+        write(&self.path, &edit::merge(document, &settings)?.to_string())?;
+        self.reload();
+        Ok(result)
+    }
+
+    /// Watches the file from now on, for as long as this configuration lives.
+    ///
+    /// # Errors
+    /// The platform's file watching does not work here.
+    pub fn watch(&self) -> Result<(), ConfigError> {
+        let (changed, mut changes) = tokio::sync::mpsc::unbounded_channel();
+        let name = self.path.file_name().map(ToOwned::to_owned);
+        let failed =
+            |error: notify::Error| ConfigError::Io { path: self.path.display().to_string(), cause: error.to_string() };
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| event.paths.iter().any(|path| path.file_name() == name.as_deref())) {
+                let _ = changed.send(());
+            }
+        })
+        .map_err(failed)?;
+        // The folder, because editors replace the file.
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        notify::Watcher::watch(&mut watcher, folder, notify::RecursiveMode::NonRecursive).map_err(failed)?;
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+        let config = self.clone_without_watcher();
+        tokio::spawn(async move {
+            while changes.recv().await.is_some() {
+                // Editors write in several steps: let them finish.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                while changes.try_recv().is_ok() {}
+                let config = config.clone();
+                let _ = tokio::task::spawn_blocking(move || config.reload()).await;
+            }
+        });
+        Ok(())
+    }
+
+    /// For the watching task, which must not keep its own watcher alive.
+    fn clone_without_watcher(&self) -> Self {
+        Self { path: self.path.clone(), current: self.current.clone(), watcher: Arc::default() }
+    }
+}
+
+fn read(path: &Path) -> Result<(DocumentMut, Settings), ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| io_error(path, &error))?;
+    let broken = |span: Option<std::ops::Range<usize>>, message: &str| ConfigError::Broken {
+        path: path.display().to_string(),
+        line: span.map_or(1, |span| text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count() + 1),
+        message: message.trim().replace('\n', " "),
+    };
+    let document: DocumentMut =
+        text.parse().map_err(|error: toml_edit::TomlError| broken(error.span(), error.message()))?;
+    let settings: Settings = toml_edit::de::from_str(&text).map_err(|error| broken(error.span(), error.message()))?;
+    settings.check()?;
+    Ok((document, settings))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let beside = path.with_extension("toml.new");
+    let written = fs::write(&beside, text)
+        .and_then(|()| fs::File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        io_error(path, &error)
+    })
+}
+
+/// Holds the lock until dropped. Other processes of this home wait.
+fn lock(path: &Path) -> Result<fs::File, ConfigError> {
+    let path = path.with_extension("lock");
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| io_error(&path, &error))?;
+    file.lock().map_err(|error| io_error(&path, &error))?;
+    Ok(file)
+}
+
+fn io_error(path: &Path, error: &io::Error) -> ConfigError {
+    ConfigError::Io { path: path.display().to_string(), cause: error.to_string() }
+}

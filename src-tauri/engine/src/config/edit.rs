@@ -1,0 +1,89 @@
+//! Brings a document to new settings, touching only what differs, so that comments and order stay.
+
+use samplegate_core::settings::Settings;
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
+
+use super::ConfigError;
+
+/// The document with the settings in it.
+pub(super) fn merge(mut document: DocumentMut, settings: &Settings) -> Result<DocumentMut, ConfigError> {
+    let wanted = toml_edit::ser::to_document(settings)
+        .map_err(|error| ConfigError::Io { path: "config.toml".into(), cause: error.to_string() })?;
+    merge_table(document.as_table_mut(), wanted.as_table());
+    Ok(document)
+}
+
+fn merge_table(old: &mut Table, new: &Table) {
+    let gone: Vec<String> = old.iter().map(|(key, _)| key.to_owned()).filter(|key| !new.contains_key(key)).collect();
+    for key in gone {
+        old.remove(&key);
+    }
+    for (key, wanted) in new {
+        match old.get_mut(key) {
+            Some(Item::Table(table)) if as_table(wanted).is_some() => {
+                if let Some(wanted) = as_table(wanted) {
+                    merge_table(table, &wanted);
+                }
+            }
+            Some(present) if same(present, wanted) => {}
+            Some(Item::Value(value)) if wanted.is_value() => {
+                if let Some(mut wanted) = wanted.as_value().cloned() {
+                    // The comment behind a value belongs to its line.
+                    *wanted.decor_mut() = value.decor().clone();
+                    *value = wanted;
+                }
+            }
+            Some(present) => *present = laid_out(key, wanted),
+            None => {
+                old.insert(key, laid_out(key, wanted));
+            }
+        }
+    }
+}
+
+/// Servers, models and rules stand as tables of their own; what is inside them stays on one line.
+fn laid_out(key: &str, item: &Item) -> Item {
+    match item {
+        Item::Value(Value::InlineTable(inline)) if !matches!(key, "env" | "headers" | "key") => {
+            let mut table = Table::new();
+            table.set_implicit(matches!(key, "servers" | "models"));
+            for (key, value) in inline {
+                table.insert(key, laid_out(key, &Item::Value(value.clone())));
+            }
+            Item::Table(table)
+        }
+        Item::Table(old) => {
+            let mut table = Table::new();
+            table.set_implicit(matches!(key, "servers" | "models"));
+            for (key, value) in old {
+                table.insert(key, laid_out(key, value));
+            }
+            Item::Table(table)
+        }
+        Item::Value(Value::Array(array)) if key == "rules" => {
+            let tables: ArrayOfTables =
+                array.iter().filter_map(Value::as_inline_table).map(|inline| inline.clone().into_table()).collect();
+            if tables.is_empty() { item.clone() } else { Item::ArrayOfTables(tables) }
+        }
+        other => other.clone(),
+    }
+}
+
+fn as_table(item: &Item) -> Option<Table> {
+    match item {
+        Item::Table(table) => Some(table.clone()),
+        Item::Value(Value::InlineTable(inline)) => Some(inline.clone().into_table()),
+        Item::None | Item::Value(_) | Item::ArrayOfTables(_) => None,
+    }
+}
+
+/// Whether two items mean the same, however they are written.
+fn same(a: &Item, b: &Item) -> bool {
+    fn plain(item: &Item) -> Option<serde_json::Value> {
+        let mut document = DocumentMut::new();
+        document.insert("x", item.clone());
+        toml_edit::de::from_document(document).ok()
+    }
+    let (a, b) = (plain(a), plain(b));
+    a.is_some() && a == b
+}

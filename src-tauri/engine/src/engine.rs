@@ -1,0 +1,376 @@
+//! Everything together: one running Samplegate, as the shells hold it.
+//!
+//! Data flow: `config.toml` → servers, models, rules; servers' questions → pipeline → queue; calls → servers. The
+//! shells take [`Engine`], list and act, and read again when [`Engine::changes`] says so.
+
+mod calls;
+mod models;
+mod servers;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use samplegate_core::{
+    audit::{NewEvent, Note, Place, QuestionId, Shown},
+    canonical::Sha256Hex,
+    settings::Settings,
+};
+use tokio::sync::broadcast;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use calls::{CallReport, Target};
+pub use models::ModelError;
+pub use servers::ServerError;
+
+use crate::{
+    config::{Config, ConfigError},
+    home::Home,
+    mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing},
+    pipeline::{Ends, Pipeline},
+    provider,
+    review_queue::{Desk, ReviewQueue},
+    secrets::{SecretStore, Secrets},
+    store::{Filter, Instance, Store, StoreError, close_interrupted},
+    wire::{Changed, GeneralSettings, Status, TestReport, Topic, Trouble},
+};
+
+/// What a shell brings: nothing in here reads the environment or the home directory.
+pub struct Options {
+    /// Where the files are.
+    pub home: Home,
+    /// What server processes get of our environment.
+    pub base_env: BaseEnv,
+    /// This program, which understands the hidden `__spawn` and the `demo-server` commands.
+    pub program: PathBuf,
+    /// Who decides here.
+    pub reviewer: String,
+    /// Where they are shown questions.
+    pub place: Place,
+    /// Where secrets are kept.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Start only these servers; none: all that are enabled.
+    pub only: Option<Vec<String>>,
+}
+
+/// Why Samplegate cannot start, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folders cannot be made.
+    #[error("the home folder cannot be made: {0}")]
+    Home(io::Error),
+    /// The configuration is broken.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refused something that every program needs.
+    #[error("cannot start: {0}")]
+    System(String),
+}
+
+/// A running Samplegate. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    config: Config,
+    store: Store,
+    queue: ReviewQueue,
+    secrets: Secrets,
+    models: provider::Client,
+    servers: Arc<Servers>,
+    pipeline: Pipeline,
+    changes: broadcast::Sender<Changed>,
+    runs: calls::Runs,
+    logs: servers::Logs,
+    only: Option<Arc<[String]>>,
+    options: Arc<Fixed>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    keychain: Arc<Mutex<Option<TestReport>>>,
+    first_run: bool,
+    _instance: Arc<Instance>,
+}
+
+/// What does not change while it runs.
+struct Fixed {
+    program: PathBuf,
+    reviewer: String,
+    place: Place,
+    version: &'static str,
+    client: ClientSettings,
+}
+
+impl Engine {
+    /// Starts: opens configuration and log, closes what an earlier process left open, connects to the servers.
+    ///
+    /// # Errors
+    /// The home, the configuration or the database cannot be used. Nothing was changed then.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        options.home.create().map_err(StartError::Home)?;
+        let config = Config::open(&options.home.config_file())?;
+        let store = Store::open(&options.home.database())?;
+        let instance = Instance::acquire(&options.home.runtime).map_err(StartError::Home)?;
+        close_interrupted(&store, &options.home.runtime, jiff::Timestamp::now()).await?;
+        let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
+        let (changes, _) = broadcast::channel(1024);
+        let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());
+        let secrets = Secrets::new(options.secrets);
+        let models = provider::Client::new(provider::Patience::default());
+        let pipeline = Pipeline {
+            config: config.clone(),
+            store: store.clone(),
+            queue: queue.clone(),
+            secrets: secrets.clone(),
+            models: models.clone(),
+            reviewer: options.reviewer.clone(),
+            place: options.place,
+            instance: instance.id().to_owned(),
+            log_trouble: Arc::default(),
+            ends: Ends::default(),
+            tail: TaskTracker::new(),
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        let mut client = ClientSettings::new("samplegate", version, options.base_env);
+        client.launcher = Some(options.program.clone());
+        let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()))
+            .map_err(|error| StartError::System(error.to_string()))?;
+        let engine = Self {
+            config,
+            store,
+            queue,
+            secrets,
+            models,
+            servers: Arc::new(servers),
+            pipeline,
+            changes,
+            runs: calls::Runs::default(),
+            logs: servers::Logs::default(),
+            only: options.only.map(Into::into),
+            options: Arc::new(Fixed {
+                program: options.program,
+                reviewer: options.reviewer,
+                place: options.place,
+                version,
+                client,
+            }),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            keychain: Arc::default(),
+            first_run,
+            _instance: Arc::new(instance),
+        };
+        engine.spawn_watchers();
+        Ok(engine)
+    }
+
+    /// The questions that wait.
+    pub fn queue(&self) -> &ReviewQueue {
+        &self.queue
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The audit log.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The secrets of this home.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Told what to read again.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
+    }
+
+    /// Logs that a question was really shown; the first time at each gate.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub async fn shown(&self, id: QuestionId, revision: u32) -> Result<(), StoreError> {
+        let Some(shown) = self.queue.mark_shown(id, revision) else { return Ok(()) };
+        let event =
+            Shown { gate: shown.gate, place: self.options.place, sha256: Some(Sha256Hex::of_json(&shown.content)) };
+        self.store.append(vec![NewEvent::new(id, jiff::Timestamp::now(), event)]).await.map(drop)
+    }
+
+    /// The app at a glance.
+    pub fn status(&self) -> Status {
+        let settings = self.config.settings();
+        let keychain = self.keychain.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Status {
+            pending: self.queue.pending(),
+            paused: *self.queue.paused().borrow(),
+            trouble: self.trouble(&settings, keychain.as_ref()),
+            first_run: self.first_run,
+            default_model: settings.default_model.clone(),
+            keychain: keychain.unwrap_or(TestReport { ok: true, message: "not asked yet".into() }),
+            reviewer: self.options.reviewer.clone(),
+            config_path: self.config.path().display().to_string(),
+            version: self.options.version.into(),
+        }
+    }
+
+    /// Asks the keychain whether it can be used. May take until a person unlocks it.
+    pub async fn probe_keychain(&self) -> TestReport {
+        let report = match self.secrets.probe().await {
+            Ok(()) => TestReport { ok: true, message: "the keychain is there and unlocked".into() },
+            Err(error) => TestReport { ok: false, message: error.to_string() },
+        };
+        *self.keychain.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
+        self.tell(Topic::Status, None);
+        report
+    }
+
+    /// General settings.
+    pub fn general(&self) -> GeneralSettings {
+        let general = self.config.settings().general.clone();
+        GeneralSettings {
+            notifications: general.notifications,
+            approve_from_notifications: general.approve_from_notifications,
+            deadline_minutes: general.deadline_minutes,
+            quick_replies: general.quick_replies,
+        }
+    }
+
+    /// Saves general settings.
+    ///
+    /// # Errors
+    /// The configuration is broken or cannot be written.
+    pub fn save_general(&self, general: GeneralSettings) -> Result<(), ConfigError> {
+        self.config.update(|settings| {
+            settings.general = samplegate_core::settings::General {
+                notifications: general.notifications,
+                approve_from_notifications: general.approve_from_notifications,
+                deadline_minutes: general.deadline_minutes,
+                quick_replies: general.quick_replies,
+            };
+            Ok(())
+        })
+    }
+
+    /// Ends everything: open questions are withdrawn, servers end with us, the log gets its last words.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.servers.shutdown().await;
+        self.tasks.close();
+        self.pipeline.tail.close();
+        self.tasks.wait().await;
+        self.pipeline.tail.wait().await;
+    }
+
+    fn trouble(&self, settings: &Settings, keychain: Option<&TestReport>) -> Vec<Trouble> {
+        let mut trouble = Vec::new();
+        let mut add =
+            |text: String, section: Option<&str>| trouble.push(Trouble { text, section: section.map(Into::into) });
+        if let Some(error) = self.config.current().error {
+            add(format!("{error}. The last good settings stay in force until it is mended."), None);
+        }
+        if let Some(error) = self.pipeline.log_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            add(error, None);
+        }
+        let needs_keychain =
+            settings.models.values().any(|model| model.key == samplegate_core::settings::KeySource::Keychain);
+        if let Some(report) = keychain.filter(|report| !report.ok && needs_keychain) {
+            add(report.message.clone(), Some("models"));
+        }
+        for server in self.list_servers() {
+            if let crate::wire::ServerState::Failed { why, .. } = server.state {
+                add(format!("{}: {why}", server.config.name), Some("servers"));
+            }
+        }
+        trouble
+    }
+
+    fn tell(&self, topic: Topic, id: Option<String>) {
+        // Nobody listening is no error.
+        let _ = self.changes.send(Changed { topic, id });
+    }
+
+    /// Settings → servers; servers' events → logs, notes and windows. All end with `stop`.
+    fn spawn_watchers(&self) {
+        if let Err(error) = self.config.watch() {
+            tracing::warn!("changes of the configuration file are not seen until a restart: {error}");
+        }
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut settings = engine.config.subscribe();
+            loop {
+                engine.apply_servers().await;
+                for topic in [Topic::Servers, Topic::Models, Topic::Rules, Topic::Status] {
+                    engine.tell(topic, None);
+                }
+                if settings.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut changed = engine.servers.changed();
+            while changed.changed().await.is_ok() {
+                engine.tell(Topic::Servers, None);
+                engine.tell(Topic::Status, None);
+            }
+        });
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut events = engine.servers.events();
+            loop {
+                match events.recv().await {
+                    Ok(noted) => engine.note_event(&noted.server, noted.event).await,
+                    Err(broadcast::error::RecvError::Lagged(missed)) => {
+                        tracing::warn!("{missed} log lines of servers came too fast and were left out");
+                    }
+                    Err(broadcast::error::RecvError::Closed) => return,
+                }
+            }
+        });
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+
+    async fn note_event(&self, server: &str, event: ServerEvent) {
+        let (topic, text) = match &event {
+            ServerEvent::Oversized { bytes, method, .. } => (
+                "oversized_message",
+                format!("a message of {bytes} bytes ({}) was refused", method.as_deref().unwrap_or("method unknown")),
+            ),
+            ServerEvent::NotDeclared { method } => ("not_declared", format!("{method} was asked and is not offered")),
+            ServerEvent::TooManyQuestions { method } => {
+                ("too_many_questions", format!("{method} was refused: too many are open"))
+            }
+            ServerEvent::Log { .. }
+            | ServerEvent::Progress { .. }
+            | ServerEvent::Stderr(_)
+            | ServerEvent::ToolsChanged
+            | ServerEvent::PromptsChanged
+            | ServerEvent::ResourcesChanged
+            | ServerEvent::BadLine(_) => {
+                self.log_event(server, event);
+                return;
+            }
+        };
+        let note = Note { topic: topic.into(), server: Some(server.into()), text: Some(text) };
+        if let Err(error) = self.store.append(vec![NewEvent::note(jiff::Timestamp::now(), note)]).await {
+            tracing::error!("a note could not be logged: {error}");
+        }
+        self.log_event(server, event);
+    }
+}

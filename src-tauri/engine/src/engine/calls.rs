@@ -1,0 +1,168 @@
+//! Calls made from a front end: the tool runner's and the terminal's.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use samplegate_core::audit::Outcome;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Engine, ServerError};
+use crate::{
+    mcp::{CallError, CallKind, CallRef},
+    pipeline::{call_view, now},
+    wire::{self, CallInput, LogLine, RunState, RunView, Topic},
+};
+
+/// How many calls are remembered.
+const KEPT: usize = 50;
+/// How many log lines of a call are kept.
+const LOG_LINES: usize = 200;
+
+/// What a front end calls: the same as the protocol's, without an id.
+pub type Target = CallKind;
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct CallReport {
+    /// The protocol's result object, or why there is none.
+    pub result: Result<Value, CallFailure>,
+    /// What came of the questions asked in it.
+    pub questions: Vec<Outcome>,
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFailure {
+    /// The server is not there.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+#[derive(Debug)]
+struct Run {
+    id: Uuid,
+    view: RunView,
+    cancel: CancellationToken,
+}
+
+/// The calls of the tool runner, newest last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Runs(Arc<Mutex<VecDeque<Run>>>);
+
+impl Runs {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Run>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, id: Uuid, change: impl FnOnce(&mut RunView)) {
+        if let Some(run) = self.lock().iter_mut().find(|run| run.id == id) {
+            change(&mut run.view);
+        }
+    }
+
+    pub(super) fn progress(&self, id: Uuid, progress: f64, total: Option<f64>, message: Option<String>) {
+        self.change(id, |view| {
+            if matches!(view.state, RunState::Running { .. }) {
+                let fraction = total.filter(|total| *total > 0.0).map(|total| (progress / total).clamp(0.0, 1.0));
+                view.state = RunState::Running { fraction, message };
+            }
+        });
+    }
+
+    /// A server's log line belongs to all its calls under way.
+    pub(super) fn log(&self, server: &str, line: &LogLine) {
+        for run in self.lock().iter_mut().filter(|run| run.view.server == server) {
+            if matches!(run.view.state, RunState::Running { .. }) && run.view.log.len() < LOG_LINES {
+                run.view.log.push(line.clone());
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Makes a call and waits for what comes of it. Its questions go to the queue.
+    pub async fn call(&self, server: &str, host: &str, target: Target, cancel: CancellationToken) -> CallReport {
+        let call = CallRef { call_id: Uuid::now_v7(), host: host.into(), kind: target };
+        self.run(server, call, cancel).await
+    }
+
+    async fn run(&self, server: &str, call: CallRef, cancel: CancellationToken) -> CallReport {
+        let call_id = call.call_id;
+        let result = match self.ready(server).await {
+            Ok(connection) => connection.call(call, cancel, None).await.map_err(CallFailure::from),
+            Err(error) => Err(error.into()),
+        };
+        CallReport { result, questions: self.pipeline.ends.take(call_id) }
+    }
+
+    /// Starts a call in the background, to be listed by [`Engine::list_calls`]. Gives its id.
+    pub fn start_call(&self, input: CallInput) -> String {
+        let arguments = input.arguments;
+        let kind = match input.kind {
+            wire::CallKind::Tool => CallKind::Tool { name: input.name, arguments },
+            wire::CallKind::Prompt => CallKind::Prompt { name: input.name, arguments },
+            wire::CallKind::Resource => CallKind::Resource { uri: input.name },
+        };
+        let call = CallRef { call_id: Uuid::now_v7(), host: "Samplegate".into(), kind };
+        let id = call.call_id;
+        let cancel = CancellationToken::new();
+        let view = RunView {
+            call: call_view(&call),
+            server: input.server.clone(),
+            started_at: now(),
+            state: RunState::Running { fraction: None, message: None },
+            log: Vec::new(),
+            questions: Vec::new(),
+        };
+        {
+            let mut runs = self.runs.lock();
+            runs.push_back(Run { id, view, cancel: cancel.clone() });
+            if runs.len() > KEPT {
+                runs.pop_front();
+            }
+        }
+        self.tell(Topic::Calls, Some(id.to_string()));
+        let engine = self.clone();
+        self.tasks.spawn(async move {
+            let report = engine.run(&input.server, call, cancel).await;
+            engine.runs.change(id, |view| view.state = state(report));
+            engine.tell(Topic::Calls, Some(id.to_string()));
+        });
+        id.to_string()
+    }
+
+    /// The calls of the tool runner, newest first.
+    pub fn list_calls(&self) -> Vec<RunView> {
+        let mut views: Vec<RunView> = self.runs.lock().iter().rev().map(|run| run.view.clone()).collect();
+        let pending = self.queue.pending_by_call();
+        for view in &mut views {
+            view.questions =
+                pending.iter().filter(|(call, _)| *call == view.call.call_id).map(|(_, id)| id.clone()).collect();
+        }
+        views
+    }
+
+    /// Gives up a call: the server is told, its open questions are withdrawn.
+    pub fn cancel_call(&self, id: &str) {
+        if let Some(run) = self.runs.lock().iter().find(|run| run.id.to_string() == id) {
+            run.cancel.cancel();
+        }
+    }
+}
+
+fn state(report: CallReport) -> RunState {
+    match report.result {
+        Ok(result) => {
+            let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
+            RunState::Done { result, is_error }
+        }
+        Err(error) => RunState::Failed { why: error.to_string() },
+    }
+}

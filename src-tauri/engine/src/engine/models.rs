@@ -1,0 +1,313 @@
+//! Models and their keys, rules.
+
+use samplegate_core::{
+    model_format::{self, PROVIDERS},
+    policy::{Action, Rule},
+    request::SamplingRequest,
+    settings::{HUMAN, InvalidSetting, KeySource, Model, check_name},
+};
+use secrecy::SecretString;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    Engine,
+    servers::{gates, gates_view},
+};
+use crate::{
+    config::ConfigError,
+    pipeline::key_name,
+    provider::Control,
+    secrets::SecretError,
+    wire::{FoundModels, KeyInput, KeyState, ModelInput, ModelView, ProviderOption, RuleAction, RuleView, TestReport},
+};
+
+/// Why a model or a rule could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// There is none of that name.
+    #[error("there is no {0} {1:?}")]
+    NotFound(&'static str, String),
+    /// There is one of that name already.
+    #[error("there is a model {0:?} already")]
+    Taken(String),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keychain.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl From<InvalidSetting> for ModelError {
+    fn from(error: InvalidSetting) -> Self {
+        Self::Config(error.into())
+    }
+}
+
+impl Engine {
+    /// The models, by name.
+    pub fn list_models(&self) -> Vec<ModelView> {
+        let settings = self.config.settings();
+        settings
+            .models
+            .iter()
+            .map(|(name, model)| ModelView {
+                name: name.clone(),
+                provider: model.provider.clone(),
+                base_url: model.base_url.clone().unwrap_or_else(|| {
+                    model_format::provider(&model.provider).map_or(String::new(), |provider| provider.base_url.into())
+                }),
+                model: model.model.clone(),
+                key: match &model.key {
+                    KeySource::None => KeyState::None,
+                    KeySource::Keychain => KeyState::Keychain,
+                    KeySource::Memory if self.secrets.remembered(&key_name(name)).is_some() => KeyState::Memory,
+                    KeySource::Memory => KeyState::Missing,
+                    KeySource::Command(_) => KeyState::Command,
+                },
+                is_default: settings.default_model == *name,
+            })
+            .collect()
+    }
+
+    /// The providers that can be chosen.
+    pub fn list_providers(&self) -> Vec<ProviderOption> {
+        PROVIDERS
+            .iter()
+            .map(|provider| ProviderOption {
+                name: provider.name.into(),
+                title: provider.label.into(),
+                base_url: provider.base_url.into(),
+                needs_key: provider.needs_key,
+            })
+            .collect()
+    }
+
+    /// Saves a model: a new one, or in place of `original`. The key goes where it is told to, before the file changes.
+    ///
+    /// # Errors
+    /// The name is taken or not valid, the provider is unknown, the keychain cannot be used, or the configuration
+    /// cannot be written.
+    pub async fn save_model(&self, original: Option<&str>, input: ModelInput) -> Result<(), ModelError> {
+        check_name(&input.name)?;
+        if input.name == HUMAN {
+            return Err(InvalidSetting("\"human\" means the person: choose another name".into()).into());
+        }
+        if model_format::provider(&input.provider).is_none() {
+            let known: Vec<&str> = PROVIDERS.iter().map(|provider| provider.name).collect();
+            return Err(InvalidSetting(format!(
+                "there is no provider {:?}; there are {}",
+                input.provider,
+                known.join(", ")
+            ))
+            .into());
+        }
+        let settings = self.config.settings();
+        if original != Some(input.name.as_str()) && settings.models.contains_key(&input.name) {
+            return Err(ModelError::Taken(input.name));
+        }
+        let old = match original {
+            Some(name) => {
+                Some(settings.models.get(name).ok_or_else(|| ModelError::NotFound("model", name.into()))?.clone())
+            }
+            None => None,
+        };
+        let entry = key_name(&input.name);
+        let key = match input.key {
+            KeyInput::None => KeySource::None,
+            KeyInput::Command(command) => KeySource::Command(command),
+            KeyInput::Keychain(key) => {
+                self.secrets.set(&entry, SecretString::from(key)).await?;
+                KeySource::Keychain
+            }
+            KeyInput::Memory(key) => {
+                self.secrets.remember(&entry, SecretString::from(key));
+                KeySource::Memory
+            }
+            KeyInput::Keep => match (&old, original) {
+                (Some(old), Some(name)) => {
+                    if name != input.name && matches!(old.key, KeySource::Keychain) {
+                        if let Some(kept) = self.secrets.get(&key_name(name)).await? {
+                            self.secrets.set(&entry, kept).await?;
+                        }
+                    } else if name != input.name
+                        && let Some(kept) = self.secrets.remembered(&key_name(name))
+                    {
+                        self.secrets.remember(&entry, kept);
+                    }
+                    old.key.clone()
+                }
+                (_, _) => return Err(InvalidSetting("a new model needs a key, or none".into()).into()),
+            },
+        };
+        let stored = key == KeySource::Keychain;
+        let model = Model {
+            provider: input.provider,
+            base_url: input.base_url.filter(|url| !url.trim().is_empty()),
+            model: input.model.trim().to_owned(),
+            key,
+        };
+        let name = input.name.clone();
+        self.config.update(|settings| {
+            if let Some(original) = original {
+                settings.models.remove(original);
+                if settings.default_model == original {
+                    settings.default_model.clone_from(&input.name);
+                }
+            }
+            settings.models.insert(input.name, model);
+            Ok::<_, ModelError>(())
+        })?;
+        // A key that is not used any more must not stay behind.
+        if let (Some(original), Some(old)) = (original, old)
+            && old.key == KeySource::Keychain
+            && (original != name || !stored)
+        {
+            self.secrets.remove(&key_name(original)).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes a model and its key.
+    ///
+    /// # Errors
+    /// There is none of that name, or the keychain or the configuration cannot be written.
+    pub async fn remove_model(&self, name: &str) -> Result<(), ModelError> {
+        let settings = self.config.settings();
+        let model = settings.models.get(name).ok_or_else(|| ModelError::NotFound("model", name.into()))?;
+        // The key first: were it the other way round, a failure would leave a key that nothing names.
+        if matches!(model.key, KeySource::Keychain | KeySource::Memory) {
+            match self.secrets.remove(&key_name(name)).await {
+                Err(error) if model.key == KeySource::Keychain => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        self.config.update(|settings| {
+            settings.models.remove(name);
+            if settings.default_model == name {
+                settings.default_model = HUMAN.into();
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a model, or `human`, the default.
+    ///
+    /// # Errors
+    /// There is none of that name, or the configuration cannot be written.
+    pub fn set_default_model(&self, name: &str) -> Result<(), ModelError> {
+        self.config.update(|settings| {
+            if name != HUMAN && !settings.models.contains_key(name) {
+                return Err(ModelError::NotFound("model", name.into()));
+            }
+            settings.default_model = name.into();
+            Ok(())
+        })
+    }
+
+    /// Asks a model for one word, and says what was seen. Costs a few tokens; only when a person asks for it.
+    pub async fn test_model(&self, name: &str) -> TestReport {
+        match self.try_model(name).await {
+            Ok(message) => TestReport { ok: true, message },
+            Err(message) => TestReport { ok: false, message },
+        }
+    }
+
+    async fn try_model(&self, name: &str) -> Result<String, String> {
+        let desk = self.queue.desk();
+        let model = desk.model(name).ok_or_else(|| format!("there is no model {name:?}"))?;
+        let request = SamplingRequest::parse(json!({
+            "messages": [{"role": "user", "content": {"type": "text", "text": "Reply with the word: ready"}}],
+            "maxTokens": 16,
+        }))
+        .map_err(|error| error.to_string())?;
+        let wire = desk.encode(&request, &model).map_err(|error| error.to_string())?;
+        let key = self.pipeline.key(name).await?;
+        let completion = self
+            .models
+            .complete(&wire, key.as_ref(), |_| {}, &Control::default())
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(format!("{} answers", completion.model.unwrap_or(model.model)))
+    }
+
+    /// Looks for model servers at the usual local ports. Only when a person asks for it.
+    pub async fn find_local_models(&self) -> Vec<FoundModels> {
+        let usual = [
+            ("Ollama", "ollama", "http://127.0.0.1:11434"),
+            ("LM Studio", "openai", "http://127.0.0.1:1234/v1"),
+            ("llama.cpp", "openai", "http://127.0.0.1:8080/v1"),
+        ];
+        let looks = usual.map(|(title, provider, base_url)| async move {
+            let known = model_format::provider(provider)?;
+            let look = self.models.list_models(known, Some(base_url), None);
+            let models = tokio::time::timeout(std::time::Duration::from_secs(2), look).await.ok()?.ok()?;
+            Some(FoundModels { title: title.into(), provider: provider.into(), base_url: base_url.into(), models })
+        });
+        futures::future::join_all(looks).await.into_iter().flatten().collect()
+    }
+
+    /// The rules, each in a sentence.
+    pub fn list_rules(&self) -> Vec<RuleView> {
+        self.config.settings().rules.iter().map(rule_view).collect()
+    }
+
+    /// Adds a rule; gives its id.
+    ///
+    /// # Errors
+    /// The rule is not valid, or the configuration cannot be written.
+    pub fn add_rule(&self, rule: RuleView) -> Result<String, ModelError> {
+        let id = Uuid::now_v7().simple().to_string();
+        // The last digits are the random ones; eight of them are short enough to type.
+        let id = format!("r-{}", &id[24..]);
+        let (action, text) = match rule.action {
+            RuleAction::Allow => (Action::Allow, None),
+            RuleAction::Ask => (Action::Ask, None),
+            RuleAction::Deny => (Action::Deny, None),
+            RuleAction::Answer(text) => (Action::Answer, Some(text)),
+        };
+        let rule = Rule {
+            id: id.clone(),
+            server: rule.server.filter(|server| !server.is_empty()),
+            tool: rule.tool.filter(|tool| !tool.is_empty()),
+            gate: gates(rule.gate),
+            action,
+            text,
+        };
+        self.config.update(|settings| {
+            settings.rules.push(rule);
+            Ok::<_, ModelError>(())
+        })?;
+        Ok(id)
+    }
+
+    /// Removes a rule.
+    ///
+    /// # Errors
+    /// There is none of that id, or the configuration cannot be written.
+    pub fn remove_rule(&self, id: &str) -> Result<(), ModelError> {
+        self.config.update(|settings| {
+            let before = settings.rules.len();
+            settings.rules.retain(|rule| rule.id != id);
+            if settings.rules.len() == before { Err(ModelError::NotFound("rule", id.into())) } else { Ok(()) }
+        })
+    }
+}
+
+/// A rule as the shells see it.
+fn rule_view(rule: &Rule) -> RuleView {
+    RuleView {
+        id: rule.id.clone(),
+        server: rule.server.clone(),
+        tool: rule.tool.clone(),
+        gate: gates_view(rule.gate),
+        action: match rule.action {
+            Action::Allow => RuleAction::Allow,
+            Action::Ask => RuleAction::Ask,
+            Action::Deny => RuleAction::Deny,
+            Action::Answer => RuleAction::Answer(rule.text.clone().unwrap_or_default()),
+        },
+        sentence: rule.sentence(),
+    }
+}

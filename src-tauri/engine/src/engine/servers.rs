@@ -1,0 +1,584 @@
+//! Servers as configured and as they stand.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use samplegate_core::settings::{self, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use crate::{
+    config::ConfigError,
+    mcp::{
+        self, CallError, Connector, Declare, Listing, LogLevel, Secret, ServerEvent, ServerSpec, Spawner, TransportSpec,
+    },
+    pipeline::now,
+    secrets::SecretError,
+    wire::{
+        Gates, LogLine, NamedValue, Offers, SamplingMode, ServerInput, ServerState, ServerView, TestReport, Topic,
+        TransportInput,
+    },
+};
+
+/// How many log lines of a server are kept.
+const LOG_LINES: usize = 500;
+
+/// Why a server could not be changed or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// There is none of that name.
+    #[error("there is no server {0:?}")]
+    NotFound(String),
+    /// There is one of that name already.
+    #[error("there is a server {0:?} already")]
+    Taken(String),
+    /// It is not running.
+    #[error("{0} is not ready: {1}")]
+    NotReady(String, String),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keychain.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The server failed to answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl From<InvalidSetting> for ServerError {
+    fn from(error: InvalidSetting) -> Self {
+        Self::Config(error.into())
+    }
+}
+
+/// The last log lines of each server, and what kept a server from being started at all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Logs {
+    lines: Arc<Mutex<HashMap<String, VecDeque<LogLine>>>>,
+    unresolved: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl Engine {
+    /// The servers, by name.
+    pub fn list_servers(&self) -> Vec<ServerView> {
+        let settings = self.config.settings();
+        let states: HashMap<String, mcp::ServerState> =
+            self.servers.list().into_iter().map(|status| (status.name, status.state)).collect();
+        let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        settings
+            .servers
+            .iter()
+            .map(|(name, server)| ServerView {
+                config: input(name, server),
+                state: match (unresolved.get(name), states.get(name)) {
+                    (Some(why), _) => ServerState::Failed { why: why.clone(), stderr: Vec::new(), retry_at: None },
+                    (None, Some(state)) => state_view(state),
+                    (None, None) if !server.enabled => ServerState::Disabled,
+                    (None, None) => ServerState::Starting,
+                },
+                log: self.log_lines(name),
+            })
+            .collect()
+    }
+
+    /// Saves a server: a new one, or in place of `original`. Secret values go into the keychain.
+    ///
+    /// # Errors
+    /// The name is taken or not valid, the keychain cannot be used, or the configuration cannot be written.
+    pub async fn save_server(&self, original: Option<&str>, input: ServerInput) -> Result<(), ServerError> {
+        check_name(&input.name)?;
+        let settings = self.config.settings();
+        if original != Some(input.name.as_str()) && settings.servers.contains_key(&input.name) {
+            return Err(ServerError::Taken(input.name));
+        }
+        let old = original.and_then(|name| settings.servers.get(name));
+        if let Some(name) = original
+            && old.is_none()
+        {
+            return Err(ServerError::NotFound(name.into()));
+        }
+        let server = from_input(&input, old);
+        server.check()?;
+        for (kind, value) in secret_values(&input.transport) {
+            let key = secret_name(&input.name, kind, &value.name);
+            match (&value.value, original) {
+                (Some(text), _) => self.secrets.set(&key, SecretString::from(text.clone())).await?,
+                (None, Some(old_name)) if old_name != input.name => {
+                    if let Some(kept) = self.secrets.get(&secret_name(old_name, kind, &value.name)).await? {
+                        self.secrets.set(&key, kept).await?;
+                    }
+                }
+                (None, _) => {}
+            }
+        }
+        let new_name = input.name.clone();
+        self.config.update(|settings| {
+            if let Some(original) = original {
+                settings.servers.remove(original);
+            }
+            settings.servers.insert(input.name, server);
+            Ok::<_, ServerError>(())
+        })?;
+        // Secrets that nobody names any more must not stay behind.
+        if let (Some(original), Some(old)) = (original, old) {
+            let kept: Vec<String> = self
+                .config
+                .settings()
+                .servers
+                .get(&new_name)
+                .map(|server| secret_names(&new_name, server))
+                .unwrap_or_default();
+            for name in secret_names(original, old).into_iter().filter(|name| !kept.contains(name)) {
+                self.secrets.remove(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a server and its secrets. Rules about it stay and match nothing.
+    ///
+    /// # Errors
+    /// There is none of that name, or the configuration or the keychain cannot be written.
+    pub async fn remove_server(&self, name: &str) -> Result<(), ServerError> {
+        let old = self
+            .config
+            .update(|settings| settings.servers.remove(name).ok_or_else(|| ServerError::NotFound(name.into())))?;
+        for secret in secret_names(name, &old) {
+            self.secrets.remove(&secret).await?;
+        }
+        Ok(())
+    }
+
+    /// Switches a server on or off.
+    ///
+    /// # Errors
+    /// There is none of that name, or the configuration cannot be written.
+    pub fn set_server_enabled(&self, name: &str, enabled: bool) -> Result<(), ServerError> {
+        self.config.update(|settings| {
+            let server = settings.servers.get_mut(name).ok_or_else(|| ServerError::NotFound(name.into()))?;
+            server.enabled = enabled;
+            Ok(())
+        })
+    }
+
+    /// Starts a server again.
+    ///
+    /// # Errors
+    /// There is none of that name that is enabled.
+    pub async fn restart_server(&self, name: &str) -> Result<(), ServerError> {
+        let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name);
+        if unresolved {
+            self.apply_servers().await;
+            return Ok(());
+        }
+        if self.servers.restart(name) { Ok(()) } else { Err(ServerError::NotFound(name.into())) }
+    }
+
+    /// Connects once with a configuration that need not be saved, and says what was seen.
+    pub async fn test_server(&self, input: &ServerInput) -> TestReport {
+        match self.try_server(input).await {
+            Ok(message) => TestReport { ok: true, message },
+            Err(message) => TestReport { ok: false, message },
+        }
+    }
+
+    async fn try_server(&self, input: &ServerInput) -> Result<String, String> {
+        let settings = self.config.settings();
+        let server = from_input(input, settings.servers.get(&input.name));
+        server.check().map_err(|error| error.to_string())?;
+        let given: HashMap<String, String> = secret_values(&input.transport)
+            .into_iter()
+            .filter_map(|(kind, value)| Some((secret_name(&input.name, kind, &value.name), value.value.clone()?)))
+            .collect();
+        let spec = self.spec(&input.name, &server, &given).await.map_err(|error| error.to_string())?;
+        let connector = Connector {
+            settings: self.options.client.clone(),
+            spawner: Spawner::start().map_err(|error| error.to_string())?,
+            asker: Arc::new(self.pipeline.clone()),
+            events: mcp::Events::default(),
+        };
+        let cancel = CancellationToken::new();
+        let _cancel_on_drop = cancel.clone().drop_guard();
+        let connection = connector.open(&spec, mcp::EraHint::Unknown, &cancel).await.map_err(|error| {
+            let stderr = error.stderr().join("\n");
+            if stderr.is_empty() { error.to_string() } else { format!("{error}\n{stderr}") }
+        })?;
+        let identity = connection.identity().clone();
+        let tools = connection.tools().await;
+        connection.close().await;
+        let tools = tools.map_err(|error| error.to_string())?;
+        Ok(format!(
+            "{} {}, MCP {}, {} tool{}",
+            identity.reported_name.as_deref().unwrap_or("a server without a name"),
+            identity.version.as_deref().unwrap_or(""),
+            identity.protocol_version,
+            tools.len(),
+            if tools.len() == 1 { "" } else { "s" },
+        ))
+    }
+
+    /// What a server offers.
+    ///
+    /// # Errors
+    /// It is not ready, or does not answer.
+    pub async fn server_offers(&self, name: &str) -> Result<Offers, ServerError> {
+        let connection = self.ready(name).await?;
+        Ok(Offers {
+            tools: connection.list(Listing::Tools).await?,
+            prompts: connection.list(Listing::Prompts).await?,
+            resources: connection.list(Listing::Resources).await?,
+            resource_templates: connection.list(Listing::ResourceTemplates).await?,
+        })
+    }
+
+    /// The connection of a server, once it is up; waits while it starts.
+    ///
+    /// # Errors
+    /// There is none of that name, it is switched off, or it failed.
+    pub async fn ready(&self, name: &str) -> Result<Arc<mcp::Connection>, ServerError> {
+        let settings = self.config.settings();
+        let server = settings.servers.get(name).ok_or_else(|| ServerError::NotFound(name.into()))?;
+        let not_ready = |why: String| ServerError::NotReady(name.into(), why);
+        if !server.enabled {
+            return Err(not_ready("it is switched off".into()));
+        }
+        // A server that was configured a moment ago may not have reached the supervisor yet.
+        for _ in 0..200 {
+            let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+            if let Some(why) = unresolved {
+                return Err(not_ready(why));
+            }
+            match self.servers.settled(name).await {
+                Some(mcp::ServerState::Ready { .. }) => {
+                    if let Some(connection) = self.servers.get(name) {
+                        return Ok(connection);
+                    }
+                }
+                Some(mcp::ServerState::Failed { why, stderr, .. }) => {
+                    let stderr = stderr.join("\n");
+                    return Err(not_ready(if stderr.is_empty() { why } else { format!("{why}\n{stderr}") }));
+                }
+                Some(mcp::ServerState::Disabled | mcp::ServerState::Starting) | None => {}
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        Err(not_ready("it was not started".into()))
+    }
+
+    /// Brings the running servers to the settings.
+    pub(super) async fn apply_servers(&self) {
+        let settings = self.config.settings();
+        let mut wanted = Vec::new();
+        let mut unresolved = HashMap::new();
+        for (name, server) in &settings.servers {
+            if self.only.as_ref().is_some_and(|only| !only.contains(name)) {
+                continue;
+            }
+            if !server.enabled {
+                // Its secrets are not even read.
+                let plain = Server { transport: without_secrets(&server.transport), ..server.clone() };
+                if let Ok(spec) = self.spec(name, &plain, &HashMap::new()).await {
+                    wanted.push((spec, false));
+                }
+                continue;
+            }
+            match self.spec(name, server, &HashMap::new()).await {
+                Ok(spec) => wanted.push((spec, true)),
+                Err(error) => {
+                    unresolved.insert(name.clone(), error.to_string());
+                }
+            }
+        }
+        *self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner) = unresolved;
+        self.servers.apply(wanted).await;
+        self.tell(Topic::Servers, None);
+    }
+
+    /// A server's specification with its secrets read.
+    async fn spec(
+        &self,
+        name: &str,
+        server: &Server,
+        given: &HashMap<String, String>,
+    ) -> Result<ServerSpec, ServerError> {
+        let mut read = Vec::new();
+        let names = match &server.transport {
+            Transport::Stdio { secret_env, .. } => ("env", secret_env.as_slice()),
+            Transport::Http { secret_headers, .. } => ("header", secret_headers.as_slice()),
+            Transport::Demo { .. } => ("", [].as_slice()),
+        };
+        for secret in names.1 {
+            let key = secret_name(name, names.0, secret);
+            let value = match given.get(&key) {
+                Some(value) => Secret::new(value.clone()),
+                None => match self.secrets.get(&key).await? {
+                    Some(value) => Secret::new(value.expose_secret()),
+                    None => {
+                        return Err(ServerError::NotReady(
+                            name.into(),
+                            format!("the value of {secret} is not in the keychain: give it again"),
+                        ));
+                    }
+                },
+            };
+            read.push((secret.clone(), value));
+        }
+        let plain = |values: &BTreeMap<String, String>| {
+            values.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect::<Vec<_>>()
+        };
+        let transport = match &server.transport {
+            Transport::Stdio { command, args, cwd, env, .. } => TransportSpec::Stdio {
+                command: command.clone(),
+                args: args.clone(),
+                env: plain(env).into_iter().chain(read).collect(),
+                cwd: cwd.as_ref().map(PathBuf::from),
+            },
+            Transport::Http { url, headers, .. } => {
+                TransportSpec::Http { url: url.clone(), headers: plain(headers).into_iter().chain(read).collect() }
+            }
+            Transport::Demo { .. } => TransportSpec::Stdio {
+                command: self.options.program.display().to_string(),
+                args: vec!["demo-server".into()],
+                env: Vec::new(),
+                cwd: None,
+            },
+        };
+        let sampling = server.sampling != Sampling::Off;
+        Ok(ServerSpec {
+            name: name.into(),
+            transport,
+            declare: Declare {
+                sampling,
+                sampling_tools: sampling && !server.sampling_tools.is_none(),
+                elicitation: false,
+            },
+        })
+    }
+
+    fn log_lines(&self, server: &str) -> Vec<LogLine> {
+        let lines = self.logs.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.get(server).map(|lines| lines.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    pub(super) fn log_event(&self, server: &str, event: ServerEvent) {
+        let (level, text) = match event {
+            ServerEvent::Log { level, logger, data } => {
+                let text = match data {
+                    Value::String(text) => text,
+                    // FastMCP and others wrap the text.
+                    Value::Object(mut fields) if fields.get("msg").is_some_and(Value::is_string) => {
+                        fields.remove("msg").and_then(|text| text.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+                    }
+                    other => other.to_string(),
+                };
+                (level_name(level).to_owned(), logger.map_or(text.clone(), |logger| format!("{logger}: {text}")))
+            }
+            ServerEvent::Progress { call_id, progress, total, message } => {
+                self.runs.progress(call_id, progress, total, message.clone());
+                self.tell(Topic::Calls, Some(call_id.to_string()));
+                let amount = total.map_or(format!("{progress}"), |total| format!("{progress}/{total}"));
+                ("progress".into(), message.map_or(amount.clone(), |message| format!("{amount} {message}")))
+            }
+            ServerEvent::Stderr(line) => ("stderr".into(), line),
+            ServerEvent::ToolsChanged | ServerEvent::PromptsChanged | ServerEvent::ResourcesChanged => {
+                self.tell(Topic::Servers, Some(server.into()));
+                return;
+            }
+            ServerEvent::BadLine(line) => ("warning".into(), format!("not a message, left out: {line}")),
+            ServerEvent::Oversized { bytes, .. } => ("error".into(), format!("a message of {bytes} bytes was refused")),
+            ServerEvent::TooManyQuestions { method } => {
+                ("error".into(), format!("{method} was refused: too many are open"))
+            }
+            ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
+        };
+        let line = LogLine { at: now(), level, text };
+        self.runs.log(server, &line);
+        let mut lines = self.logs.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = lines.entry(server.to_owned()).or_default();
+        lines.push_back(line);
+        if lines.len() > LOG_LINES {
+            lines.pop_front();
+        }
+    }
+}
+
+fn level_name(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Notice => "notice",
+        LogLevel::Warning => "warning",
+        LogLevel::Error => "error",
+        LogLevel::Critical => "critical",
+        LogLevel::Alert => "alert",
+        LogLevel::Emergency => "emergency",
+    }
+}
+
+fn state_view(state: &mcp::ServerState) -> ServerState {
+    match state {
+        mcp::ServerState::Starting => ServerState::Starting,
+        mcp::ServerState::Ready { identity, tools } => ServerState::Ready {
+            reported_name: identity.title.clone().or_else(|| identity.reported_name.clone()).unwrap_or_default(),
+            version: identity.version.clone().unwrap_or_default(),
+            protocol: identity.protocol_version.clone(),
+            tools: tools.iter().filter_map(|tool| tool.get("name")?.as_str().map(ToOwned::to_owned)).collect(),
+        },
+        mcp::ServerState::Failed { why, stderr, retry_at } => ServerState::Failed {
+            why: why.clone(),
+            stderr: stderr.clone(),
+            retry_at: retry_at.map(samplegate_core::audit::format_time),
+        },
+        mcp::ServerState::Disabled => ServerState::Disabled,
+    }
+}
+
+/// The keychain entry of a variable or header.
+fn secret_name(server: &str, kind: &str, name: &str) -> String {
+    format!("server:{server}:{kind}:{name}")
+}
+
+fn secret_names(server: &str, settings: &Server) -> Vec<String> {
+    match &settings.transport {
+        Transport::Stdio { secret_env, .. } => secret_env.iter().map(|name| secret_name(server, "env", name)).collect(),
+        Transport::Http { secret_headers, .. } => {
+            secret_headers.iter().map(|name| secret_name(server, "header", name)).collect()
+        }
+        Transport::Demo { .. } => Vec::new(),
+    }
+}
+
+fn secret_values(transport: &TransportInput) -> Vec<(&'static str, &NamedValue)> {
+    let (kind, values) = match transport {
+        TransportInput::Stdio { env, .. } => ("env", env.as_slice()),
+        TransportInput::Http { headers, .. } => ("header", headers.as_slice()),
+        TransportInput::Demo => return Vec::new(),
+    };
+    values.iter().filter(|value| value.secret).map(|value| (kind, value)).collect()
+}
+
+fn without_secrets(transport: &Transport) -> Transport {
+    let mut transport = transport.clone();
+    match &mut transport {
+        Transport::Stdio { secret_env, .. } => secret_env.clear(),
+        Transport::Http { secret_headers, .. } => secret_headers.clear(),
+        Transport::Demo { .. } => {}
+    }
+    transport
+}
+
+/// A server's settings as the shells see them: no secret values.
+pub(super) fn input(name: &str, server: &Server) -> ServerInput {
+    let values = |plain: &BTreeMap<String, String>, secret: &[String]| {
+        let plain = plain.iter().map(|(name, value)| NamedValue {
+            name: name.clone(),
+            value: Some(value.clone()),
+            secret: false,
+        });
+        let secret = secret.iter().map(|name| NamedValue { name: name.clone(), value: None, secret: true });
+        plain.chain(secret).collect::<Vec<_>>()
+    };
+    ServerInput {
+        name: name.into(),
+        transport: match &server.transport {
+            Transport::Stdio { command, args, cwd, env, secret_env } => TransportInput::Stdio {
+                command: command.clone(),
+                args: args.clone(),
+                cwd: cwd.clone(),
+                env: values(env, secret_env),
+            },
+            Transport::Http { url, headers, secret_headers } => {
+                TransportInput::Http { url: url.clone(), headers: values(headers, secret_headers) }
+            }
+            Transport::Demo { .. } => TransportInput::Demo,
+        },
+        enabled: server.enabled,
+        sampling: match server.sampling {
+            Sampling::Off => SamplingMode::Off,
+            Sampling::Ask => SamplingMode::Ask,
+            Sampling::Rules => SamplingMode::Rules,
+        },
+        gates: gates_view(server.gates),
+        sampling_tools: match &server.sampling_tools {
+            SamplingTools::None => crate::wire::SamplingTools::None,
+            SamplingTools::All => crate::wire::SamplingTools::All,
+            SamplingTools::Only(names) => crate::wire::SamplingTools::Only(names.clone()),
+        },
+    }
+}
+
+/// A gates setting as the shells see it.
+pub(crate) fn gates_view(gates: settings::Gates) -> Gates {
+    match gates {
+        settings::Gates::Both => Gates::Both,
+        settings::Gates::Request => Gates::Request,
+        settings::Gates::Answer => Gates::Answer,
+    }
+}
+
+/// A gates setting as a shell gives it.
+pub(crate) fn gates(gates: Gates) -> settings::Gates {
+    match gates {
+        Gates::Both => settings::Gates::Both,
+        Gates::Request => settings::Gates::Request,
+        Gates::Answer => settings::Gates::Answer,
+    }
+}
+
+/// A shell's input as settings. A plain value of none keeps the old one.
+fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
+    let old_plain: BTreeMap<String, String> = match old.map(|server| &server.transport) {
+        Some(Transport::Stdio { env, .. }) => env.clone(),
+        Some(Transport::Http { headers, .. }) => headers.clone(),
+        Some(Transport::Demo { .. }) | None => BTreeMap::new(),
+    };
+    let split = |values: &[NamedValue]| {
+        let plain: BTreeMap<String, String> = values
+            .iter()
+            .filter(|value| !value.secret)
+            .map(|value| {
+                let kept = || old_plain.get(&value.name).cloned().unwrap_or_default();
+                (value.name.clone(), value.value.clone().unwrap_or_else(kept))
+            })
+            .collect();
+        let secret: Vec<String> = values.iter().filter(|value| value.secret).map(|value| value.name.clone()).collect();
+        (plain, secret)
+    };
+    Server {
+        transport: match &input.transport {
+            TransportInput::Stdio { command, args, cwd, env } => {
+                let (env, secret_env) = split(env);
+                Transport::Stdio {
+                    command: command.clone(),
+                    args: args.clone(),
+                    cwd: cwd.clone().filter(|cwd| !cwd.is_empty()),
+                    env,
+                    secret_env,
+                }
+            }
+            TransportInput::Http { url, headers } => {
+                let (headers, secret_headers) = split(headers);
+                Transport::Http { url: url.clone(), headers, secret_headers }
+            }
+            TransportInput::Demo => Transport::Demo { demo: true },
+        },
+        enabled: input.enabled,
+        sampling: match input.sampling {
+            SamplingMode::Off => Sampling::Off,
+            SamplingMode::Ask => Sampling::Ask,
+            SamplingMode::Rules => Sampling::Rules,
+        },
+        gates: gates(input.gates),
+        sampling_tools: match &input.sampling_tools {
+            crate::wire::SamplingTools::None => SamplingTools::None,
+            crate::wire::SamplingTools::All => SamplingTools::All,
+            crate::wire::SamplingTools::Only(names) => SamplingTools::Only(names.clone()),
+        },
+    }
+}

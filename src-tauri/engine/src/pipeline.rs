@@ -1,0 +1,281 @@
+//! One question from a server, a straight line: receive → evaluate → request gate → model → answer gate → reply.
+//!
+//! Read [`Pipeline::sampling`] from top to bottom. Every step writes its event to the audit log before its effect; if
+//! that write fails, the answer is no. What a person decides comes from the [`ReviewQueue`]; what a rule decides is
+//! applied to the same state machine, so there is one way for a request to reach a model and one for an answer to
+//! reach a server.
+//!
+//! Invariants: every question ends exactly once, and its end is in the log; an unknown kind of question is refused.
+
+mod ask;
+mod gates;
+mod intake;
+mod record;
+
+pub(crate) use ask::key_name;
+pub(crate) use intake::{call_view, now};
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use samplegate_core::{
+    audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
+    canonical::Sha256Hex,
+    review::{ApprovedRequest, ReleasedResponse},
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    config::Config,
+    mcp::{Asked, Asker, Origin, Refusal},
+    provider,
+    review_queue::{Decision, Entry, ReviewQueue},
+    secrets::Secrets,
+    store::Store,
+    wire::EndedView,
+};
+use record::Record;
+
+/// The newest protocol revision: results are shown in its form.
+pub const NEWEST_PROTOCOL: &str = "2026-07-28";
+
+const REJECTED: &str = "User rejected sampling request";
+
+/// Answers the questions of all servers. Cheap to clone.
+#[derive(Clone)]
+pub struct Pipeline {
+    /// The settings as they are now.
+    pub config: Config,
+    /// The audit log.
+    pub store: Store,
+    /// Where questions wait for a person.
+    pub queue: ReviewQueue,
+    /// Where keys are.
+    pub secrets: Secrets,
+    /// Sends approved bytes to models.
+    pub models: provider::Client,
+    /// Who decides here.
+    pub reviewer: String,
+    /// Where they are shown questions.
+    pub place: Place,
+    /// The name of this process's lock, for closing its questions should it die.
+    pub instance: String,
+    /// What came of the questions of each call, until the call is over.
+    pub ends: Ends,
+    /// Why the log could not be written the last time it was tried; none: it could.
+    pub log_trouble: LogTrouble,
+    /// Last words to the log that nobody waits for.
+    pub tail: TaskTracker,
+}
+
+/// Why the log could not be written the last time it was tried.
+pub type LogTrouble = Arc<Mutex<Option<String>>>;
+
+/// How a question ended without a reply that was reviewed.
+#[derive(Debug)]
+struct End {
+    outcome: Outcome,
+    by: Option<DecidedBy>,
+    why: String,
+    refusal: Refusal,
+}
+
+impl End {
+    /// A refusal as the protocol has it; what a person typed is not told.
+    fn denied(by: DecidedBy, why: impl Into<String>) -> Self {
+        let outcome = if by == DecidedBy::Timeout { Outcome::TimedOut } else { Outcome::Denied };
+        let refusal = Refusal { code: -1, message: REJECTED.into(), data: Some(json!({"reason": by.as_str()})) };
+        Self { outcome, by: Some(by), why: why.into(), refusal }
+    }
+
+    fn failed(code: i64, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { outcome: Outcome::Failed, by: None, refusal: Refusal::new(code, why.clone()), why }
+    }
+
+    fn withdrawn() -> Self {
+        Self {
+            outcome: Outcome::Withdrawn,
+            by: None,
+            why: "withdrawn by the server".into(),
+            refusal: Refusal::new(-32000, "withdrawn"),
+        }
+    }
+}
+
+/// A question under way.
+struct Question {
+    asked: Asked,
+    record: Record,
+    entry: Arc<Entry>,
+    decisions: mpsc::UnboundedReceiver<Decision>,
+    /// How often a model was asked.
+    attempt: u32,
+}
+
+/// What the request gate lets through.
+enum Passed {
+    /// This request may go to the model.
+    Send(Box<ApprovedRequest>),
+    /// This answer may go to the server, no model asked.
+    Release(Box<ReleasedResponse>),
+}
+
+impl Asker for Pipeline {
+    fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
+        match asked.method.as_str() {
+            "sampling/createMessage" => self.sampling(asked).boxed(),
+            other => {
+                let refusal = Refusal::new(-32601, format!("{other} is not offered"));
+                futures::future::ready(Err(refusal)).boxed()
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    async fn sampling(&self, asked: Asked) -> Result<Value, Refusal> {
+        let withdrawn = asked.withdrawn.clone();
+        let origin = asked.origin.clone();
+        let mut question = match self.receive(asked).await {
+            Ok(question) => question,
+            Err(end) => {
+                self.ends.note(&origin, end.outcome);
+                return Err(end.refusal);
+            }
+        };
+        let reviewed = tokio::select! {
+            biased;
+            () = withdrawn.cancelled() => Err(End::withdrawn()),
+            reviewed = self.review(&mut question) => reviewed,
+        };
+        let replied = self.reply(question, reviewed).await;
+        self.ends.note(&origin, replied.as_ref().map_or_else(|(outcome, _)| *outcome, |_| Outcome::Released));
+        replied.map_err(|(_, refusal)| refusal)
+    }
+
+    /// The two gates, and the model between them.
+    async fn review(&self, question: &mut Question) -> Result<ReleasedResponse, End> {
+        let mut approved = match self.request_gate(question).await? {
+            Passed::Send(approved) => approved,
+            Passed::Release(released) => return Ok(*released),
+        };
+        loop {
+            if let Some(released) = self.ask_model(question, &approved).await? {
+                return Ok(released);
+            }
+            approved = match self.answer_gate(question).await? {
+                Passed::Release(released) => return Ok(*released),
+                Passed::Send(again) => again,
+            };
+        }
+    }
+
+    /// The last step: the log first, then the server.
+    async fn reply(
+        &self,
+        mut question: Question,
+        reviewed: Result<ReleasedResponse, End>,
+    ) -> Result<Value, (Outcome, Refusal)> {
+        let protocol = question.asked.server.protocol_version.clone();
+        let released = match reviewed {
+            Ok(released) => match released.answer().to_result(&protocol) {
+                Ok(result) => Ok((released, result)),
+                Err(error) => Err(End::failed(-32603, error.to_string())),
+            },
+            Err(end) => Err(end),
+        };
+        let released = match released {
+            Ok((released, result)) => {
+                question.record.released(
+                    Released {
+                        edited: released.edited(),
+                        model: Some(released.answer().model.clone()),
+                        answer_class: Some(released.answer().content_class()),
+                        released_sha256: Some(Sha256Hex::of_json(&result)),
+                    },
+                    &result,
+                );
+                question.record.flush().await.map(|()| result)
+            }
+            Err(end) => Err(end),
+        };
+        let (ended, closed) = match &released {
+            Ok(_) => (EndedView { outcome: "released".into(), why: "returned to the server".into() }, None),
+            Err(end) => (
+                EndedView { outcome: end.outcome.as_str().into(), why: end.why.clone() },
+                Some((end.outcome, end.by, end.why.clone())),
+            ),
+        };
+        self.queue.end(&question.entry, ended);
+        // Nobody waits for the last words; shutdown does.
+        let withdrawn = question.asked.withdrawn.clone();
+        let mut record = question.record;
+        self.tail.spawn(async move {
+            record.last_words(closed, &withdrawn).await;
+        });
+        released.map_err(|end| (end.outcome, end.refusal))
+    }
+}
+
+impl Record {
+    async fn last_words(
+        &mut self,
+        closed: Option<(Outcome, Option<DecidedBy>, String)>,
+        withdrawn: &CancellationToken,
+    ) {
+        let (outcome, decided_by, reason) = match closed {
+            Some((outcome, by, why)) => {
+                // Nobody hears a refusal after a withdrawal.
+                if outcome != Outcome::Withdrawn {
+                    self.note(Replied {});
+                }
+                (outcome, by, Some(why))
+            }
+            None if withdrawn.is_cancelled() => {
+                self.note(ReplyFailed { why: "the server had given up".into() });
+                (Outcome::Withdrawn, None, Some("the server gave up before the answer was sent".into()))
+            }
+            None => {
+                self.note(Replied {});
+                (Outcome::Released, None, None)
+            }
+        };
+        self.note(Closed { outcome, decided_by, reason });
+        if let Err(end) = self.flush().await {
+            tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why);
+        }
+    }
+}
+
+/// What came of the questions of each call.
+#[derive(Debug, Clone, Default)]
+pub struct Ends(Arc<Mutex<HashMap<Uuid, Vec<Outcome>>>>);
+
+impl Ends {
+    fn note(&self, origin: &Origin, outcome: Outcome) {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = match origin {
+            Origin::Call(call) => std::slice::from_ref(call),
+            Origin::OneOf(calls) => calls,
+            Origin::None => &[],
+        };
+        for call in calls {
+            ends.entry(call.call_id).or_default().push(outcome);
+        }
+    }
+
+    /// Takes what came of a call's questions.
+    pub fn take(&self, call_id: Uuid) -> Vec<Outcome> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
+    }
+}
+
+/// The kind of question this pipeline answers.
+const KIND: Kind = Kind::Sampling;

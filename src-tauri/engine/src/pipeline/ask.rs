@@ -1,0 +1,245 @@
+//! Asking the model: the key is read now, the bytes that core encoded go out, the answer streams into the window.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use samplegate_core::{
+    answer::SamplingAnswer,
+    audit::{Answered, Content, Gate, Role, Sent},
+    canonical::Sha256Hex,
+    model_format::{Completion, WireRequest},
+    price,
+    review::{ActionKind, ApprovedRequest, Effect, Event, ReleasedResponse, approved_object},
+    settings::KeySource,
+};
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+
+use super::{
+    End, NEWEST_PROTOCOL, Passed, Pipeline, Question,
+    gates::{decided, no_key},
+};
+use crate::{
+    key_command,
+    provider::{Control, Progress, ProviderError},
+};
+
+/// How often the windows are told that an answer grew.
+const SHOW_EVERY: Duration = Duration::from_millis(50);
+
+impl Pipeline {
+    /// Asks the model and brings its answer to the answer gate. Gives an answer where a person wrote one meanwhile.
+    pub(super) async fn ask_model(
+        &self,
+        question: &mut Question,
+        approved: &ApprovedRequest,
+    ) -> Result<Option<ReleasedResponse>, End> {
+        let control = Control::default();
+        let (shown, mut show) = mpsc::unbounded_channel();
+        let wire = match self.queue.desk().encode(approved.request(), approved.model()) {
+            Ok(wire) => wire,
+            Err(error) => return self.failed(question, approved, &error.to_string()).await.map(|()| None),
+        };
+        let work = self.send(approved, &wire, &control, shown);
+        tokio::pin!(work);
+        // Durable before the effect: `sent` is written before the key is even read.
+        self.note_sent(question, approved, &wire).await?;
+        let mut last_shown = Instant::now();
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut work => break outcome,
+                Some(progress) = show.recv() => {
+                    let urgent = !matches!(progress, Progress::Text(_));
+                    question.entry.progress(|answer| apply(answer, progress));
+                    if urgent || last_shown.elapsed() >= SHOW_EVERY {
+                        last_shown = Instant::now();
+                        self.queue.touch(&question.entry);
+                    }
+                }
+                decision = question.decisions.recv() => {
+                    let Some(decision) = decision else { return Err(End::withdrawn()) };
+                    if decision.kind == ActionKind::Stop {
+                        control.stop();
+                        let reviewer = Some(self.reviewer.clone());
+                        question.record.note(decided(
+                            Gate::Answer,
+                            samplegate_core::audit::Decision::Stopped,
+                            samplegate_core::audit::DecidedBy::Person,
+                            reviewer,
+                            None,
+                            Vec::new(),
+                        ));
+                        continue;
+                    }
+                    // A denial, or an answer by hand: the model is not waited for.
+                    control.cancel();
+                    return match self.carry_out(question, Gate::Answer, decision, None).await? {
+                        Passed::Release(released) => Ok(Some(*released)),
+                        Passed::Send(_) => Err(End::withdrawn()),
+                    };
+                }
+            }
+        };
+        while let Ok(progress) = show.try_recv() {
+            question.entry.progress(|answer| apply(answer, progress));
+        }
+        match outcome {
+            Ok(completion) => self.answered(question, approved, completion).await.map(|()| None),
+            Err(error) => self.failed(question, approved, &error).await.map(|()| None),
+        }
+    }
+
+    async fn note_sent(
+        &self,
+        question: &mut Question,
+        approved: &ApprovedRequest,
+        wire: &WireRequest,
+    ) -> Result<(), End> {
+        // Computed anew from what goes out, not copied from what was approved: they must be equal.
+        let object = approved_object(approved.request(), approved.model());
+        let sent_sha256 = Sha256Hex::of_json(&object);
+        if sent_sha256 != approved.sha256() {
+            return Err(End::failed(-32603, "what would be sent is not what was approved; nothing was sent"));
+        }
+        question.attempt += 1;
+        question.record.note_with(
+            Sent {
+                provider: approved.model().provider.clone(),
+                model: approved.model().model.clone(),
+                attempt: question.attempt,
+                sent_sha256: Some(sent_sha256),
+                wire_sha256: Some(Sha256Hex::of(&wire.body)),
+            },
+            Role::Wire,
+            Content::new(wire.body.clone()),
+        );
+        question.record.flush().await
+    }
+
+    async fn send(
+        &self,
+        approved: &ApprovedRequest,
+        wire: &WireRequest,
+        control: &Control,
+        show: mpsc::UnboundedSender<Progress>,
+    ) -> Result<Completion, String> {
+        let _ = show.send(Progress::Waiting("reading the key".into()));
+        let key = tokio::select! {
+            key = self.key(&approved.model().name) => key?,
+            () = control.stopped() => return Err("stopped before anything was sent".into()),
+        };
+        let _ = show.send(Progress::Sending);
+        let progress = show.clone();
+        self.models
+            .complete(wire, key.as_ref(), move |event| drop(progress.send(event)), control)
+            .await
+            .map_err(|error: ProviderError| error.to_string())
+    }
+
+    /// Reads a model's key at call time.
+    pub(crate) async fn key(&self, model: &str) -> Result<Option<SecretString>, String> {
+        let settings = self.config.settings();
+        let source = settings.models.get(model).map(|model| model.key.clone()).unwrap_or_default();
+        let name = key_name(model);
+        match source {
+            KeySource::None => Ok(None),
+            KeySource::Command(command) => key_command::run(&command).await.map(Some),
+            KeySource::Memory => match self.secrets.remembered(&name) {
+                Some(key) => Ok(Some(key)),
+                None => Err(format!(
+                    "the key of {model} was kept in memory for an earlier run: give it again under Settings, Models"
+                )),
+            },
+            KeySource::Keychain => match self.secrets.get(&name).await {
+                Ok(Some(key)) => Ok(Some(key)),
+                Ok(None) => Err(format!("there is no key of {model} in the keychain: give it under Settings, Models")),
+                Err(error) => Err(no_key(model, &error)),
+            },
+        }
+    }
+
+    async fn answered(
+        &self,
+        question: &mut Question,
+        approved: &ApprovedRequest,
+        completion: Completion,
+    ) -> Result<(), End> {
+        let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
+        let usage = completion.usage;
+        let cost = usage.and_then(|usage| {
+            price::cost_microusd(&approved.model().provider, &approved.model().model, usage, SystemTime::now())
+        });
+        question.entry.progress(|answer| {
+            answer.model = Some(model.clone());
+            answer.waiting = None;
+            answer.took_ms = answer.since.map(|since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX));
+            if let Some(usage) = usage {
+                answer.tokens_in = Some(answer.tokens_in.unwrap_or(0) + usage.input);
+                answer.tokens_out = Some(answer.tokens_out.unwrap_or(0) + usage.output);
+                answer.cost_microusd = cost.map(|cost| answer.cost_microusd.unwrap_or(0) + cost);
+            }
+        });
+        let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
+        let result = match answer.to_result(NEWEST_PROTOCOL) {
+            Ok(result) => result,
+            Err(error) => return self.failed(question, approved, &error.to_string()).await,
+        };
+        question.record.note_with(
+            Answered {
+                model: Some(answer.model.clone()),
+                stop_reason: Some(answer.stop_reason.as_str().to_owned()),
+                answer_class: Some(answer.content_class()),
+                tokens_in: usage.map(|usage| usage.input),
+                tokens_out: usage.map(|usage| usage.output),
+                cost_microusd: cost,
+                error: None,
+            },
+            Role::Answer,
+            Content::json(&result),
+        );
+        question.record.flush().await?;
+        self.at_answer_gate(question, Event::Answered(Box::new(answer)))
+    }
+
+    async fn failed(&self, question: &mut Question, approved: &ApprovedRequest, why: &str) -> Result<(), End> {
+        question.entry.progress(|answer| answer.waiting = None);
+        question.record.note(Answered {
+            model: Some(approved.model().model.clone()),
+            stop_reason: None,
+            answer_class: None,
+            tokens_in: None,
+            tokens_out: None,
+            cost_microusd: None,
+            error: Some(why.to_owned()),
+        });
+        question.record.flush().await?;
+        self.at_answer_gate(question, Event::ModelFailed(why.to_owned()))
+    }
+
+    fn at_answer_gate(&self, question: &Question, event: Event) -> Result<(), End> {
+        match question.entry.apply(event) {
+            Ok(Effect::Show) => {
+                self.queue.touch(&question.entry);
+                Ok(())
+            }
+            // Decided at this very moment; the decision is in the channel and the gate takes it from there.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The keychain entry of a model's key.
+pub(crate) fn key_name(model: &str) -> String {
+    format!("model:{model}")
+}
+
+fn apply(answer: &mut crate::review_queue::AnswerProgress, progress: Progress) {
+    match progress {
+        Progress::Sending => answer.waiting = None,
+        Progress::Text(text) => {
+            answer.waiting = None;
+            answer.partial.push_str(&text);
+        }
+        Progress::Model(model) => answer.model = Some(model),
+        Progress::Waiting(why) => answer.waiting = Some(why),
+    }
+}

@@ -1,0 +1,208 @@
+//! The two gates: what the policy lets through goes on, what it denies ends, what it asks waits for a person.
+
+use samplegate_core::{
+    audit::{Content, Decided, DecidedBy, Decision as Decided_, Evaluated, Gate, Role},
+    inspect,
+    policy::{Evaluation, Verdict},
+    review::{ActionKind, Effect, Event, ModelOutcome},
+};
+
+use super::{End, NEWEST_PROTOCOL, Passed, Pipeline, Question};
+use crate::{review_queue::Decision, secrets::SecretError};
+
+impl Pipeline {
+    /// Nothing reaches a model before this.
+    pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
+        let findings = inspect::inspect(question.entry.request().params());
+        let evaluation = self.evaluate(question, Gate::Request, inspect::worst(&findings));
+        self.not_paused().await;
+        match evaluation.verdict {
+            Verdict::Deny => Err(self.refuse_by_rule(question, Gate::Request, &evaluation).await),
+            Verdict::Allow => {
+                let event = match &evaluation.answer {
+                    Some(text) => Event::AnswerByHand(text.clone()),
+                    None => Event::Approve,
+                };
+                match question.entry.apply(event) {
+                    Ok(effect) => {
+                        let decision = Decision::by_rule(effect, evaluation.answer.is_some());
+                        self.carry_out(question, Gate::Request, decision, Some(&evaluation)).await
+                    }
+                    // E.g. no model is configured: the person can still answer.
+                    Err(_) => self.person_decides(question, Gate::Request).await,
+                }
+            }
+            Verdict::Ask => self.person_decides(question, Gate::Request).await,
+        }
+    }
+
+    /// Nothing returns to a server before this.
+    pub(super) async fn answer_gate(&self, question: &mut Question) -> Result<Passed, End> {
+        let answer = match question.entry.outcome() {
+            Some(ModelOutcome::Answered { draft, .. }) => draft,
+            Some(ModelOutcome::Failed(why)) if !self.queue.has_reviewer() => {
+                return Err(End::failed(-32603, format!("the model failed: {why}")));
+            }
+            Some(ModelOutcome::Failed(_)) | None => return self.person_decides(question, Gate::Answer).await,
+        };
+        let findings = answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
+        let evaluation = self.evaluate(question, Gate::Answer, inspect::worst(&findings));
+        question.record.note(Evaluated {
+            gate: Gate::Answer,
+            verdict: evaluation.verdict,
+            rules: evaluation.rules.clone(),
+            reason: Some(evaluation.reason.clone()),
+            findings: serde_json::to_value(&findings).ok(),
+        });
+        self.not_paused().await;
+        match evaluation.verdict {
+            Verdict::Deny => Err(self.refuse_by_rule(question, Gate::Answer, &evaluation).await),
+            Verdict::Allow => match question.entry.apply(Event::Return) {
+                Ok(effect) => {
+                    let decision = Decision::by_rule(effect, false);
+                    self.carry_out(question, Gate::Answer, decision, Some(&evaluation)).await
+                }
+                Err(_) => self.person_decides(question, Gate::Answer).await,
+            },
+            Verdict::Ask => self.person_decides(question, Gate::Answer).await,
+        }
+    }
+
+    async fn person_decides(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
+        question.record.flush().await?;
+        if !self.queue.has_reviewer() {
+            let end = End::denied(DecidedBy::Nobody, "nobody was there to be asked");
+            let _ = question.entry.apply(Event::Deny);
+            question.record.note(decided(
+                gate,
+                Decided_::Denied,
+                DecidedBy::Nobody,
+                None,
+                Some(end.why.clone()),
+                Vec::new(),
+            ));
+            question.record.flush().await?;
+            return Err(end);
+        }
+        let minutes = self.config.settings().general.deadline_minutes;
+        let decision = tokio::select! {
+            decision = question.decisions.recv() => decision,
+            () = deadline(minutes) => {
+                let end = End::denied(DecidedBy::Timeout, "nobody answered in time");
+                // A decision that comes at this very moment is too late: the state machine is closed here.
+                if question.entry.apply(Event::Deny).is_ok() {
+                    question.record.note(decided(gate, Decided_::Denied, DecidedBy::Timeout, None, Some(end.why.clone()), Vec::new()));
+                    question.record.flush().await?;
+                    return Err(end);
+                }
+                question.decisions.recv().await
+            }
+        };
+        let decision = decision.ok_or_else(End::withdrawn)?;
+        self.carry_out(question, gate, decision, None).await
+    }
+
+    /// Writes a decision to the log; only then gives what may be done.
+    pub(super) async fn carry_out(
+        &self,
+        question: &mut Question,
+        gate: Gate,
+        decision: Decision,
+        evaluation: Option<&Evaluation>,
+    ) -> Result<Passed, End> {
+        let (by, reviewer, rules) = match evaluation {
+            None => (DecidedBy::Person, Some(self.reviewer.clone()), Vec::new()),
+            Some(evaluation) => (DecidedBy::Rule, None, evaluation.rules.clone()),
+        };
+        let what = match (decision.kind, decision.edited) {
+            (ActionKind::Deny, _) => Decided_::Denied,
+            (ActionKind::AnswerByHand, _) => Decided_::AnsweredByHand,
+            (ActionKind::AskAgain, _) => Decided_::AskedAgain,
+            (ActionKind::Stop, _) => Decided_::Stopped,
+            (_, true) => Decided_::Edited,
+            (_, false) => Decided_::Approved,
+        };
+        let reason = decision.reason.clone().or_else(|| evaluation.map(|evaluation| evaluation.reason.clone()));
+        let mut event = decided(gate, what, by, reviewer, reason.clone(), rules);
+        match decision.effect {
+            Effect::Send(approved) => {
+                event.approved_sha256 = Some(approved.sha256());
+                question.record.note_with(event, Role::Approved, Content::json(approved.object()));
+                question.record.flush().await?;
+                Ok(Passed::Send(approved))
+            }
+            Effect::Release(released) => {
+                if decision.kind == ActionKind::AnswerByHand
+                    && let Ok(result) = released.answer().to_result(NEWEST_PROTOCOL)
+                {
+                    question.record.note_with(event, Role::Answer, Content::json(&result));
+                } else {
+                    question.record.note(event);
+                }
+                // Made durable together with `released`, before the reply.
+                Ok(Passed::Release(released))
+            }
+            Effect::Refuse => {
+                question.record.note(event);
+                question.record.flush().await?;
+                Err(End::denied(
+                    by,
+                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied: {reason}")),
+                ))
+            }
+            Effect::Show | Effect::StopModel | Effect::End => Err(End::withdrawn()),
+        }
+    }
+
+    async fn refuse_by_rule(&self, question: &mut Question, gate: Gate, evaluation: &Evaluation) -> End {
+        let _ = question.entry.apply(Event::Deny);
+        let reason = Some(evaluation.reason.clone());
+        question.record.note(decided(gate, Decided_::Denied, DecidedBy::Rule, None, reason, evaluation.rules.clone()));
+        match question.record.flush().await {
+            Ok(()) => End::denied(DecidedBy::Rule, evaluation.reason.clone()),
+            Err(end) => end,
+        }
+    }
+
+    /// While paused, nothing is decided.
+    async fn not_paused(&self) {
+        // An error means that the queue is gone, and with it the pause.
+        let _ = self.queue.paused().wait_for(|paused| !paused).await;
+    }
+}
+
+impl Decision {
+    fn by_rule(effect: Effect, fixed_text: bool) -> Self {
+        let kind = match (&effect, fixed_text) {
+            (Effect::Release(_), true) => ActionKind::AnswerByHand,
+            (Effect::Release(_), false) => ActionKind::Return,
+            (Effect::Send(_) | Effect::Show | Effect::StopModel | Effect::Refuse | Effect::End, _) => {
+                ActionKind::Approve
+            }
+        };
+        Self { effect, kind, gate: Gate::Request, edited: false, reason: None }
+    }
+}
+
+pub(super) fn decided(
+    gate: Gate,
+    decision: Decided_,
+    by: DecidedBy,
+    reviewer: Option<String>,
+    reason: Option<String>,
+    rules: Vec<String>,
+) -> Decided {
+    Decided { gate, decision, by, reviewer, reason, rules, scope: Some("once".into()), approved_sha256: None }
+}
+
+async fn deadline(minutes: Option<u32>) {
+    match minutes {
+        Some(minutes) => tokio::time::sleep(std::time::Duration::from_secs(u64::from(minutes) * 60)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What to tell a person about a key that cannot be had.
+pub(super) fn no_key(model: &str, error: &SecretError) -> String {
+    format!("the key of {model} cannot be read: {error}")
+}

@@ -1,0 +1,195 @@
+//! The first step: from what a server asked to a question in the queue.
+
+use std::sync::Arc;
+
+use samplegate_core::{
+    audit::{Closed, Content, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
+    canonical::Sha256Hex,
+    inspect,
+    policy::{self, Case, Evaluation, Verdict},
+    request::SamplingRequest,
+    review::Review,
+    settings::{SamplingTools, Server},
+};
+use serde_json::Value;
+
+use super::{End, KIND, Pipeline, Question, record::Record};
+use crate::{
+    mcp::{Asked, CallKind, CallRef, Origin, TransportKind},
+    review_queue::Submission,
+    store::question_id,
+    wire::{self, CallView, EvaluationView, ProvenanceView},
+};
+
+impl Pipeline {
+    /// Logs what was asked, checks it, evaluates it and puts it into the queue.
+    pub(super) async fn receive(&self, asked: Asked) -> Result<Question, End> {
+        let at = jiff::Timestamp::now();
+        let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
+        let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
+        let settings = self.config.settings();
+        let server = settings.servers.get(&asked.server.name);
+        let parsed = SamplingRequest::parse(asked.params.clone())
+            .map_err(|error| End::failed(-32602, error.to_string()))
+            .and_then(|request| check_tools(request, server));
+        record.note_with(received(self, &asked, parsed.as_ref().ok()), Role::Request, Content::json(&asked.params));
+        let request = match parsed {
+            Ok(request) => request,
+            Err(end) => {
+                record.note(Replied {});
+                record.note(Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(end.why.clone()) });
+                record.flush().await?;
+                return Err(end);
+            }
+        };
+        let findings = inspect::inspect(request.params());
+        let case = case(server, &asked, Gate::Request, inspect::worst(&findings));
+        let evaluation = policy::evaluate(&case, &settings.rules);
+        record.note(Evaluated {
+            gate: Gate::Request,
+            verdict: evaluation.verdict,
+            rules: evaluation.rules.clone(),
+            reason: Some(evaluation.reason.clone()),
+            findings: serde_json::to_value(&findings).ok(),
+        });
+        let model = self.queue.desk().choose(&request);
+        let (entry, decisions) = self.queue.submit(Submission {
+            id,
+            received_at: at,
+            provenance: provenance(&asked),
+            evaluation: EvaluationView::from(&evaluation),
+            notes: Vec::new(),
+            review: Review::new(request.clone(), request, model),
+        });
+        let mut question = Question { asked, record, entry, decisions, attempt: 0 };
+        if let Err(end) = question.record.flush().await {
+            let refusal = end.refusal.clone();
+            let _ = self.reply(question, Err(end)).await;
+            return Err(End { outcome: Outcome::Denied, by: None, why: String::new(), refusal });
+        }
+        Ok(question)
+    }
+
+    /// What the policy says about a question at a gate.
+    pub(super) fn evaluate(&self, question: &Question, gate: Gate, worst: Option<inspect::Severity>) -> Evaluation {
+        let settings = self.config.settings();
+        let server = settings.servers.get(&question.asked.server.name);
+        policy::evaluate(&case(server, &question.asked, gate, worst), &settings.rules)
+    }
+}
+
+fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, worst: Option<inspect::Severity>) -> Case<'a> {
+    Case {
+        gate,
+        server: &asked.server.name,
+        tool: match &asked.origin {
+            Origin::Call(call) => Some(target(call)),
+            Origin::OneOf(_) | Origin::None => None,
+        },
+        // A server that is configured no more may not sample any more.
+        sampling: server.map_or_else(Default::default, |server| server.sampling),
+        gates: server.map_or_else(Default::default, |server| server.gates),
+        worst,
+    }
+}
+
+/// Tools in a request need the capability that was declared for them (MCP, sampling with tools).
+fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<SamplingRequest, End> {
+    let allowed = server.map_or(&SamplingTools::None, |server| &server.sampling_tools);
+    if allowed.is_none() && request.needs_tools() {
+        return Err(End::failed(-32602, "tools: this client has not declared sampling.tools"));
+    }
+    match request.tools().iter().find(|tool| !allowed.allows(&tool.name)) {
+        Some(tool) if !allowed.is_none() => {
+            Err(End::failed(-32602, format!("tools: {:?} may not be used in sampling by this server", tool.name)))
+        }
+        Some(_) | None => Ok(request),
+    }
+}
+
+fn received(pipeline: &Pipeline, asked: &Asked, request: Option<&SamplingRequest>) -> Received {
+    let (call, one_of) = match &asked.origin {
+        Origin::Call(call) => (Some(call), None),
+        Origin::OneOf(calls) => (None, u32::try_from(calls.len()).ok()),
+        Origin::None => (None, None),
+    };
+    Received {
+        kind: KIND,
+        host: call.map(|call| call.host.clone()),
+        server: asked.server.name.clone(),
+        tool: call.map(|call| target(call).to_owned()),
+        call_id: call.map(|call| call.call_id.to_string()),
+        round: asked.round,
+        one_of,
+        context_class: request.map(SamplingRequest::content_class),
+        owner: Some(pipeline.instance.clone()),
+        request_sha256: Some(Sha256Hex::of_json(&asked.params)),
+        first_line: request.map(SamplingRequest::first_line),
+    }
+}
+
+/// The name of what is called: the tool, the prompt, or the resource's URI.
+pub(crate) fn target(call: &CallRef) -> &str {
+    match &call.kind {
+        CallKind::Tool { name, .. } | CallKind::Prompt { name, .. } => name,
+        CallKind::Resource { uri } => uri,
+    }
+}
+
+pub(crate) fn call_view(call: &CallRef) -> CallView {
+    let (kind, arguments) = match &call.kind {
+        CallKind::Tool { arguments, .. } => (wire::CallKind::Tool, arguments.clone()),
+        CallKind::Prompt { arguments, .. } => (wire::CallKind::Prompt, arguments.clone()),
+        CallKind::Resource { .. } => (wire::CallKind::Resource, Value::Null),
+    };
+    CallView {
+        call_id: call.call_id.to_string(),
+        host: call.host.clone(),
+        kind,
+        name: target(call).to_owned(),
+        arguments,
+    }
+}
+
+fn provenance(asked: &Asked) -> ProvenanceView {
+    let (call, one_of) = match &asked.origin {
+        Origin::Call(call) => (Some(call_view(call)), Vec::new()),
+        Origin::OneOf(calls) => (None, calls.iter().map(call_view).collect()),
+        Origin::None => (None, Vec::new()),
+    };
+    let server = &asked.server;
+    let says = [server.title.as_ref().or(server.reported_name.as_ref()), server.version.as_ref()];
+    let says: Vec<&str> = says.into_iter().flatten().map(String::as_str).collect();
+    ProvenanceView {
+        host: call.as_ref().map(|call| call.host.clone()),
+        call,
+        one_of,
+        server: server.name.clone(),
+        server_says: (!says.is_empty()).then(|| says.join(" ")),
+        protocol: server.protocol_version.clone(),
+        transport: match server.transport {
+            TransportKind::Stdio => "stdio".into(),
+            TransportKind::Http => "http".into(),
+        },
+        round: asked.round,
+    }
+}
+
+impl From<&Evaluation> for EvaluationView {
+    fn from(evaluation: &Evaluation) -> Self {
+        Self {
+            verdict: match evaluation.verdict {
+                Verdict::Allow => wire::Verdict::Allow,
+                Verdict::Ask => wire::Verdict::Ask,
+                Verdict::Deny => wire::Verdict::Deny,
+            },
+            matched: evaluation.sentences.clone(),
+            reason: evaluation.reason.clone(),
+        }
+    }
+}
+
+/// Now, as the log prints it.
+pub(crate) fn now() -> String {
+    format_time(jiff::Timestamp::now())
+}

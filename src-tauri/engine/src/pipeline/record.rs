@@ -1,0 +1,62 @@
+//! A question's line in the audit log: events are noted as they happen and made durable together before an effect.
+
+use std::sync::PoisonError;
+
+use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionId, Released, Role};
+use serde_json::Value;
+
+use super::{End, LogTrouble};
+use crate::store::Store;
+
+/// The events of one question.
+#[derive(Debug)]
+pub(super) struct Record {
+    store: Store,
+    trouble: LogTrouble,
+    id: QuestionId,
+    noted: Vec<NewEvent>,
+}
+
+impl Record {
+    pub(super) fn new(store: Store, trouble: LogTrouble, id: QuestionId) -> Self {
+        Self { store, trouble, id, noted: Vec::new() }
+    }
+
+    pub(super) fn id(&self) -> QuestionId {
+        self.id
+    }
+
+    /// Notes an event; it is durable after the next [`Record::flush`].
+    pub(super) fn note(&mut self, event: impl Into<AuditEvent>) {
+        self.noted.push(NewEvent::new(self.id, jiff::Timestamp::now(), event));
+    }
+
+    /// Notes an event with content.
+    pub(super) fn note_with(&mut self, event: impl Into<AuditEvent>, role: Role, content: Content) {
+        self.noted.push(NewEvent::new(self.id, jiff::Timestamp::now(), event).with(role, content));
+    }
+
+    pub(super) fn released(&mut self, event: Released, result: &Value) {
+        self.note_with(event, Role::Released, Content::json(result));
+    }
+
+    /// Makes everything noted durable. No effect may come before this.
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        if self.noted.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.append(std::mem::take(&mut self.noted)).await;
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+            written.as_ref().err().map(|error| format!("Nothing can be decided now: {error}"));
+        match written {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(question = %self.id, "the audit log cannot be written: {error}");
+                Err(End::denied(
+                    DecidedBy::Nobody,
+                    format!("the audit log cannot be written, so the answer is no: {error}"),
+                ))
+            }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The questions that wait for a person: list, show, decide.
+//!
+//! Data flow: the pipeline [`submit`](ReviewQueue::submit)s a question and waits for [`Decision`]s; the shells list,
+//! show and [`act`](ReviewQueue::act). A [`Changed`] event only says "read again": the queue is the one place where a
+//! question's state lives, so a window that closes loses nothing.
+//!
+//! Invariants: the first decision wins; an action names the revision it was taken on, and a stale one is an error; the
+//! shells are offered exactly the actions that the state machine allows.
+
+mod desk;
+mod view;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use samplegate_core::{
+    answer::SamplingAnswer,
+    audit::{Gate, QuestionId},
+    request::{InvalidParams, SamplingRequest},
+    review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
+};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::wire::{Action, Changed, EvaluationView, Phase, ProvenanceView, ReviewItem, ReviewSummary, Topic};
+
+pub use desk::{AnswerProgress, Desk};
+
+/// Closed questions are kept this long, so that a window can say how they ended.
+const KEEP_CLOSED: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// What a person decided, for the pipeline to carry out.
+#[derive(Debug)]
+pub struct Decision {
+    /// What to do.
+    pub effect: Effect,
+    /// What was decided.
+    pub kind: ActionKind,
+    /// At which gate.
+    pub gate: Gate,
+    /// Whether something was edited at this gate.
+    pub edited: bool,
+    /// What the person typed with a denial.
+    pub reason: Option<String>,
+}
+
+/// Why an action was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// There is no such question any more.
+    #[error("this question is over")]
+    Gone,
+    /// The question has changed since it was read.
+    #[error("the question changed meanwhile: look again")]
+    Stale,
+    /// The action is not possible, or not valid.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
+    /// Edited params or an edited result that the protocol does not allow.
+    #[error(transparent)]
+    Invalid(#[from] InvalidParams),
+    /// There is no model of that name.
+    #[error("there is no model {0:?}")]
+    NoSuchModel(String),
+}
+
+/// A question in the queue.
+#[derive(Debug)]
+pub struct Entry {
+    id: QuestionId,
+    received_at: jiff::Timestamp,
+    provenance: ProvenanceView,
+    evaluation: EvaluationView,
+    /// Sentences about what differs from what was received, and why.
+    notes: Vec<String>,
+    state: Mutex<EntryState>,
+    decisions: mpsc::UnboundedSender<Decision>,
+}
+
+#[derive(Debug)]
+struct EntryState {
+    review: Review,
+    answer: AnswerProgress,
+    ended: Option<crate::wire::EndedView>,
+    shown: [bool; 2],
+    /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
+    /// windows read the question again many times a second.
+    worked_out: Option<view::WorkedOut>,
+}
+
+/// What the pipeline brings.
+#[derive(Debug)]
+pub struct Submission {
+    /// The question's id.
+    pub id: QuestionId,
+    /// When it was received.
+    pub received_at: jiff::Timestamp,
+    /// Why it is asked.
+    pub provenance: ProvenanceView,
+    /// What the policy said.
+    pub evaluation: EvaluationView,
+    /// What differs from what was received, and why.
+    pub notes: Vec<String>,
+    /// Its state.
+    pub review: Review,
+}
+
+/// The queue. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ReviewQueue {
+    entries: Arc<Mutex<BTreeMap<QuestionId, Arc<Entry>>>>,
+    desk: Arc<Desk>,
+    changes: broadcast::Sender<Changed>,
+    reviewers: Arc<AtomicU32>,
+    paused: watch::Sender<bool>,
+}
+
+/// Somebody is there to decide, for as long as this lives.
+#[derive(Debug)]
+pub struct Reviewer(Arc<AtomicU32>);
+
+impl Drop for Reviewer {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl ReviewQueue {
+    /// An empty queue, whose changes go to `changes`.
+    pub fn new(desk: Desk, changes: broadcast::Sender<Changed>) -> Self {
+        Self {
+            entries: Arc::default(),
+            desk: Arc::new(desk),
+            changes,
+            reviewers: Arc::default(),
+            paused: watch::Sender::new(false),
+        }
+    }
+
+    /// Says that somebody is there to decide.
+    pub fn attach(&self) -> Reviewer {
+        self.reviewers.fetch_add(1, Ordering::SeqCst);
+        Reviewer(Arc::clone(&self.reviewers))
+    }
+
+    /// Whether anybody is there to decide.
+    pub fn has_reviewer(&self) -> bool {
+        self.reviewers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether incoming questions wait undecided.
+    pub fn paused(&self) -> watch::Receiver<bool> {
+        self.paused.subscribe()
+    }
+
+    /// Makes incoming questions wait, or go on.
+    pub fn set_paused(&self, paused: bool) {
+        self.paused.send_replace(paused);
+        self.changed(Topic::Status, None);
+    }
+
+    /// Adds a question.
+    pub fn submit(&self, submission: Submission) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision>) {
+        let (decisions, receiver) = mpsc::unbounded_channel();
+        let entry = Arc::new(Entry {
+            id: submission.id,
+            received_at: submission.received_at,
+            provenance: submission.provenance,
+            evaluation: submission.evaluation,
+            notes: submission.notes,
+            state: Mutex::new(EntryState {
+                review: submission.review,
+                answer: AnswerProgress::default(),
+                ended: None,
+                shown: [false; 2],
+                worked_out: None,
+            }),
+            decisions,
+        });
+        self.lock().insert(entry.id, Arc::clone(&entry));
+        self.changed(Topic::Review, Some(entry.id));
+        (entry, receiver)
+    }
+
+    /// The questions, oldest first; those that just ended included.
+    pub fn list(&self) -> Vec<ReviewSummary> {
+        let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+        view::summaries(&entries)
+    }
+
+    /// How many questions wait for a person now.
+    pub fn pending(&self) -> u32 {
+        let waiting = self.lock().values().filter(|entry| entry.waits_for_a_person()).count();
+        u32::try_from(waiting).unwrap_or(u32::MAX)
+    }
+
+    /// The ids of the questions that wait, each with the id of its call.
+    pub(crate) fn pending_by_call(&self) -> Vec<(String, String)> {
+        let entries = self.lock();
+        let waiting = entries.values().filter(|entry| entry.waits_for_a_person());
+        waiting
+            .flat_map(|entry| {
+                let calls = entry.provenance.call.iter().chain(&entry.provenance.one_of);
+                calls.map(|call| (call.call_id.clone(), entry.id.to_string())).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// One question in full.
+    pub fn get(&self, id: QuestionId) -> Option<ReviewItem> {
+        Some(self.find(id)?.item(&self.desk))
+    }
+
+    /// Exactly the body that an approval now would send, or did.
+    pub fn outgoing(&self, id: QuestionId) -> Option<String> {
+        let entry = self.find(id)?;
+        let state = entry.state();
+        let (request, model) = match state.review.state() {
+            State::Asking(approved) | State::Answer { approved, .. } => (approved.request(), Some(approved.model())),
+            State::Request | State::Closed => (state.review.draft(), state.review.model()),
+        };
+        let wire = self.desk.encode(request, model?).ok()?;
+        Some(String::from_utf8_lossy(&wire.body).into_owned())
+    }
+
+    /// Notes that a question was really shown at the gate it stands at; true the first time.
+    pub fn mark_shown(&self, id: QuestionId, revision: u32) -> Option<Shown> {
+        let entry = self.find(id)?;
+        let mut state = entry.state();
+        if state.review.revision() != revision {
+            return None;
+        }
+        let gate = state.gate()?;
+        let seen = &mut state.shown[usize::from(gate == Gate::Answer)];
+        if std::mem::replace(seen, true) {
+            return None;
+        }
+        let content = match state.review.state() {
+            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
+                draft.to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default()
+            }
+            State::Request | State::Asking(_) | State::Answer { .. } | State::Closed => {
+                state.review.draft().params().clone()
+            }
+        };
+        Some(Shown { gate, content })
+    }
+
+    /// Takes an action on the revision it was decided on.
+    ///
+    /// # Errors
+    /// The question is over, has changed since, or the action is not possible or not valid; nothing changed then.
+    pub fn act(&self, id: QuestionId, revision: u32, action: Action) -> Result<ReviewItem, ActError> {
+        let entry = self.find(id).ok_or(ActError::Gone)?;
+        let mut state = entry.state();
+        if state.review.is_closed() {
+            return Err(ActError::Gone);
+        }
+        if state.review.revision() != revision {
+            return Err(ActError::Stale);
+        }
+        let gate = state.gate().unwrap_or(Gate::Request);
+        let (event, reason) = self.event(action)?;
+        let edited = state.edited(gate);
+        let kind = event.kind();
+        let effect = state.review.apply(event)?;
+        if matches!(effect, Effect::Send(_)) {
+            state.answer = AnswerProgress::asked(state.review.model());
+        }
+        if let Some(kind) = kind
+            && !matches!(effect, Effect::Show)
+        {
+            // The pipeline is gone only when the question has ended: then nobody waits for this decision.
+            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason });
+        }
+        drop(state);
+        self.changed(Topic::Review, Some(id));
+        Ok(entry.item(&self.desk))
+    }
+
+    /// Denies everything pending from a server; gives their number.
+    pub fn deny_all(&self, server: &str, reason: &str) -> u32 {
+        let ids: Vec<QuestionId> =
+            self.lock().values().filter(|entry| entry.provenance.server == server).map(|entry| entry.id).collect();
+        let mut denied = 0;
+        for id in ids {
+            let Some(revision) = self.find(id).map(|entry| entry.state().review.revision()) else { continue };
+            denied += u32::from(self.act(id, revision, Action::Deny { reason: reason.into() }).is_ok());
+        }
+        denied
+    }
+
+    /// Tells the windows that this question changed.
+    pub(crate) fn touch(&self, entry: &Entry) {
+        self.changed(Topic::Review, Some(entry.id));
+    }
+
+    /// Ends a question: it is shown as ended for a moment, then forgotten.
+    pub(crate) fn end(&self, entry: &Arc<Entry>, ended: crate::wire::EndedView) {
+        {
+            let mut state = entry.state();
+            // Already closed by a decision, or closed now by a withdrawal; either is fine.
+            let _ = state.review.apply(Event::Withdraw);
+            state.ended = Some(ended);
+        }
+        self.changed(Topic::Review, Some(entry.id));
+        let queue = self.clone();
+        let id = entry.id;
+        tokio::spawn(async move {
+            tokio::time::sleep(KEEP_CLOSED).await;
+            queue.lock().remove(&id);
+            queue.changed(Topic::Review, Some(id));
+        });
+    }
+
+    /// What encodes and prices requests.
+    pub(crate) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    fn event(&self, action: Action) -> Result<(Event, Option<String>), ActError> {
+        let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
+        Ok((
+            match action {
+                Action::Approve => Event::Approve,
+                Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
+                Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
+                Action::Revert => Event::Revert,
+                Action::Deny { reason } => {
+                    return Ok((Event::Deny, Some(reason).filter(|text| !text.trim().is_empty())));
+                }
+                Action::AnswerByHand { text } => Event::AnswerByHand(text),
+                Action::ChooseModel { name } => Event::ChooseModel(named(name)?),
+                Action::Stop => Event::Stop,
+                Action::AskAgain { model } => Event::AskAgain(model.map(named).transpose()?),
+                Action::Return => Event::Return,
+            },
+            None,
+        ))
+    }
+
+    fn find(&self, id: QuestionId) -> Option<Arc<Entry>> {
+        self.lock().get(&id).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<QuestionId, Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self, topic: Topic, id: Option<QuestionId>) {
+        // Nobody listening is no error.
+        let _ = self.changes.send(Changed { topic, id: id.map(|id| id.to_string()) });
+    }
+}
+
+/// What a person was shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// At which gate.
+    pub gate: Gate,
+    /// The params or the result, as shown.
+    pub content: serde_json::Value,
+}
+
+impl Entry {
+    /// The question's id.
+    pub fn id(&self) -> QuestionId {
+        self.id
+    }
+
+    /// Applies an event that is not a person's.
+    pub(crate) fn apply(&self, event: Event) -> Result<Effect, NotNow> {
+        let mut state = self.state();
+        let effect = state.review.apply(event)?;
+        if matches!(effect, Effect::Send(_)) {
+            state.answer = AnswerProgress::asked(state.review.model());
+        }
+        Ok(effect)
+    }
+
+    /// Changes what is known about the answer.
+    pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
+        let mut state = self.state();
+        change(&mut state.answer);
+    }
+
+    /// The request as an approval now would approve it.
+    pub(crate) fn request(&self) -> SamplingRequest {
+        self.state().review.draft().clone()
+    }
+
+    /// What came of asking a model, at the answer gate.
+    pub(crate) fn outcome(&self) -> Option<ModelOutcome> {
+        match self.state().review.state() {
+            State::Answer { outcome, .. } => Some(outcome.clone()),
+            State::Request | State::Asking(_) | State::Closed => None,
+        }
+    }
+
+    fn waits_for_a_person(&self) -> bool {
+        matches!(self.state().review.state(), State::Request | State::Answer { .. })
+    }
+
+    fn state(&self) -> MutexGuard<'_, EntryState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn item(&self, desk: &Desk) -> ReviewItem {
+        view::item(self, desk)
+    }
+}
+
+impl EntryState {
+    fn gate(&self) -> Option<Gate> {
+        match self.review.state() {
+            State::Request => Some(Gate::Request),
+            State::Asking(_) | State::Answer { .. } => Some(Gate::Answer),
+            State::Closed => None,
+        }
+    }
+
+    fn edited(&self, gate: Gate) -> bool {
+        match (gate, self.review.state()) {
+            (Gate::Request, _) => self.review.request_edited(),
+            (Gate::Answer, State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. }) => {
+                original != draft
+            }
+            (Gate::Answer, State::Request | State::Asking(_) | State::Answer { .. } | State::Closed) => false,
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match self.review.state() {
+            State::Request => Phase::Request,
+            State::Asking(_) if self.answer.waiting.is_some() => Phase::Waiting,
+            State::Asking(_) => Phase::Answering,
+            State::Answer { .. } => Phase::Answer,
+            State::Closed => Phase::Closed,
+        }
+    }
+}

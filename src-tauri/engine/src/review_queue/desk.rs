@@ -1,0 +1,138 @@
+//! What lies on the reviewer's desk besides the question: the models that could answer, what each would be sent, and
+//! what it would cost, all from the settings as they are now.
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use samplegate_core::{
+    model_choice::{self, Candidate, Ranked},
+    model_format::{self, Provider, Unsupported, Usage, WireRequest},
+    price,
+    request::SamplingRequest,
+    review::ModelRef,
+    settings::{HUMAN, Settings},
+    tokens,
+};
+
+use crate::{config::Config, wire::ModelOption};
+
+/// Encodes and prices requests by the settings as they are now.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    config: Config,
+}
+
+impl Desk {
+    /// A desk with these settings.
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// The settings as they are now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.config.settings()
+    }
+
+    /// A configured model by name.
+    pub(crate) fn model(&self, name: &str) -> Option<ModelRef> {
+        let settings = self.config.settings();
+        let model = settings.models.get(name)?;
+        Some(ModelRef { name: name.into(), provider: model.provider.clone(), model: model.model.clone() })
+    }
+
+    /// The models that could answer this request, best first, and why; whether the first is chosen without asking.
+    fn rank(&self, request: &SamplingRequest) -> Vec<Ranked> {
+        let settings = self.config.settings();
+        let now = SystemTime::now();
+        // A call of usual size, only to tell the cheap from the dear.
+        let usual = Usage { input: 1000, output: 500, cached: 0 };
+        let candidates: Vec<Candidate> = settings
+            .models
+            .iter()
+            .map(|(name, model)| Candidate {
+                name: name.clone(),
+                provider: model.provider.clone(),
+                model: model.model.clone(),
+                cost_microusd: price::cost_microusd(&model.provider, &model.model, usual, now),
+            })
+            .collect();
+        let default = (settings.default_model != HUMAN).then_some(settings.default_model.as_str());
+        model_choice::rank(request.model_preferences(), &candidates, default)
+    }
+
+    /// The model that answers where nobody chooses another: none where the person is the default and no hint matches.
+    pub(crate) fn choose(&self, request: &SamplingRequest) -> Option<ModelRef> {
+        let ranked = self.rank(request).into_iter().next()?;
+        if ranked.chosen { self.model(&ranked.name) } else { None }
+    }
+
+    /// The exact bytes for this model.
+    pub(crate) fn encode(&self, request: &SamplingRequest, model: &ModelRef) -> Result<WireRequest, Unsupported> {
+        let settings = self.config.settings();
+        let base_url = settings.models.get(&model.name).and_then(|model| model.base_url.as_deref());
+        model_format::encode(provider(model)?, base_url, &model.model, request)
+    }
+
+    /// Every model with its size and price for this request.
+    pub(crate) fn options(&self, request: &SamplingRequest) -> Vec<ModelOption> {
+        let now = SystemTime::now();
+        self.rank(request)
+            .into_iter()
+            .filter_map(|ranked| Some((self.model(&ranked.name)?, ranked.why)))
+            .map(|(model, why)| {
+                let size = tokens::count(&model.model, request);
+                let most = Usage { input: size.tokens, output: u64::from(request.max_tokens()), cached: 0 };
+                let cost = price::cost_microusd(&model.provider, &model.model, most, now);
+                ModelOption {
+                    cannot: self.encode(request, &model).err().map(|error| error.to_string()),
+                    name: model.name,
+                    provider: model.provider,
+                    model: model.model,
+                    why,
+                    tokens_in: u32::try_from(size.tokens).unwrap_or(u32::MAX),
+                    estimate: size.estimate,
+                    cost_at_most_microusd: cost.and_then(|cost| i64::try_from(cost).ok()),
+                }
+            })
+            .collect()
+    }
+}
+
+fn provider(model: &ModelRef) -> Result<&'static Provider, Unsupported> {
+    model_format::provider(&model.provider).ok_or_else(|| Unsupported {
+        what: format!("the provider {:?}", model.provider),
+        why: "it is not one of those Samplegate knows".into(),
+    })
+}
+
+/// What is known about the answer so far.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerProgress {
+    /// The configured name of the model that was asked.
+    pub asked: Option<String>,
+    /// When.
+    pub since: Option<Instant>,
+    /// How long it took, once it is over.
+    pub took_ms: Option<u32>,
+    /// The model's real name.
+    pub model: Option<String>,
+    /// The text so far.
+    pub partial: String,
+    /// Why nothing comes, while nothing does.
+    pub waiting: Option<String>,
+    /// Tokens read, all attempts summed.
+    pub tokens_in: Option<u64>,
+    /// Tokens written, all attempts summed.
+    pub tokens_out: Option<u64>,
+    /// Cost of all attempts.
+    pub cost_microusd: Option<u64>,
+}
+
+impl AnswerProgress {
+    /// The state right after a request was approved.
+    pub(crate) fn asked(model: Option<&ModelRef>) -> Self {
+        Self { asked: model.map(|model| model.name.clone()), since: Some(Instant::now()), ..Self::default() }
+    }
+}
