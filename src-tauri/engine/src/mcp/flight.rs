@@ -34,7 +34,7 @@ pub(super) struct RpcError {
 
 pub(super) struct Waiting {
     pub(super) call: Option<Uuid>,
-    /// The library needs to see the result too.
+    /// The library may need to see the result too.
     pub(super) show: bool,
     pub(super) outcome: Option<Result<Value, RpcError>>,
     pub(super) lost: CancellationToken,

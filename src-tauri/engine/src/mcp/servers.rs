@@ -25,6 +25,8 @@ use super::{
     ServerIdentity, ServerSpec, Spawner,
 };
 
+const SETTLE: Duration = Duration::from_millis(100);
+
 /// How patient the supervisor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
@@ -96,13 +98,14 @@ struct Inner {
     timing: Timing,
     changed: watch::Sender<u64>,
     servers: Mutex<BTreeMap<String, Entry>>,
+    /// What each server spoke last, by name.
+    eras: Mutex<BTreeMap<String, EraHint>>,
 }
 
 struct Entry {
     spec: ServerSpec,
     state: ServerState,
     connection: Option<Arc<Connection>>,
-    era: EraHint,
     /// `None` while disabled.
     run: Option<Run>,
 }
@@ -134,6 +137,7 @@ impl Servers {
                 timing,
                 changed: watch::Sender::new(0),
                 servers: Mutex::default(),
+                eras: Mutex::default(),
             }),
         })
     }
@@ -154,9 +158,11 @@ impl Servers {
                 let entry = match old {
                     Some(old) if old.spec == spec && old.run.is_some() == enabled => old,
                     old => {
-                        let era = old.as_ref().filter(|old| old.spec == spec).map(|old| old.era).unwrap_or_default();
+                        if old.as_ref().is_some_and(|old| old.spec != spec) {
+                            self.inner.eras().remove(&spec.name);
+                        }
                         let before = old.and_then(|old| old.run).map(Run::stop);
-                        let mut entry = Entry { spec, state: ServerState::Disabled, connection: None, era, run: None };
+                        let mut entry = Entry { spec, state: ServerState::Disabled, connection: None, run: None };
                         if enabled {
                             entry.state = ServerState::Starting;
                             entry.run = Some(Inner::start(&self.inner, entry.spec.clone(), before));
@@ -224,16 +230,14 @@ impl Servers {
         self.inner.connector.events.subscribe()
     }
 
-    /// What to remember about a server's era, for [`Servers::remember_era`] in a later process.
-    pub fn era(&self, name: &str) -> EraHint {
-        self.inner.servers().get(name).map(|entry| entry.era).unwrap_or_default()
+    /// What each server spoke last, to be kept for [`Servers::remember_eras`] in a later process.
+    pub fn eras(&self) -> BTreeMap<String, EraHint> {
+        self.inner.eras().clone()
     }
 
-    /// Tells what an earlier process learnt about a server's era; used when it is next started.
-    pub fn remember_era(&self, name: &str, era: EraHint) {
-        if let Some(entry) = self.inner.servers().get_mut(name) {
-            entry.era = era;
-        }
+    /// Tells what an earlier process learnt; call it before [`Servers::apply`].
+    pub fn remember_eras(&self, eras: BTreeMap<String, EraHint>) {
+        self.inner.eras().extend(eras);
     }
 
     /// Ends all connections at once and waits for their processes.
@@ -271,6 +275,10 @@ enum End {
 impl Inner {
     fn servers(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn eras(&self) -> MutexGuard<'_, BTreeMap<String, EraHint>> {
+        self.eras.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note_change(&self) {
@@ -330,7 +338,7 @@ impl Keep {
 
     async fn once(&self) -> End {
         let mut events = self.inner.connector.events.subscribe();
-        let era = self.inner.servers().get(&self.spec.name).map(|entry| entry.era).unwrap_or_default();
+        let era = self.inner.eras().get(&self.spec.name).copied().unwrap_or_default();
         let opened = tokio::select! {
             opened = self.inner.connector.open(&self.spec, era, &self.stop) => opened,
             () = self.restart.notified() => return End::Restart,
@@ -348,9 +356,7 @@ impl Keep {
                 return End::Failed { why: error.to_string(), stderr: error.stderr().to_vec(), hopeless };
             }
         };
-        if let Some(entry) = self.inner.servers().get_mut(&self.spec.name) {
-            entry.era = connection.era_hint();
-        }
+        self.inner.eras().insert(self.spec.name.clone(), connection.era_hint());
         let end = self.serve(&connection, &mut events).await;
         connection.close().await;
         end
@@ -380,7 +386,11 @@ impl Keep {
                 }
                 () = self.stop.cancelled() => return End::Stopped,
                 () = self.restart.notified() => return End::Restart,
-                () = self.tools_changed(events) => {}
+                () = self.tools_changed(events) => {
+                    // Several changes at once are one; those up to now are in the next listing.
+                    tokio::time::sleep(SETTLE).await;
+                    *events = self.inner.connector.events.subscribe();
+                }
             }
         }
     }

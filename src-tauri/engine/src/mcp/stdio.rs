@@ -104,9 +104,9 @@ impl Stdio {
             Filtered::Pass(message) | Filtered::Replace(message) => message,
             Filtered::Done => return,
         };
-        match serde_json::from_value::<ServerJsonRpcMessage>(message.clone()) {
+        match serde_json::from_value::<ServerJsonRpcMessage>(message) {
             Ok(message) => self.ready.push_back(message),
-            Err(_) => self.tap.note(event::bad_line(message.to_string().as_bytes())),
+            Err(_) => self.tap.note(event::bad_line(b"JSON that is no message")),
         }
     }
 }

@@ -165,7 +165,7 @@ impl Tap {
                 self.request(method, id, params, bytes, arrival)
             }
             (Some(method), None) => self.notification(&method, object),
-            (None, Some(id)) => self.response(&id, object),
+            (None, Some(id)) => self.response(&id, object, arrival),
             (None, None) => {
                 if !object.contains_key("error") {
                     self.note(event::bad_line(Value::Object(object).to_string().as_bytes()));
@@ -259,7 +259,7 @@ impl Tap {
         });
     }
 
-    fn response(&self, id: &Value, mut object: serde_json::Map<String, Value>) -> Filtered {
+    fn response(&self, id: &Value, mut object: serde_json::Map<String, Value>, arrival: Arrival<'_>) -> Filtered {
         let Some(key) = json_key(id) else {
             return Filtered::Pass(Value::Object(object));
         };
@@ -271,7 +271,8 @@ impl Tap {
         let Some(waiting) = state.waiting.get_mut(&key) else {
             return Filtered::Pass(Value::Object(object));
         };
-        if waiting.show && object.contains_key("result") {
+        // Over HTTP the library learns from a listing of tools which arguments go into headers.
+        if waiting.show && !matches!(arrival, Arrival::Pipe) && object.contains_key("result") {
             waiting.outcome = object.get("result").cloned().map(Ok);
             return Filtered::Pass(Value::Object(object));
         }
@@ -311,7 +312,7 @@ impl Tap {
         object.insert("jsonrpc".to_owned(), "2.0".into());
         object.insert("id".to_owned(), id.clone());
         object.insert("error".to_owned(), json!({"code": INVALID_REQUEST, "message": message}));
-        Some(self.response(&id, object))
+        Some(self.response(&id, object, Arrival::Stream))
     }
 
     /// Waits while more of the server's requests are unanswered than are kept, or the connection is over.

@@ -83,7 +83,7 @@ fn raw_server(start: &str) -> ServerSpec {
     ServerSpec {
         name: "raw".to_owned(),
         transport: TransportSpec::Stdio {
-            command: "python3".to_owned(),
+            command: if cfg!(windows) { "python" } else { "python3" }.to_owned(),
             args: vec!["-c".to_owned(), RAW_SERVER.to_owned(), start.to_owned()],
             env: vec![("GIVEN".to_owned(), "1".into())],
             cwd: None,

@@ -135,6 +135,34 @@ async fn a_question_on_the_stream_of_a_call_belongs_to_it() {
 }
 
 #[tokio::test]
+async fn of_several_calls_each_question_belongs_to_its_own() {
+    let mut bench = bench(Answer::Never);
+    let server = http_server().await;
+    let cancel = CancellationToken::new();
+    let connection = bench.connector.open(&server.spec, EraHint::Unknown, &cancel).await.expect("a connection");
+    let made = [tool("t"), tool("t"), tool("t")];
+    let calling = futures::future::join_all(made.iter().map(|made| {
+        let cancel = cancel.clone();
+        connection.call(made.clone(), cancel, None)
+    }));
+    let watching = async {
+        let mut origins = Vec::new();
+        for _ in 0..made.len() {
+            let asked = bench.asked.recv().await.expect("a question");
+            let Origin::Call(call) = asked.origin else { panic!("{:?}", asked.origin) };
+            origins.push(call.call_id);
+        }
+        cancel.cancel();
+        origins.sort();
+        origins
+    };
+    let (results, origins) = tokio::join!(calling, watching);
+    assert!(results.iter().all(|result| matches!(result, Err(CallError::Cancelled))));
+    assert_eq!(origins, made.map(|made| made.call_id));
+    connection.close().await;
+}
+
+#[tokio::test]
 async fn a_broken_stream_withdraws_its_question_and_ends_its_call() {
     let mut bench = bench(Answer::Never);
     let server = http_server().await;
