@@ -1,0 +1,636 @@
+//! A host in memory that behaves like the app: decisions move questions through their phases, answers stream,
+//! revisions go up, a stale one is refused. For tests, for development in a browser and for screenshots.
+
+import type { Action } from '../bindings/Action'
+import type { ActionKind } from '../bindings/ActionKind'
+import type { AnswerView } from '../bindings/AnswerView'
+import type { AuditQuery } from '../bindings/AuditQuery'
+import type { Changed } from '../bindings/Changed'
+import type { GeneralSettings } from '../bindings/GeneralSettings'
+import type { ModelView } from '../bindings/ModelView'
+import type { ReviewItem } from '../bindings/ReviewItem'
+import type { RuleView } from '../bindings/RuleView'
+import type { RunView } from '../bindings/RunView'
+import type { JsonValue } from '../bindings/serde_json/JsonValue'
+import type { ServerView } from '../bindings/ServerView'
+import type { Severity } from '../bindings/Severity'
+import type { Topic } from '../bindings/Topic'
+import type { WireError } from '../bindings/WireError'
+import * as data from './fake-data'
+import type { Seed } from './fake-data'
+import type { AuditEntry, Goto, Host, WindowName } from './host'
+
+export interface FakeOptions {
+  seeds?: Seed[]
+  /** Milliseconds between two pieces of a streamed answer; 0: the answer is there at once. */
+  streamMs?: number
+  gates?: 'both' | 'request' | 'answer'
+  firstRun?: boolean
+  auditTotal?: number
+  trouble?: { text: string; section: string | null }[]
+}
+
+interface Question {
+  seed: Seed
+  item: ReviewItem
+  stop?: (() => void) | undefined
+}
+
+/** The fake, and what a test may look at or do behind the window's back. */
+export interface FakeHost extends Host {
+  shown: { id: string; revision: number }[]
+  acted: { id: string; revision: number; action: Action }[]
+  opened: { name: WindowName; goto?: Goto | undefined }[]
+  laterCount: number
+  put(seed: Seed): void
+  withdraw(id: string): void
+  bump(id: string): void
+  goto(goto: Goto): void
+  question(id: string): ReviewItem
+}
+
+const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
+
+const wireError = (code: WireError['code'], message: string): WireError => ({ code, message })
+
+function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
+  const actions: ActionKind[] = hasModel ? ['approve', 'edit', 'deny', 'answerByHand', 'chooseModel'] : ['edit', 'deny', 'answerByHand']
+  if (edited) actions.push('revert')
+  return actions
+}
+
+function firstText(params: JsonValue): string {
+  const messages = (params as { messages?: { content: JsonValue }[] }).messages ?? []
+  for (const { content } of messages) {
+    for (const block of Array.isArray(content) ? content : [content]) {
+      if (block !== null && typeof block === 'object' && 'text' in block) return String(block['text'])
+    }
+  }
+  return ''
+}
+
+const clone = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+export function createFakeHost(options: FakeOptions = {}): FakeHost {
+  const { streamMs = 60, gates = 'both', auditTotal = 1240 } = options
+  const listeners = new Set<(changed: Changed) => void>()
+  const gotoListeners = new Set<(goto: Goto) => void>()
+  const questions = new Map<string, Question>()
+  const servers: ServerView[] = data.servers()
+  let models: ModelView[] = clone(data.models)
+  let rules: RuleView[] = clone(data.rules)
+  let paused = false
+  let defaultModel = 'gpt'
+  let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'] }
+  const runs: RunView[] = []
+  let serial = 1
+
+  const tell = (topic: Topic, id: string | null = null) => {
+    for (const listener of listeners) listener({ topic, id })
+  }
+
+  function put(seed: Seed) {
+    const hasModel = !seed.noModel
+    const request = clone(seed.request)
+    const item: ReviewItem = {
+      id: seed.id,
+      revision: 1,
+      phase: seed.closed ? 'closed' : 'request',
+      provenance: {
+        host: 'Tool runner',
+        call: null,
+        oneOf: [],
+        serverSays: null,
+        protocol: '2025-11-25',
+        transport: '',
+        round: 1,
+        ...seed.provenance,
+        server: seed.server,
+      },
+      receivedAt: new Date(Date.now() - seed.secondsAgo * 1000).toISOString(),
+      received: clone(request),
+      request,
+      requestEdited: false,
+      notes: seed.notes ?? [],
+      unknownFields: seed.unknownFields ?? [],
+      requestSha256: data.fakeHash(JSON.stringify(request)),
+      approvedSha256: null,
+      findings: seed.findings ?? [],
+      evaluation: { verdict: 'ask', matched: [], reason: 'No rule matches; a person is asked.' },
+      models: hasModel ? data.options : [],
+      model: hasModel ? 'claude' : null,
+      outgoing: { state: 'cannot', why: '' },
+      answer: null,
+      actions: seed.closed ? [] : requestActions(hasModel, false),
+      quickReplies: general.quickReplies,
+      ended: seed.closed ?? null,
+    }
+    seal(item)
+    questions.set(seed.id, { seed, item })
+    tell('review', seed.id)
+    tell('status')
+  }
+
+  function body(item: ReviewItem): string {
+    const option = item.models.find((m) => m.name === item.model)
+    return JSON.stringify({ model: option?.model, ...(item.request as object) })
+  }
+
+  function seal(item: ReviewItem) {
+    if (item.model === null) {
+      item.approvedSha256 = null
+      item.outgoing = { state: 'cannot', why: 'No model is configured. Add one in Settings, or answer yourself.' }
+      return
+    }
+    const text = body(item)
+    const option = item.models.find((m) => m.name === item.model)!
+    item.approvedSha256 = data.fakeHash(JSON.stringify(item.request) + item.model)
+    item.outgoing = {
+      state: 'ready',
+      url: option.provider === 'anthropic' ? 'https://api.anthropic.com/v1/messages' : 'https://api.openai.com/v1/chat/completions',
+      wireSha256: data.fakeHash(text),
+      bytes: new TextEncoder().encode(text).length,
+    }
+  }
+
+  const touch = (item: ReviewItem) => {
+    item.revision += 1
+    tell('review', item.id)
+    tell('status')
+  }
+
+  function close(item: ReviewItem, outcome: string, why: string) {
+    item.phase = 'closed'
+    item.actions = []
+    item.ended = { outcome, why }
+  }
+
+  function ask(question: Question, name: string) {
+    const { item, seed } = question
+    const option = item.models.find((m) => m.name === name) ?? item.models[0]!
+    const content = seed.answerContent ?? { type: 'text', text: seed.answer ?? 'An answer.' }
+    const text = seed.answer ?? 'An answer.'
+    const answer: AnswerView = {
+      asked: option.name,
+      model: option.model,
+      partial: '',
+      waiting: seed.waits ?? null,
+      original: null,
+      result: null,
+      edited: false,
+      findings: [],
+      error: null,
+      tookMs: 0,
+      tokensIn: null,
+      tokensOut: null,
+      costMicrousd: null,
+    }
+    item.model = option.name
+    item.answer = answer
+    item.phase = seed.waits ? 'waiting' : 'answering'
+    item.actions = seed.waits ? ['deny'] : ['stop', 'deny']
+    if (seed.waits) return
+
+    const finish = (stopReason: string) => {
+      question.stop = undefined
+      if (seed.fails) {
+        answer.error = seed.fails
+        item.phase = 'answer'
+        item.actions = ['askAgain', 'answerByHand', 'deny']
+      } else {
+        const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
+        answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }
+        answer.result = clone(answer.original)
+        answer.findings = stopReason === 'endTurn' ? (seed.answerFindings ?? []) : []
+        answer.tookMs = 3100
+        answer.tokensIn = 212
+        answer.tokensOut = Math.ceil(answer.partial.length / 4)
+        answer.costMicrousd = 1900
+        item.phase = 'answer'
+        item.actions = ['return', 'edit', 'askAgain', 'deny']
+        if (gates === 'request') close(item, 'released', 'returned to the server')
+      }
+      touch(item)
+    }
+    if (streamMs === 0) {
+      answer.partial = text
+      setTimeout(() => finish('endTurn'), 0)
+      question.stop = () => finish('stopped')
+      return
+    }
+    let at = 0
+    const timer = setInterval(() => {
+      at = Math.min(text.length, at + 7)
+      answer.partial = text.slice(0, at)
+      answer.tookMs += streamMs
+      if (at === text.length) {
+        clearInterval(timer)
+        finish('endTurn')
+      } else {
+        touch(item)
+      }
+    }, streamMs)
+    question.stop = () => {
+      clearInterval(timer)
+      finish('stopped')
+    }
+  }
+
+  function act(id: string, revision: number, action: Action): ReviewItem {
+    const question = questions.get(id)
+    if (!question) throw wireError('notFound', 'This question is no longer there.')
+    const { item } = question
+    if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+    const kind: ActionKind = action.type === 'editRequest' || action.type === 'editAnswer' ? 'edit' : action.type
+    if (!item.actions.includes(kind)) throw wireError('invalid', `“${kind}” cannot be done now.`)
+    switch (action.type) {
+      case 'approve':
+        ask(question, item.model!)
+        break
+      case 'editRequest': {
+        const max = (action.params as { maxTokens?: JsonValue }).maxTokens
+        if (typeof max !== 'number' || !Number.isInteger(max) || max <= 0) {
+          throw wireError('invalid', 'maxTokens must be a whole number above 0.')
+        }
+        item.request = clone(action.params)
+        item.requestEdited = JSON.stringify(item.request) !== JSON.stringify(item.received)
+        if (item.requestEdited) item.findings = []
+        item.actions = requestActions(item.model !== null, item.requestEdited)
+        seal(item)
+        break
+      }
+      case 'editAnswer':
+        item.answer!.result = clone(action.result)
+        item.answer!.edited = JSON.stringify(item.answer!.result) !== JSON.stringify(item.answer!.original)
+        item.answer!.findings = []
+        item.actions = ['return', 'edit', 'askAgain', 'deny', ...(item.answer!.edited ? (['revert'] as const) : [])]
+        break
+      case 'revert':
+        if (item.phase === 'request') {
+          item.request = clone(item.received)
+          item.requestEdited = false
+          item.findings = question.seed.findings ?? []
+          item.actions = requestActions(item.model !== null, false)
+          seal(item)
+        } else {
+          item.answer!.result = clone(item.answer!.original)
+          item.answer!.edited = false
+          item.answer!.findings = question.seed.answerFindings ?? []
+          item.actions = ['return', 'edit', 'askAgain', 'deny']
+        }
+        break
+      case 'deny':
+        question.stop?.()
+        close(item, 'denied', 'denied by you')
+        break
+      case 'answerByHand':
+        close(item, 'released', 'answered by you')
+        break
+      case 'chooseModel':
+        item.model = action.name
+        seal(item)
+        break
+      case 'stop':
+        question.stop?.()
+        break
+      case 'askAgain':
+        ask(question, action.model ?? item.model!)
+        break
+      case 'return':
+        close(item, 'released', 'returned to the server')
+        break
+    }
+    touch(item)
+    return clone(item)
+  }
+
+  const need = (id: string) => {
+    const question = questions.get(id)
+    if (!question) throw wireError('notFound', 'This question is no longer there.')
+    return question
+  }
+
+  function entry(id: string): AuditEntry {
+    const n = auditTotal - parseInt(id.slice(-12), 16)
+    const row = data.auditRow(n, auditTotal)
+    const time = (ms: number) => new Date(Date.parse(row.at) + ms).toISOString()
+    const params: JsonValue = clone(row.server === 'keywords' ? data.keywords.request : data.crawler.request)
+    const asked = row.model !== null && row.model !== 'human'
+    const released = row.outcome === 'released'
+    const approved: JsonValue = asked ? { ...(clone(params) as object), maxTokens: 400, model: row.model, provider: 'anthropic' } : null
+    const answer: JsonValue = asked && released
+      ? { role: 'assistant', content: { type: 'text', text: 'Three ways: a setting, a variable, a flag. ![x](https://cdn.example.net/p.png)' }, model: row.model, stopReason: 'endTurn' }
+      : null
+    const out: JsonValue = released
+      ? { role: 'assistant', content: { type: 'text', text: asked ? 'Three ways: a setting, a variable, a flag.' : 'yes' }, model: row.model, stopReason: 'endTurn' }
+      : null
+    const by = { by: row.decidedBy, reviewer: row.reviewer, rules: row.decidedBy === 'rule' ? ['r1'] : [], scope: 'once' }
+    const events: { [key: string]: JsonValue }[] = [
+      { at: time(0), event: 'received', kind: 'sampling', host: 'Tool runner', server: row.server, tool: row.tool, round: 1, one_of: null },
+      { at: time(5), event: 'evaluated', gate: 'request', verdict: 'ask', rules: [], reason: 'no rule matches', findings: [] },
+    ]
+    if (row.decidedBy === 'person') events.push({ at: time(108), event: 'shown', gate: 'request', where: 'window' })
+    if (row.decidedBy) {
+      const decision = released ? (asked ? 'approved' : 'answered_by_hand') : 'denied'
+      events.push({ at: time(16_700), event: 'decided', gate: 'request', decision, reason: released ? null : 'no exfiltration', ...by })
+    }
+    if (asked) {
+      events.push({ at: time(16_710), event: 'sent', provider: 'anthropic', model: row.model, attempt: 1 })
+      if (released) {
+        events.push({ at: time(19_800), event: 'answered', model: row.model, stop_reason: 'endTurn', tokens_in: 212, tokens_out: 48, cost_microusd: row.costMicrousd, error: null })
+        events.push({ at: time(19_900), event: 'shown', gate: 'answer', where: 'window' })
+        events.push({ at: time(24_100), event: 'decided', gate: 'answer', decision: 'edited', reason: null, ...by })
+      } else {
+        events.push({ at: time(17_400), event: 'answered', model: null, error: 'the model answered 401' })
+      }
+    }
+    if (released) events.push({ at: time(24_110), event: 'released', edited: asked, model: row.model }, { at: time(24_115), event: 'replied' })
+    events.push({ at: time(24_118), event: 'closed', outcome: row.outcome, decided_by: null, reason: null })
+    return {
+      id: row.id, at: row.at, kind: 'sampling', host: 'Tool runner', server: row.server, tool: row.tool, call_id: 'c1', round: 1,
+      outcome: row.outcome, decided_by: row.decidedBy, reviewer: row.reviewer, context_class: 'none', answer_class: 'text', rules: [],
+      reason: row.outcome === 'denied' ? 'no exfiltration' : null, model: row.model, tokens_in: asked ? 212 : null, tokens_out: asked ? 48 : null,
+      cost_microusd: row.costMicrousd, request_sha256: data.fakeHash(row.id), approved_sha256: asked ? data.fakeHash(row.id + 'a') : null,
+      sent_sha256: asked ? data.fakeHash(row.id + 'a') : null, wire_sha256: asked ? data.fakeHash(row.id + 'w') : null,
+      request: params, approved, answer, released: out,
+      events: events.map((e, i) => ({ seq: 100 + i, ...e, hash: data.fakeHash(row.id + i) })),
+    }
+  }
+
+  for (const seed of options.seeds ?? [data.keywords, data.payment, data.crawler, data.notes]) put(seed)
+
+  const host: FakeHost = {
+    shown: [],
+    acted: [],
+    opened: [],
+    laterCount: 0,
+    put,
+    withdraw(id) {
+      const question = need(id)
+      question.stop?.()
+      close(question.item, 'withdrawn', 'withdrawn by the server')
+      touch(question.item)
+    },
+    bump: (id) => touch(need(id).item),
+    goto: (goto) => gotoListeners.forEach((listener) => listener(goto)),
+    question: (id) => need(id).item,
+
+    async reviewList() {
+      return [...questions.values()]
+        .sort((a, b) => a.item.receivedAt.localeCompare(b.item.receivedAt))
+        .map(({ item, seed }) => {
+          const findings = item.phase === 'answer' ? (item.answer?.findings ?? []) : item.findings
+          const worst = findings.map((f) => severities.indexOf(f.severity)).reduce((a, b) => Math.max(a, b), -1)
+          return {
+            id: item.id,
+            server: item.provenance.server,
+            tool: item.provenance.call?.name ?? null,
+            firstLine: (item.phase === 'answer' ? (item.answer?.partial ?? '') : firstText(item.request)).split('\n')[0]!.slice(0, 200),
+            phase: item.phase,
+            receivedAt: item.receivedAt,
+            findings: findings.length,
+            worst: severities[worst] ?? null,
+            alike: seed.alike ?? 1,
+          }
+        })
+    },
+    reviewGet: async (id) => clone(need(id).item),
+    async reviewShown(id, revision) {
+      host.shown.push({ id, revision })
+    },
+    async reviewAct(id, revision, action) {
+      host.acted.push({ id, revision, action: clone(action) })
+      return act(id, revision, action)
+    },
+    reviewOutgoing: async (id) => body(need(id).item),
+    async reviewDenyAll(server) {
+      let count = 0
+      for (const { item, stop } of questions.values()) {
+        if (item.provenance.server !== server || item.phase === 'closed') continue
+        stop?.()
+        close(item, 'denied', 'denied by you')
+        touch(item)
+        count += 1
+      }
+      return count
+    },
+
+    serversList: async () => clone(servers),
+    async serverSave(original, input) {
+      if (!/^[A-Za-z0-9._-]{1,64}$/.test(input.name)) {
+        throw wireError('invalid', 'A server’s name has letters, digits, “-”, “_” and “.”, at most 64.')
+      }
+      if (input.name !== original && servers.some((s) => s.config.name === input.name)) {
+        throw wireError('invalid', `There is already a server named “${input.name}”.`)
+      }
+      const view: ServerView = { config: clone(input), state: input.enabled ? { state: 'starting' } : { state: 'disabled' }, log: [] }
+      const at = servers.findIndex((s) => s.config.name === original)
+      if (at < 0) servers.push(view)
+      else servers[at] = view
+      tell('servers')
+      if (input.enabled) {
+        setTimeout(() => {
+          view.state = { state: 'ready', reportedName: input.name, version: '1.0.0', protocol: '2025-11-25', tools: ['confirm_payment'] }
+          tell('servers', input.name)
+        }, streamMs * 10)
+      }
+    },
+    async serverRemove(name) {
+      servers.splice(0, servers.length, ...servers.filter((s) => s.config.name !== name))
+      tell('servers')
+    },
+    async serverRestart(name) {
+      const view = servers.find((s) => s.config.name === name)
+      if (view) view.state = { state: 'starting' }
+      tell('servers', name)
+    },
+    async serverSetEnabled(name, enabled) {
+      const view = servers.find((s) => s.config.name === name)
+      if (view) {
+        view.config.enabled = enabled
+        view.state = enabled ? { state: 'starting' } : { state: 'disabled' }
+      }
+      tell('servers', name)
+    },
+    async serverTest(input) {
+      return input.transport.type === 'http' && !input.transport.url
+        ? { ok: false, message: 'There is no URL.' }
+        : { ok: true, message: `${input.name} 1.0.0 speaks 2025-11-25 and has 1 tool.` }
+    },
+    serverOffers: async () => clone(data.offers),
+
+    async callStart(input) {
+      const id = `run-${serial++}`
+      const run: RunView = {
+        call: { callId: id, host: 'Tool runner', kind: input.kind, name: input.name, arguments: input.arguments },
+        server: input.server,
+        startedAt: new Date().toISOString(),
+        state: { state: 'running', fraction: null, message: null },
+        log: [],
+        questions: [],
+      }
+      runs.unshift(run)
+      tell('calls', id)
+      if (input.name === 'confirm_payment') {
+        const question = { ...data.payment, id: `0197a002-0000-7000-8000-${String(serial).padStart(12, '0')}`, server: input.server, secondsAgo: 0 }
+        put(question)
+        run.questions = [question.id]
+        tell('calls', id)
+        return id
+      }
+      setTimeout(() => {
+        run.state = { state: 'running', fraction: 0.5, message: 'half way' }
+        run.log.push({ at: new Date().toISOString(), level: 'info', text: 'half way' })
+        tell('calls', id)
+      }, streamMs)
+      setTimeout(() => {
+        run.state = { state: 'done', result: clone(data.callResult), isError: false }
+        tell('calls', id)
+      }, streamMs * 3)
+      return id
+    },
+    callsList: async () => clone(runs),
+    async callCancel(id) {
+      const run = runs.find((r) => r.call.callId === id)
+      if (run) run.state = { state: 'failed', why: 'You cancelled the call.' }
+      tell('calls', id)
+    },
+
+    modelsList: async () => clone(models.map((m) => ({ ...m, isDefault: m.name === defaultModel }))),
+    providersList: async () => clone(data.providers),
+    async modelSave(original, input) {
+      if (!input.model) throw wireError('invalid', 'Which model? Give the provider’s model id.')
+      const before = models.find((m) => m.name === original)
+      const view: ModelView = {
+        name: input.name,
+        provider: input.provider,
+        baseUrl: input.baseUrl ?? data.providers.find((p) => p.name === input.provider)?.baseUrl ?? '',
+        model: input.model,
+        key: input.key.type === 'keep' ? (before?.key ?? 'missing') : input.key.type,
+        isDefault: false,
+      }
+      models = before ? models.map((m) => (m === before ? view : m)) : [...models, view]
+      tell('models')
+    },
+    async modelRemove(name) {
+      models = models.filter((m) => m.name !== name)
+      tell('models')
+    },
+    async modelSetDefault(name) {
+      defaultModel = name
+      tell('models')
+      tell('status')
+    },
+    async modelTest(name) {
+      const missing = models.find((m) => m.name === name)?.key === 'missing'
+      return missing
+        ? { ok: false, message: 'The model has no key. Edit it and give one.' }
+        : { ok: true, message: 'It answered “ok” in 0.4 s.' }
+    },
+    findLocalModels: async () => [
+      { title: 'Ollama', provider: 'ollama', baseUrl: 'http://127.0.0.1:11434', models: ['smollm2:1.7b', 'llama3.2:3b'] },
+    ],
+
+    rulesList: async () => clone(rules),
+    async ruleAdd(rule) {
+      rules = [...rules, { ...rule, id: `r${serial++ + 10}`, sentence: `A rule about ${rule.server ?? 'any server'}.` }]
+      tell('rules')
+    },
+    async ruleRemove(id) {
+      rules = rules.filter((r) => r.id !== id)
+      tell('rules')
+    },
+
+    async auditList(query: AuditQuery) {
+      const rows = []
+      const from = query.before ? auditTotal - parseInt(query.before.slice(-12), 16) + 1 : 0
+      const limit = query.limit || 100
+      let n = from
+      for (; n < auditTotal && rows.length < limit; n += 1) {
+        const row = data.auditRow(n, auditTotal)
+        if (query.server && row.server !== query.server) continue
+        if (query.outcome && row.outcome !== query.outcome) continue
+        if (query.decidedBy && row.decidedBy !== query.decidedBy) continue
+        if (query.model && row.model !== query.model) continue
+        if (query.from && row.at < query.from) continue
+        if (query.to && row.at >= query.to) continue
+        if (query.text && !`${row.server} ${row.firstLine}`.toLowerCase().includes(query.text.toLowerCase())) continue
+        rows.push(row)
+      }
+      return { rows, next: n < auditTotal ? (rows.at(-1)?.id ?? null) : null }
+    },
+    auditFacets: async () => ({
+      servers: ['crawler', 'keywords', 'notes', 'payments', 'weather'],
+      models: ['claude-sonnet-5-5', 'gpt-6-sol', 'human', 'smollm2:1.7b'],
+      total: auditTotal,
+    }),
+    auditShow: async (id) => entry(id),
+    auditVerify: async () => ({
+      ok: true,
+      events: auditTotal * 8,
+      lastAt: new Date(Date.now() - 300_000).toISOString(),
+      message: `${(auditTotal * 8).toLocaleString('en')} events checked; each carries the hash of the one before.`,
+    }),
+
+    status: async () => ({
+      pending: [...questions.values()].filter(({ item }) => item.phase === 'request' || item.phase === 'answer').length,
+      paused,
+      trouble: options.trouble ?? [],
+      firstRun: options.firstRun ?? false,
+      defaultModel,
+      keychain: { ok: true, message: 'The keychain can be used.' },
+      reviewer: 'ada',
+      configPath: '~/.config/samplegate/config.toml',
+      version: '0.1.0',
+    }),
+    async setPaused(value) {
+      paused = value
+      tell('status')
+    },
+    generalGet: async () => clone(general),
+    async generalSave(settings) {
+      general = clone(settings)
+      tell('status')
+    },
+
+    async openWindow(name, goto) {
+      host.opened.push({ name, goto })
+    },
+    async later() {
+      host.laterCount += 1
+    },
+    onChanged(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    onGoto(listener) {
+      gotoListeners.add(listener)
+      return () => gotoListeners.delete(listener)
+    },
+  }
+  return host
+}
+
+/** The fake with what `?scene=` in the address asks for. */
+export function fakeHostFromAddress(address: Location): Host {
+  const scene = new URLSearchParams(address.search).get('scene') ?? ''
+  const big = 'The quick brown fox jumps over the lazy dog, and the log goes on.\n'
+  const scenes: { [name: string]: FakeOptions } = {
+    one: { seeds: [data.payment] },
+    flagged: { seeds: [data.keywords] },
+    everything: { seeds: [data.everything, data.payment] },
+    answer: { seeds: [data.crawler], streamMs: 5 },
+    tools: { seeds: [data.weather], streamMs: 5 },
+    failed: { seeds: [{ ...data.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
+    waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
+    human: { seeds: [{ ...data.payment, noModel: true }] },
+    empty: { seeds: [] },
+    welcome: { seeds: [], firstRun: true },
+    trouble: { trouble: [{ text: 'weather does not start: its program ended with status 1.', section: 'servers' }] },
+    huge: { seeds: [{ ...data.payment, request: { messages: [{ role: 'user', content: { type: 'text', text: big.repeat(80_000) } }], maxTokens: 10 } }] },
+    thousand: {
+      seeds: Array.from({ length: 1000 }, (_, i) => ({ ...data.payment, id: `0197a003-0000-7000-8000-${String(i).padStart(12, '0')}`, secondsAgo: 1000 - i })),
+    },
+  }
+  return createFakeHost(scenes[scene] ?? {})
+}

@@ -1,0 +1,101 @@
+//! What a window may ask of the app behind it. Everything but `tauri.ts` talks to this interface only.
+
+import type { Action } from '../bindings/Action'
+import type { AuditFacets } from '../bindings/AuditFacets'
+import type { AuditPage } from '../bindings/AuditPage'
+import type { AuditQuery } from '../bindings/AuditQuery'
+import type { CallInput } from '../bindings/CallInput'
+import type { Changed } from '../bindings/Changed'
+import type { FoundModels } from '../bindings/FoundModels'
+import type { GeneralSettings } from '../bindings/GeneralSettings'
+import type { ModelInput } from '../bindings/ModelInput'
+import type { ModelView } from '../bindings/ModelView'
+import type { Offers } from '../bindings/Offers'
+import type { ProviderOption } from '../bindings/ProviderOption'
+import type { ReviewItem } from '../bindings/ReviewItem'
+import type { ReviewSummary } from '../bindings/ReviewSummary'
+import type { RuleView } from '../bindings/RuleView'
+import type { RunView } from '../bindings/RunView'
+import type { JsonValue } from '../bindings/serde_json/JsonValue'
+import type { ServerInput } from '../bindings/ServerInput'
+import type { ServerView } from '../bindings/ServerView'
+import type { Status } from '../bindings/Status'
+import type { TestReport } from '../bindings/TestReport'
+import type { VerifyReport } from '../bindings/VerifyReport'
+import type { WireError } from '../bindings/WireError'
+
+export type WindowName = 'review' | 'audit' | 'settings'
+
+/** Where an already open window is asked to go. */
+export interface Goto {
+  section?: string | null
+  id?: string | null
+}
+
+/** One entry of the log in full: the same object that `samplegate audit show --json` prints. */
+export type AuditEntry = { [key: string]: JsonValue }
+
+export interface Host {
+  reviewList(): Promise<ReviewSummary[]>
+  reviewGet(id: string): Promise<ReviewItem>
+  /** Says that this revision was really painted. */
+  reviewShown(id: string, revision: number): Promise<void>
+  reviewAct(id: string, revision: number, action: Action): Promise<ReviewItem>
+  /** The exact body an approval would send. */
+  reviewOutgoing(id: string): Promise<string>
+  /** Denies all that waits of one server; returns how many. */
+  reviewDenyAll(server: string, reason: string): Promise<number>
+
+  serversList(): Promise<ServerView[]>
+  serverSave(original: string | null, input: ServerInput): Promise<void>
+  serverRemove(name: string): Promise<void>
+  serverRestart(name: string): Promise<void>
+  serverSetEnabled(name: string, enabled: boolean): Promise<void>
+  serverTest(input: ServerInput): Promise<TestReport>
+  serverOffers(name: string): Promise<Offers>
+
+  callStart(input: CallInput): Promise<string>
+  callsList(): Promise<RunView[]>
+  callCancel(id: string): Promise<void>
+
+  modelsList(): Promise<ModelView[]>
+  providersList(): Promise<ProviderOption[]>
+  modelSave(original: string | null, input: ModelInput): Promise<void>
+  modelRemove(name: string): Promise<void>
+  /** A model's name, or `human`. */
+  modelSetDefault(name: string): Promise<void>
+  modelTest(name: string): Promise<TestReport>
+  findLocalModels(): Promise<FoundModels[]>
+
+  rulesList(): Promise<RuleView[]>
+  ruleAdd(rule: RuleView): Promise<void>
+  ruleRemove(id: string): Promise<void>
+
+  auditList(query: AuditQuery): Promise<AuditPage>
+  auditFacets(): Promise<AuditFacets>
+  auditShow(id: string): Promise<AuditEntry>
+  auditVerify(): Promise<VerifyReport>
+
+  status(): Promise<Status>
+  setPaused(paused: boolean): Promise<void>
+  generalGet(): Promise<GeneralSettings>
+  generalSave(settings: GeneralSettings): Promise<void>
+
+  openWindow(name: WindowName, goto?: Goto): Promise<void>
+  /** Puts this window away. Decides nothing. */
+  later(): Promise<void>
+
+  /** Calls back when something is to be read again; returns how to stop. */
+  onChanged(listener: (changed: Changed) => void): () => void
+  /** Calls back when this window, already open, is asked to show something; returns how to stop. */
+  onGoto(listener: (goto: Goto) => void): () => void
+}
+
+/** Any rejection as the error a person can read. */
+export function asWireError(error: unknown): WireError {
+  if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
+    return error as WireError
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: 'failed', message }
+}

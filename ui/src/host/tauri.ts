@@ -1,0 +1,72 @@
+//! The host of the shipped app. The one file that imports Tauri.
+
+import { invoke } from '@tauri-apps/api/core'
+import { listen } from '@tauri-apps/api/event'
+import { getCurrentWindow } from '@tauri-apps/api/window'
+
+import type { Changed } from '../bindings/Changed'
+import type { Goto, Host } from './host'
+
+function on<T>(event: string, listener: (payload: T) => void): () => void {
+  let stopped = false
+  let unlisten: (() => void) | undefined
+  void listen<T>(event, (message) => {
+    if (!stopped) listener(message.payload)
+  }).then((stop) => {
+    if (stopped) stop()
+    else unlisten = stop
+  })
+  return () => {
+    stopped = true
+    unlisten?.()
+  }
+}
+
+export const tauriHost: Host = {
+  reviewList: () => invoke('review_list'),
+  reviewGet: (id) => invoke('review_get', { id }),
+  reviewShown: (id, revision) => invoke('review_shown', { id, revision }),
+  reviewAct: (id, revision, action) => invoke('review_act', { id, revision, action }),
+  reviewOutgoing: (id) => invoke('review_outgoing', { id }),
+  reviewDenyAll: (server, reason) => invoke('review_deny_all', { server, reason }),
+
+  serversList: () => invoke('servers_list'),
+  serverSave: (original, input) => invoke('server_save', { original, input }),
+  serverRemove: (name) => invoke('server_remove', { name }),
+  serverRestart: (name) => invoke('server_restart', { name }),
+  serverSetEnabled: (name, enabled) => invoke('server_set_enabled', { name, enabled }),
+  serverTest: (input) => invoke('server_test', { input }),
+  serverOffers: (name) => invoke('server_offers', { name }),
+
+  callStart: (input) => invoke('call_start', { input }),
+  callsList: () => invoke('calls_list'),
+  callCancel: (id) => invoke('call_cancel', { id }),
+
+  modelsList: () => invoke('models_list'),
+  providersList: () => invoke('providers_list'),
+  modelSave: (original, input) => invoke('model_save', { original, input }),
+  modelRemove: (name) => invoke('model_remove', { name }),
+  modelSetDefault: (name) => invoke('model_set_default', { name }),
+  modelTest: (name) => invoke('model_test', { name }),
+  findLocalModels: () => invoke('find_local_models'),
+
+  rulesList: () => invoke('rules_list'),
+  ruleAdd: (rule) => invoke('rule_add', { rule }),
+  ruleRemove: (id) => invoke('rule_remove', { id }),
+
+  auditList: (query) => invoke('audit_list', { query }),
+  auditFacets: () => invoke('audit_facets'),
+  auditShow: (id) => invoke('audit_show', { id }),
+  auditVerify: () => invoke('audit_verify'),
+
+  status: () => invoke('status'),
+  setPaused: (paused) => invoke('set_paused', { paused }),
+  generalGet: () => invoke('general_get'),
+  generalSave: (settings) => invoke('general_save', { settings }),
+
+  openWindow: (name, goto) => invoke('open_window', { name, section: goto?.section ?? null, id: goto?.id ?? null }),
+  later: () => getCurrentWindow().close(),
+
+  onChanged: (listener) => on<Changed>('changed', listener),
+  onGoto: (listener) => on<Goto>('goto', listener),
+}

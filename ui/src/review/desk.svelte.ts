@@ -1,0 +1,252 @@
+//! What the review window shows: the queue and one question of it. It holds no truth; it reads again when told to.
+
+import type { Action } from '../bindings/Action'
+import type { ActionKind } from '../bindings/ActionKind'
+import type { ReviewItem } from '../bindings/ReviewItem'
+import type { ReviewSummary } from '../bindings/ReviewSummary'
+import type { Status } from '../bindings/Status'
+import type { WireError } from '../bindings/WireError'
+import { asWireError, type Host } from '../host/host'
+import { Reader } from '../live/reader'
+import { Arming } from './arming.svelte'
+import { Spots } from './spots.svelte'
+
+/** What the person is doing with the question. */
+export type Mode = 'read' | 'edit' | 'deny' | 'answer' | 'models'
+
+const decidable = (s: ReviewSummary) => s.phase === 'request' || s.phase === 'answer'
+
+/** Question and gate: what has to be looked at afresh when it changes. */
+const sceneOf = (item: ReviewItem) => `${item.id} ${item.phase}`
+
+export class Desk {
+  list = $state.raw<ReviewSummary[]>([])
+  item = $state.raw<ReviewItem | null>(null)
+  status = $state.raw<Status | null>(null)
+  selected = $state<string | null>(null)
+  mode = $state<Mode>('read')
+  busy = $state(false)
+  error = $state.raw<WireError | null>(null)
+  /** Said to screen readers. */
+  notice = $state('')
+  /** How the last decision went, for when nothing waits any more. */
+  last = $state('')
+  loaded = $state(false)
+  spots = $state.raw(new Spots())
+  readonly arming = new Arming()
+  #listReader: Reader
+  #itemReader: Reader
+  #statusReader: Reader
+  #reported = new Set<string>()
+
+  constructor(readonly host: Host) {
+    this.#listReader = new Reader(host, ({ topic }) => topic === 'review', () => this.#readList(), 120)
+    this.#itemReader = new Reader(
+      host,
+      ({ topic, id }) => topic === 'review' && this.selected !== null && (id === null || id === this.selected),
+      () => this.#readItem(),
+    )
+    this.#statusReader = new Reader(host, ({ topic }) => topic === 'status', () => this.#readStatus(), 120)
+  }
+
+  async start(wanted: string | null) {
+    this.selected = wanted
+    void this.#statusReader.now()
+    await Promise.all([this.#listReader.now(), wanted === null ? null : this.#itemReader.now()])
+  }
+
+  stop() {
+    this.#listReader.stop()
+    this.#itemReader.stop()
+    this.#statusReader.stop()
+    this.arming.nothing()
+  }
+
+  get waiting(): ReviewSummary[] {
+    return this.list.filter((s) => s.phase !== 'closed')
+  }
+
+  offers(kind: ActionKind): boolean {
+    return this.item?.actions.includes(kind) ?? false
+  }
+
+  /** Findings of the gate the question stands at, numbered. */
+  get findings() {
+    const { item } = this
+    if (!item) return []
+    const list = item.phase === 'answer' ? (item.answer?.findings ?? []) : item.phase === 'request' ? item.findings : []
+    return list.map((finding, i) => ({ number: i + 1, finding }))
+  }
+
+  /** What must have been on the screen before a flagged text may go on; none: it may. */
+  get unseen(): { spots: number[]; end: boolean } | null {
+    const grave = this.findings.filter(({ finding }) => finding.severity === 'high' || finding.severity === 'critical')
+    if (grave.length === 0) return null
+    const spots = grave
+      .map(({ number }) => number)
+      .filter((n) => !this.spots.seen.has(n) && (this.spots.placed.has(n) || !this.spots.endSeen))
+    return spots.length === 0 && this.spots.endSeen ? null : { spots, end: !this.spots.endSeen }
+  }
+
+  async select(id: string) {
+    if (id === this.selected && this.item) return
+    this.selected = id
+    this.mode = 'read'
+    this.error = null
+    await this.#itemReader.now()
+  }
+
+  async step(by: 1 | -1) {
+    const list = this.list
+    const at = list.findIndex((s) => s.id === this.selected)
+    const next = list[Math.min(list.length - 1, Math.max(0, at + by))]
+    if (next) await this.select(next.id)
+  }
+
+  /** Takes a decision on exactly the revision that is on the screen. Says whether it went through. */
+  async act(action: Action): Promise<boolean> {
+    const { item } = this
+    if (!item || this.busy) return false
+    this.busy = true
+    this.error = null
+    try {
+      const after = await this.host.reviewAct(item.id, item.revision, action)
+      this.mode = 'read'
+      this.#show(after, true)
+      if (after.phase === 'closed') {
+        this.last = `${after.provenance.server}: ${after.ended?.why ?? 'decided'}.`
+        await this.#next(after.id)
+      }
+      return true
+    } catch (thrown) {
+      const error = asWireError(thrown)
+      if (error.code === 'stale') {
+        this.error = { code: 'stale', message: 'It changed meanwhile. This is how it is now; look again, then decide.' }
+        this.arming.shown()
+        await this.#itemReader.now()
+      } else {
+        this.error = error
+        if (error.code === 'notFound') await this.#listReader.now()
+      }
+      return false
+    } finally {
+      this.busy = false
+    }
+  }
+
+  async denyAll(server: string, reason: string) {
+    this.busy = true
+    this.error = null
+    try {
+      const count = await this.host.reviewDenyAll(server, reason)
+      this.mode = 'read'
+      this.last = `${count} of ${server} denied.`
+      await this.#next(null)
+    } catch (thrown) {
+      this.error = asWireError(thrown)
+    } finally {
+      this.busy = false
+    }
+  }
+
+  /** Called when what is shown was painted. */
+  painted() {
+    const { item } = this
+    if (!item || (item.phase !== 'request' && item.phase !== 'answer')) return
+    const key = `${item.id} ${item.revision}`
+    if (this.#reported.has(key)) return
+    this.#reported.add(key)
+    void this.host.reviewShown(item.id, item.revision).catch(() => this.#reported.delete(key))
+  }
+
+  focused() {
+    if (this.item && this.item.phase !== 'closed') this.arming.disturbed()
+  }
+
+  /** On to the oldest question that waits for a person; the one just decided is left behind. */
+  async #next(after: string | null) {
+    this.list = await this.host.reviewList()
+    const open = this.list.filter((s) => s.id !== after && s.phase !== 'closed')
+    const next = open.find(decidable) ?? open[0]
+    if (next) {
+      this.notice = `${this.last} Next: ${next.server}.`
+      await this.select(next.id)
+    } else {
+      this.notice = `${this.last} Nothing else waits.`
+      this.selected = null
+      this.item = null
+      this.arming.nothing()
+    }
+  }
+
+  async next() {
+    await this.#next(this.selected)
+  }
+
+  async #readList() {
+    try {
+      this.list = await this.host.reviewList()
+    } catch (thrown) {
+      this.error = asWireError(thrown)
+    }
+    this.loaded = true
+    if (this.selected === null) {
+      const next = this.list.find(decidable) ?? this.list.find((s) => s.phase !== 'closed')
+      if (next) await this.select(next.id)
+    }
+  }
+
+  async #readItem() {
+    const id = this.selected
+    if (id === null) return
+    try {
+      const item = await this.host.reviewGet(id)
+      if (this.selected === id) this.#show(item, false)
+    } catch (thrown) {
+      const error = asWireError(thrown)
+      if (error.code !== 'notFound') {
+        this.error = error
+      } else if (this.item?.id === id) {
+        // It is over and forgotten: keep what was shown, greyed, instead of pulling it from under the reader's eyes.
+        if (this.item.phase !== 'closed') {
+          this.item = { ...this.item, phase: 'closed', actions: [], ended: { outcome: 'closed', why: 'it is over; the audit log says how' } }
+          this.arming.nothing()
+        }
+      } else {
+        await this.#next(id)
+      }
+    }
+  }
+
+  async #readStatus() {
+    try {
+      this.status = await this.host.status()
+    } catch {
+      this.status = null
+    }
+  }
+
+  #show(item: ReviewItem, own: boolean) {
+    const before = this.item
+    if (before && before.id === item.id && before.revision > item.revision) return
+    const sceneChanged = !before || sceneOf(before) !== sceneOf(item)
+    const changed = sceneChanged || before.revision !== item.revision
+    if (sceneChanged || (changed && (item.phase === 'request' || item.phase === 'answer'))) this.spots = new Spots()
+    this.item = item
+    if (item.phase === 'closed') {
+      this.arming.nothing()
+      if (sceneChanged) {
+        if (this.mode !== 'read') this.mode = 'read'
+        if (before?.id === item.id) this.notice = `This question is over: ${item.ended?.why ?? ''}.`
+      }
+      return
+    }
+    if (sceneChanged) {
+      if (before?.id !== item.id || !own) this.mode = 'read'
+      this.arming.shown()
+    } else if (changed && item.phase !== 'answering') {
+      this.arming.disturbed()
+      if (!own) this.notice = 'The question changed.'
+    }
+  }
+}

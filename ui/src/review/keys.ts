@@ -1,0 +1,62 @@
+//! Which key means what in the review window. Pure, so that every rule of it can be tested.
+
+import type { ActionKind } from '../bindings/ActionKind'
+
+export type Command =
+  | 'approve' | 'return' | 'deny' | 'answerByHand' | 'edit' | 'askAgain' | 'chooseModel' | 'stop'
+  | 'later' | 'raw' | 'help' | 'next' | 'previous'
+
+export interface Press {
+  key: string
+  repeat: boolean
+  ctrlKey: boolean
+  metaKey: boolean
+  altKey: boolean
+  /** An input, a text area, a select, anything that takes text. */
+  inField: boolean
+}
+
+/** The actions a key stands for; the first that is offered is meant. */
+const byKey: { [key: string]: ActionKind[] } = {
+  a: ['approve', 'return'],
+  d: ['deny'],
+  w: ['answerByHand'],
+  e: ['edit'],
+  r: ['askAgain'],
+  m: ['chooseModel', 'askAgain'],
+  s: ['stop'],
+}
+
+/**
+ * What a press means. Held keys, keys with a modifier and keys that go into a field mean nothing; Enter never means
+ * anything; Escape puts the window away and decides nothing.
+ */
+export function commandOf(press: Press, actions: readonly ActionKind[]): Command | null {
+  if (press.repeat || press.ctrlKey || press.metaKey || press.altKey || press.inField) return null
+  switch (press.key) {
+    case 'Escape':
+      return 'later'
+    case '?':
+      return 'help'
+    case 'j':
+    case 'J':
+      return 'raw'
+    case ']':
+      return 'next'
+    case '[':
+      return 'previous'
+  }
+  const key = press.key.toLowerCase()
+  const kind = byKey[key]?.find((action) => actions.includes(action))
+  if (!kind) return null
+  return key === 'm' ? 'chooseModel' : (kind as Command)
+}
+
+/** Whether a press on this element goes into a field. */
+export function isField(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [role=listbox]') !== null)
+  )
+}
+
