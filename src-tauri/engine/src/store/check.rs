@@ -59,7 +59,13 @@ pub(super) fn walk(connection: &Connection, known: Option<Head>) -> Result<Resul
             return Ok(Err(finding));
         }
     }
-    Ok(verifier.finish(head, questions::total(connection)?))
+    let rows = questions::total(connection)?;
+    let counted = meta::questions(connection)?;
+    if counted != rows {
+        let what = What::Rows { found: rows, expected: counted };
+        return Ok(Err(Finding { seq: None, question: None, what }));
+    }
+    Ok(verifier.finish(head, rows))
 }
 
 /// Compares a question's row, which must also lie where its first event puts it.

@@ -7,7 +7,7 @@ use samplegate_core::audit::{DecidedBy, Kind, Outcome, QuestionId, QuestionSumma
 use super::{
     error::{StoreError, TxError},
     facets::{self, Field},
-    questions, search,
+    meta, questions, search,
 };
 
 /// Which questions to list. All that is set must hold.
@@ -31,7 +31,7 @@ pub struct Filter {
     pub decided_by: Option<DecidedBy>,
     /// The model that answered; questions that are open are not found by it.
     pub model: Option<String>,
-    /// Words that all occur in what was asked or answered; `"a phrase"`, `beginn*`.
+    /// Words that all occur in what was asked or answered; `"a phrase"`.
     pub text: Option<String>,
     /// Only questions older than this one: the cursor of the next page.
     pub before: Option<QuestionId>,
@@ -140,6 +140,6 @@ pub(super) fn facets(connection: &Connection) -> Result<Facets, TxError> {
         servers: facets::values(connection, Field::Server)?,
         tools: facets::values(connection, Field::Tool)?,
         models: facets::values(connection, Field::Model)?,
-        total: questions::total(connection)?,
+        total: meta::questions(connection)?,
     })
 }

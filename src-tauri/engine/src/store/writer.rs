@@ -131,11 +131,12 @@ struct Batch<'t> {
     transaction: &'t Connection,
     head: Head,
     touched: BTreeMap<QuestionId, Touched>,
+    added: i64,
 }
 
 impl<'t> Batch<'t> {
     fn begin(transaction: &'t Connection) -> Result<Self, TxError> {
-        Ok(Self { transaction, head: meta::head(transaction)?, touched: BTreeMap::new() })
+        Ok(Self { transaction, head: meta::head(transaction)?, touched: BTreeMap::new(), added: 0 })
     }
 
     /// Appends all events of a request, or none of them and says why.
@@ -189,6 +190,7 @@ impl<'t> Batch<'t> {
         if let Some(touched) = new.question.and_then(|id| self.touched.get_mut(&id)) {
             let n = *touched.n.get_or_insert_with(|| {
                 touched.text = Some(Text::default());
+                self.added += 1;
                 questions::key(new.at, seq)
             });
             if let Some(text) = &mut touched.text {
@@ -206,7 +208,7 @@ impl<'t> Batch<'t> {
 
     /// Writes the rows and index entries of the questions that were touched, and the head.
     fn finish(self) -> Result<(), TxError> {
-        meta::set_head(self.transaction, self.head)?;
+        meta::set_head(self.transaction, self.head, self.added)?;
         let mut numbering = Numbering::default();
         // The index is fastest where its keys come in order.
         let mut touched: Vec<(i64, Touched)> =
