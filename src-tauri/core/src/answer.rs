@@ -212,6 +212,7 @@ fn block_value(block: &Block) -> Result<Value, NotCarried> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::request::ToolUse;

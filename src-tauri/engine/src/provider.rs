@@ -221,7 +221,7 @@ impl Client {
     async fn respond(&self, request: RequestBuilder, format: Format) -> Result<Response, Failure> {
         let response = match timeout(self.silence, request.send()).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Failure::unreachable(&error)),
+            Ok(Err(error)) => return Err(Failure::unsent(&error)),
             Err(_) => return Err(Failure::last(ProviderError::Silent { after: self.silence })),
         };
         let status = response.status().as_u16();
@@ -314,8 +314,11 @@ impl Failure {
     }
 
     /// A connection that could not be made, or broke before the head of a response.
-    fn unreachable(error: &reqwest::Error) -> Self {
-        Self { error: ProviderError::Unreachable { why: error::cause(error) }, retry: Some(Retry::Broken) }
+    fn unsent(error: &reqwest::Error) -> Self {
+        let why = error::cause(error);
+        let error =
+            if error.is_connect() { ProviderError::Unreachable { why } } else { ProviderError::Disconnected { why } };
+        Self { error, retry: Some(Retry::Broken) }
     }
 
     /// A connection that broke in a response.

@@ -163,12 +163,13 @@ impl Decoder {
             self.take(&frame)?;
         }
         if !self.assembly.ended {
-            if let Ok(document) = serde_json::from_slice::<Value>(self.frames.stray()) {
-                return Err(if vendor_error::said(&document).is_some() {
-                    BadStream::vendor(&document)
-                } else {
-                    BadStream::malformed("it is one document, not a stream")
-                });
+            // What is no stream at all is mostly an error document with a friendly status.
+            match serde_json::from_slice::<Value>(self.frames.stray()) {
+                Ok(document) if vendor_error::said(&document).is_some() => return Err(BadStream::vendor(&document)),
+                _ if !self.frames.stray().is_empty() && !self.has_content() => {
+                    return Err(BadStream::malformed("it is not a stream"));
+                }
+                Ok(_) | Err(_) => {}
             }
             return Err(BadStream::Truncated);
         }

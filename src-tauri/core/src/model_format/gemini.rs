@@ -142,6 +142,8 @@ pub(super) fn event(event: Value, assembly: &mut Assembly) -> Result<(), BadStre
                 // Also stands for a stop sequence.
                 "STOP" => StopReason::EndTurn,
                 "MAX_TOKENS" => StopReason::MaxTokens,
+                // Not Gemini's own, but some servers that speak its format say so.
+                "FUNCTION_CALL" => StopReason::ToolUse,
                 "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "MISSING_THOUGHT_SIGNATURE" => {
                     return Err(BadStream::malformed("the model made a tool call that cannot be read"));
                 }

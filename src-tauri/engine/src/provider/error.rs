@@ -59,14 +59,14 @@ pub enum ProviderError {
         /// The system's words.
         why: String,
     },
-    /// The connection broke in the answer.
-    #[error("the connection to the model server broke in the middle of the answer ({why}). Ask again")]
+    /// The connection broke before the answer was whole.
+    #[error("the connection to the model server broke before the answer was whole ({why}). Ask again")]
     Disconnected {
         /// The system's words.
         why: String,
     },
     /// The answer is not one.
-    #[error("{0}")]
+    #[error("{0}. Ask again, or ask another model")]
     Broken(BadStream),
     /// Nothing came.
     #[error("the model server has sent nothing for {}. Ask again, or ask another model", duration(*after))]
@@ -139,6 +139,7 @@ impl ProviderError {
             Self::Server { status, .. } => format!("the model server failed (status {status})"),
             Self::Unreachable { why } => format!("the model server cannot be reached ({why})"),
             Self::Disconnected { .. } => "the connection to the model server broke".to_owned(),
+            Self::Broken(bad) => bad.to_string(),
             other => other.to_string(),
         }
     }

@@ -202,6 +202,7 @@ fn stop_reasons() {
         (Format::Anthropic, "refusal", other("refusal")),
         (Format::Gemini, "STOP", StopReason::EndTurn),
         (Format::Gemini, "MAX_TOKENS", StopReason::MaxTokens),
+        (Format::Gemini, "FUNCTION_CALL", StopReason::EndTurn),
         (Format::Gemini, "SAFETY", other("safety")),
         (Format::Ollama, "stop", StopReason::EndTurn),
         (Format::Ollama, "length", StopReason::MaxTokens),
@@ -238,6 +239,7 @@ fn a_stream_without_its_end_is_no_answer() {
     );
     for format in FORMATS {
         assert_eq!(decode(format, ""), Err(BadStream::Truncated));
+        assert!(matches!(decode(format, "{malformed"), Err(BadStream::Malformed(_))), "{format:?}");
         assert!(matches!(decode(format, "data: {\"a\n\n"), Err(BadStream::Malformed(_))), "{format:?}");
     }
 }
