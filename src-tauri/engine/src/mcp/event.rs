@@ -144,12 +144,11 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
 
 /// The event for bytes that are no message.
 pub(super) fn bad_line(line: &[u8]) -> ServerEvent {
-    let head = &line[..line.len().min(MAX_LINE_BYTES + 4)];
-    let mut text = shorten(&String::from_utf8_lossy(head), MAX_LINE_BYTES);
-    if line.len() > head.len() && !text.ends_with(')') {
-        text.push('…');
+    let head = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE_BYTES)]);
+    if line.len() <= MAX_LINE_BYTES {
+        return ServerEvent::BadLine(head.into_owned());
     }
-    ServerEvent::BadLine(text)
+    ServerEvent::BadLine(format!("{head}… ({} bytes)", line.len()))
 }
 
 /// The event for a log notification's params.

@@ -119,16 +119,25 @@ fn same_origin(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Ac
 /// An error in a few words, without the URL, whose query may hold a secret, and without what the server wrote.
 pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     let client = match error.downcast_ref::<Failure>() {
-        Some(StreamableHttpError::Client(client)) => Some(client),
+        Some(StreamableHttpError::Client(client)) => client,
         Some(StreamableHttpError::HttpStatus(status)) => return format!("the server answered {status}"),
-        Some(_) => None,
-        None => error.downcast_ref::<reqwest::Error>(),
+        Some(StreamableHttpError::UnexpectedServerResponse(text)) => return format!("the server answered {text}"),
+        Some(StreamableHttpError::UnexpectedContentType(kind)) => {
+            let kind = kind.as_deref().unwrap_or("content of no type");
+            return format!("the server answered with {kind}, which is not MCP");
+        }
+        Some(other) => return event::shorten(&other.to_string(), 300),
+        None => match error.downcast_ref::<reqwest::Error>() {
+            Some(client) => client,
+            None => return event::shorten(&error.to_string(), 300),
+        },
     };
-    match client {
-        Some(client) if client.is_connect() => "the server cannot be reached".to_owned(),
-        Some(client) if client.is_timeout() => "the server took too long".to_owned(),
-        Some(_) => "the connection to the server failed".to_owned(),
-        None => event::shorten(&error.to_string(), 300),
+    if client.is_connect() {
+        "the server cannot be reached".to_owned()
+    } else if client.is_timeout() {
+        "the server took too long".to_owned()
+    } else {
+        "the connection to the server failed".to_owned()
     }
 }
 
@@ -190,16 +199,20 @@ impl Backend {
     }
 }
 
-/// A 401 or 403 with a challenge is a matter of authorization.
+/// A 401, or a 403 with a challenge, is a matter of authorization.
 fn challenge(response: reqwest::Response) -> Result<reqwest::Response, Failure> {
     let status = response.status();
-    if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    let wanted = match status {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => challenge.is_some(),
+        _ => false,
+    };
+    if !wanted {
         return Ok(response);
     }
-    let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE) else {
-        return Ok(response);
-    };
-    let challenge = String::from_utf8_lossy(challenge.as_bytes()).into_owned();
+    let challenge = challenge.map(HeaderValue::as_bytes).unwrap_or_default();
+    let challenge = String::from_utf8_lossy(challenge).into_owned();
     Err(if status == StatusCode::UNAUTHORIZED {
         StreamableHttpError::AuthRequired(AuthRequiredError::new(challenge))
     } else {
@@ -320,9 +333,8 @@ impl StreamableHttpClient for Backend {
                 }
             }
         };
-        let message = message.ok_or_else(|| {
-            StreamableHttpError::UnexpectedServerResponse("the response is no JSON-RPC message".into())
-        })?;
+        let message = message
+            .ok_or_else(|| StreamableHttpError::UnexpectedServerResponse("what is no JSON-RPC message".into()))?;
         Ok(StreamableHttpPostResponse::Json(message, session))
     }
 

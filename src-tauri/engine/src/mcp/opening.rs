@@ -169,7 +169,7 @@ impl Connector {
         };
         let service = match served {
             Ok(Ok(service)) => service,
-            Ok(Err(error)) => return Err(handshake_error(tap, &error).await),
+            Ok(Err(error)) => return Err(handshake_error(tap, &error)),
             Err(_) if tap.heard().0 => {
                 let why = format!("it did not come to an end within {} s", self.settings.start_timeout.as_secs());
                 return Err(ConnectError::Handshake { why, stderr: tap.stderr.lines() });
@@ -234,11 +234,13 @@ impl Connector {
     }
 }
 
-async fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
+fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
     if error.is_authorization_required() {
-        return ConnectError::AuthorizationRequired { challenge: error.auth_challenge().map(str::to_owned) };
+        let challenge = error.auth_challenge().filter(|challenge| !challenge.is_empty());
+        return ConnectError::AuthorizationRequired { challenge: challenge.map(str::to_owned) };
     }
     let stderr = tap.stderr.lines();
+    let failed = |why| ConnectError::Handshake { why, stderr: stderr.clone() };
     match error {
         _ if tap.gone.is_cancelled() => ConnectError::Closed { why: tap.why(), stderr },
         ClientInitializeError::ConnectionClosed(_) => {
@@ -247,12 +249,15 @@ async fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectErr
         ClientInitializeError::TransportError { error, .. } => {
             ConnectError::Closed { why: http::describe(error.error.as_ref()), stderr }
         }
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => handshake_error(tap, fallback),
         ClientInitializeError::JsonRpcError(error) => {
-            ConnectError::Handshake { why: shorten(&error.to_string(), 500), stderr }
+            failed(format!("the server answered with error {}: {}", error.code.0, shorten(&error.message, 300)))
         }
-        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => {
-            ConnectError::Handshake { why: shorten(&fallback.to_string(), 500), stderr }
+        ClientInitializeError::NoCompatibleProtocolVersion { server_supported, .. } => {
+            let versions: Vec<_> = server_supported.iter().take(10).map(|version| version.as_str()).collect();
+            failed(format!("the server speaks none of our protocol versions, but {}", versions.join(", ")))
         }
-        other => ConnectError::Handshake { why: shorten(&other.to_string(), 500), stderr },
+        // What else there is quotes the server at length.
+        _ => failed("the server's answer is not what the protocol asks for".to_owned()),
     }
 }

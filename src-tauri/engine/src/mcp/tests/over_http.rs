@@ -193,3 +193,29 @@ async fn an_unreachable_server_is_said_to_be_one() {
     let opened = bench.connector.open(&server.spec, EraHint::Unknown, &CancellationToken::new()).await;
     assert_eq!(opened.err().expect("an error").to_string(), "the server cannot be reached");
 }
+
+#[tokio::test]
+async fn what_a_server_answers_instead_is_said_without_its_content() {
+    let bench = bench(Answer::Text);
+    let html = ([(header::CONTENT_TYPE, "text/html")], "<html>");
+    let app = Router::new()
+        .route("/closed", post(|| async { StatusCode::UNAUTHORIZED }))
+        .route("/lost", post(|| async { (StatusCode::NOT_FOUND, "a secret") }))
+        .route("/page", post(move || async move { html }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let _ = axum::serve(listener, app).await;
+    });
+    let expected = [
+        ("closed", "the server wants authorization"),
+        ("lost", "the server answered HTTP 404 Not Found"),
+        ("page", "the server answered with text/html, which is not MCP"),
+    ];
+    for (path, why) in expected {
+        let mut spec = raw_server("");
+        spec.transport = TransportSpec::Http { url: format!("{base}/{path}"), headers: Vec::new() };
+        let opened = bench.connector.open(&spec, EraHint::Unknown, &CancellationToken::new()).await;
+        assert_eq!(opened.err().expect("an error").to_string(), why);
+    }
+}
