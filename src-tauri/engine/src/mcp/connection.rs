@@ -10,7 +10,10 @@ use std::{
 
 use rmcp::{
     RoleClient,
-    model::{ClientRequest, CustomRequest, GetExtensions as _, ServerCapabilities, ServerResult, SubscriptionFilter},
+    model::{
+        ClientRequest, CustomRequest, GetExtensions as _, RequestId, ServerCapabilities, ServerResult,
+        SubscriptionFilter,
+    },
     service::{Peer, PeerRequestOptions, RequestHandle, RunningServiceCancellationToken, ServiceError},
 };
 use serde_json::{Map, Value, json};
@@ -218,7 +221,7 @@ impl Connection {
             .await;
         let handle = sent.map_err(|error| self.service_error(error))?;
         let id = handle.id.clone();
-        let mut pending = Pending { handle: Some(handle), tap: self.tap.clone() };
+        let mut pending = Pending { id: id.clone(), handle: Some(handle), tap: self.tap.clone() };
         let never = CancellationToken::new();
         let received = tokio::select! {
             received = pending.received() => received,
@@ -282,6 +285,7 @@ fn keep_allowed_tools(mut result: Value, shown: &ServerResult) -> Value {
 
 /// A request on its way; when dropped before its response came, the server is told.
 struct Pending {
+    id: RequestId,
     handle: Option<RequestHandle<RoleClient>>,
     tap: Arc<Tap>,
 }
@@ -301,10 +305,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(handle) = self.handle.take() else {
-            return;
-        };
-        self.tap.forget(&handle.id);
+        self.tap.forget(&self.id);
+        let Some(handle) = self.handle.take() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(handle.cancel(Some("the caller gave up".to_owned())));
         }
