@@ -1,1 +1,154 @@
-//! The tray app.
+//! The tray app: a thin shell around the engine. Tray, windows, commands, notifications.
+//!
+//! Data flow: the engine says "changed" → the tray, the popups and the open windows read again; a click becomes a
+//! command of a few lines that calls the engine. Nothing here decides anything.
+//!
+//! Invariants: no window takes the focus unless a person's own gesture opened it; windows are made when needed and
+//! destroyed when closed; the app goes on without any, and ends only by Quit.
+
+mod commands;
+mod error;
+mod options;
+mod popups;
+mod tray;
+mod windows;
+
+use std::{ffi::OsString, process::ExitCode, sync::Arc, time::Duration};
+
+use samplegate_engine::{
+    engine::Engine,
+    wire::{Changed, Topic},
+};
+use tauri::{AppHandle, Manager as _, RunEvent};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use windows::Window;
+
+/// Windows are told of changes at most this often.
+const COALESCE: Duration = Duration::from_millis(30);
+
+/// Starts a server's process under our wing; see the engine's `mcp::spawn`.
+pub fn run_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
+    say(&samplegate_engine::mcp::run_spawn_shim(args).to_string())
+}
+
+/// Serves the built-in demo server on stdin and stdout.
+pub fn run_demo_server() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map(|runtime| runtime.block_on(async { std::io::Result::Ok(()) })) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => say(&error.to_string()),
+        Err(error) => say(&error.to_string()),
+    }
+}
+
+/// Runs the tray app until Quit.
+pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let options = match options::parse(args) {
+        Ok(options) => options,
+        Err(error) => return say(&error),
+    };
+    if let Err(error) = options::check_display() {
+        return say(&error);
+    }
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    let context = tauri::generate_context!();
+    let app = commands::register(tauri::Builder::default())
+        .plugin(tauri_plugin_single_instance::init(|app, _args, _cwd| windows::open(app, Window::Settings, None)))
+        .setup(move |app| start(app.handle(), options))
+        .build(context);
+    let app = match app {
+        Ok(app) => app,
+        Err(error) => return say(&format!("Samplegate cannot start: {error}")),
+    };
+    app.run(|app, event| match event {
+        // The last window was closed; the tray stays.
+        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::Exit => {
+            if let Some(engine) = app.try_state::<Engine>() {
+                tauri::async_runtime::block_on(engine.shutdown());
+            }
+        }
+        _ => {}
+    });
+    ExitCode::SUCCESS
+}
+
+fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::error::Error>> {
+    let tray_files = options.engine.home.runtime.join("tray");
+    let engine = tauri::async_runtime::block_on(Engine::start(options.engine))?;
+    let tray = tray::build(app, &tray_files)?;
+    // Somebody is there as long as the app runs: a window can always be opened.
+    app.manage(engine.queue().attach());
+    app.manage(engine.clone());
+    let popups = popups::Popups::new(engine.clone(), app.clone());
+    tauri::async_runtime::spawn(follow(app.clone(), engine.clone(), tray, popups));
+    let probe = engine.clone();
+    tauri::async_runtime::spawn(async move { drop(probe.probe_keychain().await) });
+    let first_run = engine.status().first_run;
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let tray_is_seen = tray::is_seen().await;
+        if first_run {
+            windows::open(&app, Window::Settings, Some("welcome"));
+        } else if !tray_is_seen {
+            // Without a tray there would be no way in.
+            windows::open(&app, Window::Settings, None);
+        }
+    });
+    Ok(())
+}
+
+/// Brings the tray, the popups and the windows up to date, for as long as the app runs.
+async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: Arc<popups::Popups>) {
+    let mut changes = engine.changes();
+    tray.show(&engine.status());
+    while let Some(changed) = next(&mut changes).await {
+        for one in &changed {
+            windows::tell(&app, one);
+        }
+        if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status | Topic::Servers)) {
+            tray.show(&engine.status());
+        }
+        if changed.iter().any(|one| one.topic == Topic::Review) {
+            popups.update().await;
+        }
+    }
+}
+
+/// The changes of a moment, each once.
+async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
+    let everything = || {
+        let all = [
+            Topic::Review,
+            Topic::Servers,
+            Topic::Models,
+            Topic::Rules,
+            Topic::Calls,
+            Topic::Audit,
+            Topic::Status,
+        ];
+        all.map(|topic| Changed { topic, id: None }).to_vec()
+    };
+    let mut moment = match changes.recv().await {
+        Ok(changed) => vec![changed],
+        Err(RecvError::Lagged(_)) => everything(),
+        Err(RecvError::Closed) => return None,
+    };
+    tokio::time::sleep(COALESCE).await;
+    while let Ok(changed) = changes.try_recv() {
+        if !moment.contains(&changed) {
+            moment.push(changed);
+        }
+    }
+    Some(moment)
+}
+
+#[expect(clippy::print_stderr, reason = "there is no window to say it in")]
+fn say(message: &str) -> ExitCode {
+    eprintln!("samplegate-desktop: {message}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,51 @@
+//! What a window may ask of the engine. Each command takes state, calls the engine, maps the error; which window may
+//! call which is in `capabilities/`.
+
+mod audit;
+mod review;
+mod settings;
+
+use crate::error::CommandError;
+
+type Answer<T> = Result<T, CommandError>;
+
+/// Registers all commands.
+pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
+    builder.invoke_handler(tauri::generate_handler![
+        review::review_list,
+        review::review_get,
+        review::review_shown,
+        review::review_act,
+        review::review_outgoing,
+        review::review_deny_all,
+        settings::servers_list,
+        settings::server_save,
+        settings::server_remove,
+        settings::server_restart,
+        settings::server_set_enabled,
+        settings::server_test,
+        settings::server_offers,
+        settings::call_start,
+        settings::calls_list,
+        settings::call_cancel,
+        settings::models_list,
+        settings::providers_list,
+        settings::model_save,
+        settings::model_remove,
+        settings::model_set_default,
+        settings::model_test,
+        settings::find_local_models,
+        settings::rules_list,
+        settings::rule_add,
+        settings::rule_remove,
+        settings::status,
+        settings::set_paused,
+        settings::general_get,
+        settings::general_save,
+        settings::open_window,
+        audit::audit_list,
+        audit::audit_facets,
+        audit::audit_show,
+        audit::audit_verify,
+    ])
+}

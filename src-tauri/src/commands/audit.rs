@@ -1,0 +1,89 @@
+//! The audit window's commands. They only read.
+
+use jiff::Timestamp;
+use samplegate_core::audit::{QuestionId, format_time};
+use samplegate_engine::{
+    engine::Engine,
+    store::Filter,
+    wire::{AuditFacets, AuditPage, AuditQuery, AuditRow, ErrorCode, VerifyReport},
+};
+use serde_json::Value;
+use tauri::State;
+
+use super::Answer;
+use crate::error::CommandError;
+
+fn invalid(error: impl ToString) -> CommandError {
+    CommandError::new(ErrorCode::Invalid, error)
+}
+
+fn filter(query: AuditQuery) -> Answer<Filter> {
+    let time = |text: Option<String>| text.map(|text| text.parse::<Timestamp>()).transpose().map_err(invalid);
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    Ok(Filter {
+        from: time(given(query.from))?,
+        to: time(given(query.to))?,
+        server: given(query.server),
+        outcome: given(query.outcome).map(|name| name.parse()).transpose().map_err(invalid)?,
+        decided_by: given(query.decided_by).map(|name| name.parse()).transpose().map_err(invalid)?,
+        model: given(query.model),
+        text: given(query.text),
+        before: query.before.map(|id| id.parse::<QuestionId>()).transpose()?,
+        limit: query.limit,
+        ..Filter::default()
+    })
+}
+
+#[tauri::command]
+pub(super) async fn audit_list(engine: State<'_, Engine>, query: AuditQuery) -> Answer<AuditPage> {
+    let page = engine.store().list(filter(query)?).await?;
+    Ok(AuditPage {
+        rows: page
+            .questions
+            .into_iter()
+            .map(|question| AuditRow {
+                id: question.id.to_string(),
+                at: format_time(question.at),
+                server: question.server,
+                tool: question.tool,
+                first_line: question.first_line.unwrap_or_default(),
+                outcome: question.outcome.as_str().into(),
+                decided_by: question.decided_by.map(|by| by.as_str().into()),
+                reviewer: question.reviewer,
+                model: question.model,
+                cost_microusd: question.cost_microusd.and_then(|cost| i64::try_from(cost).ok()),
+            })
+            .collect(),
+        next: page.next.map(|id| id.to_string()),
+    })
+}
+
+#[tauri::command]
+pub(super) async fn audit_facets(engine: State<'_, Engine>) -> Answer<AuditFacets> {
+    let facets = engine.store().facets().await?;
+    Ok(AuditFacets {
+        servers: facets.servers,
+        models: facets.models,
+        total: u32::try_from(facets.total).unwrap_or(u32::MAX),
+    })
+}
+
+#[tauri::command]
+pub(super) async fn audit_show(engine: State<'_, Engine>, id: String) -> Answer<Value> {
+    let entry = engine.store().show(id.parse::<QuestionId>()?).await?;
+    serde_json::to_value(entry).map_err(|error| CommandError::new(ErrorCode::Failed, error))
+}
+
+#[tauri::command]
+pub(super) async fn audit_verify(engine: State<'_, Engine>) -> Answer<VerifyReport> {
+    let count = |events: u64| u32::try_from(events).unwrap_or(u32::MAX);
+    Ok(match engine.store().verify(None).await? {
+        Ok(report) => VerifyReport {
+            ok: true,
+            events: count(report.events),
+            last_at: report.last_at.map(format_time),
+            message: format!("The chain holds: {} events, none changed.", report.events),
+        },
+        Err(finding) => VerifyReport { ok: false, events: 0, last_at: None, message: finding.to_string() },
+    })
+}

@@ -1,0 +1,45 @@
+//! The review window's commands.
+
+use samplegate_core::audit::QuestionId;
+use samplegate_engine::{
+    engine::Engine,
+    wire::{Action, ErrorCode, ReviewItem, ReviewSummary},
+};
+use tauri::State;
+
+use super::Answer;
+use crate::error::CommandError;
+
+fn gone() -> CommandError {
+    CommandError::new(ErrorCode::NotFound, "this question is over")
+}
+
+#[tauri::command(async)]
+pub(super) fn review_list(engine: State<'_, Engine>) -> Vec<ReviewSummary> {
+    engine.queue().list()
+}
+
+#[tauri::command(async)]
+pub(super) fn review_get(engine: State<'_, Engine>, id: &str) -> Answer<ReviewItem> {
+    engine.queue().get(id.parse::<QuestionId>()?).ok_or_else(gone)
+}
+
+#[tauri::command]
+pub(super) async fn review_shown(engine: State<'_, Engine>, id: String, revision: u32) -> Answer<()> {
+    Ok(engine.shown(id.parse::<QuestionId>()?, revision).await?)
+}
+
+#[tauri::command(async)]
+pub(super) fn review_act(engine: State<'_, Engine>, id: &str, revision: u32, action: Action) -> Answer<ReviewItem> {
+    Ok(engine.queue().act(id.parse::<QuestionId>()?, revision, action)?)
+}
+
+#[tauri::command(async)]
+pub(super) fn review_outgoing(engine: State<'_, Engine>, id: &str) -> Answer<String> {
+    engine.queue().outgoing(id.parse::<QuestionId>()?).ok_or_else(gone)
+}
+
+#[tauri::command(async)]
+pub(super) fn review_deny_all(engine: State<'_, Engine>, server: &str, reason: &str) -> u32 {
+    engine.queue().deny_all(server, reason)
+}

@@ -1,0 +1,80 @@
+//! Engine errors as a window shows them.
+
+use samplegate_core::audit::NotAQuestionId;
+use samplegate_engine::{
+    config::ConfigError,
+    engine::{ModelError, ServerError},
+    review_queue::ActError,
+    store::StoreError,
+    wire::{ErrorCode, WireError},
+};
+
+/// A command's error: a code and a message.
+pub(crate) struct CommandError(WireError);
+
+impl serde::Serialize for CommandError {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl CommandError {
+    pub(crate) fn new(code: ErrorCode, message: impl ToString) -> Self {
+        Self(WireError { code, message: message.to_string() })
+    }
+}
+
+impl From<ActError> for CommandError {
+    fn from(error: ActError) -> Self {
+        let code = match error {
+            ActError::Gone | ActError::Stale => ErrorCode::Stale,
+            ActError::NoSuchModel(_) => ErrorCode::NotFound,
+            ActError::NotNow(_) | ActError::Invalid(_) => ErrorCode::Invalid,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<ServerError> for CommandError {
+    fn from(error: ServerError) -> Self {
+        let code = match error {
+            ServerError::NotFound(_) => ErrorCode::NotFound,
+            ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
+            ServerError::Secret(_) => ErrorCode::Keychain,
+            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) => ErrorCode::Failed,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<ModelError> for CommandError {
+    fn from(error: ModelError) -> Self {
+        let code = match error {
+            ModelError::NotFound(..) => ErrorCode::NotFound,
+            ModelError::Taken(_) | ModelError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
+            ModelError::Secret(_) => ErrorCode::Keychain,
+            ModelError::Config(_) => ErrorCode::Failed,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        let code = if matches!(error, ConfigError::Invalid(_)) { ErrorCode::Invalid } else { ErrorCode::Failed };
+        Self::new(code, error)
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let code = if matches!(error, StoreError::Unknown(_)) { ErrorCode::NotFound } else { ErrorCode::Failed };
+        Self::new(code, error)
+    }
+}
+
+impl From<NotAQuestionId> for CommandError {
+    fn from(error: NotAQuestionId) -> Self {
+        Self::new(ErrorCode::NotFound, error)
+    }
+}

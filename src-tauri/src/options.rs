@@ -1,0 +1,72 @@
+//! What the process brings: arguments, environment, the platform's directories. The only place that reads them.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use samplegate_core::audit::Place;
+use samplegate_engine::{engine, home::Home, mcp::BaseEnv, secrets::Keychain};
+
+/// How the app was started.
+pub(crate) struct Options {
+    pub(crate) engine: engine::Options,
+}
+
+/// Reads `--home DIR` and `--reviewer NAME`, and what they default to.
+pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
+    let mut folder = std::env::var_os("SAMPLEGATE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let mut reviewer = None;
+    while let Some(arg) = args.next() {
+        match arg.to_str() {
+            Some("--home") => folder = Some(args.next().ok_or("--home needs a folder")?.into()),
+            Some("--reviewer") => {
+                let name = args.next().ok_or("--reviewer needs a name")?;
+                reviewer = Some(name.into_string().map_err(|_| "--reviewer needs a name that is text")?);
+            }
+            _ => return Err(format!("{arg:?} is not known; there are --home DIR and --reviewer NAME")),
+        }
+    }
+    let home = match &folder {
+        Some(folder) => Home::in_folder(folder).map_err(|error| error.to_string())?,
+        None => platform_home().ok_or("there is no home folder: give one with --home DIR")?,
+    };
+    let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
+    let user = || std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
+    Ok(Options {
+        engine: engine::Options {
+            base_env: BaseEnv::from_vars(std::env::vars_os()),
+            program,
+            reviewer: reviewer.or_else(|| user().ok()).unwrap_or_else(|| "unknown".into()),
+            place: Place::Window,
+            secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
+            only: None,
+            home,
+        },
+    })
+}
+
+fn platform_home() -> Option<Home> {
+    let folders = directories::ProjectDirs::from("", "", "samplegate")?;
+    let data = folders.data_local_dir().to_owned();
+    let runtime = folders.runtime_dir().map_or_else(|| data.join("run"), Path::to_owned);
+    Some(Home::in_directories(folders.config_dir().to_owned(), data, runtime))
+}
+
+/// Says what to do where no window can be shown.
+#[cfg(target_os = "linux")]
+pub(crate) fn check_display() -> Result<(), String> {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {
+        Ok(())
+    } else {
+        Err("there is no display (DISPLAY and WAYLAND_DISPLAY are not set). Use `samplegate` in this terminal, or start the app from a desktop session.".into())
+    }
+}
+
+/// Windows can always be shown here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn check_display() -> Result<(), String> {
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Native notifications: one for each request, one for many when they flood in.
+//!
+//! Data flow: the queue changed → which questions are new, which are gone → notifications are shown and closed. A
+//! click opens the very question; Deny denies it. Approving from a notification is off unless the person switched it
+//! on, and then offered only for an unflagged request that fits in the notification whole.
+//!
+//! Invariant: a notification that expires, is closed or cannot be shown decides nothing.
+
+mod content;
+#[cfg(target_os = "linux")]
+#[path = "popups/linux.rs"]
+mod platform;
+#[cfg(not(target_os = "linux"))]
+#[path = "popups/other.rs"]
+mod platform;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use samplegate_core::audit::QuestionId;
+use samplegate_engine::{
+    engine::Engine,
+    wire::{Action, Phase, ReviewSummary},
+};
+use tauri::AppHandle;
+use tokio::sync::oneshot;
+
+use crate::windows::{self, Window};
+
+/// More new questions than this at once, or more popups than this, fold into one.
+const FLOOD: usize = 3;
+
+/// What a popup says and offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Popup {
+    title: String,
+    body: String,
+    /// The question, and its revision where the popup shows all of it; none: a popup about many.
+    about: Option<(QuestionId, u32)>,
+    may_deny: bool,
+    may_approve: bool,
+}
+
+/// What a person clicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Click {
+    Review,
+    Deny,
+    Approve,
+    /// Closed, expired, or the notification daemon went away.
+    Nothing,
+}
+
+/// The popups on screen.
+pub(crate) struct Popups {
+    engine: Engine,
+    app: AppHandle,
+    /// What was told already: a question and its phase. The sender closes the popup when it is dropped.
+    told: Mutex<HashMap<(String, bool), Option<oneshot::Sender<()>>>>,
+    many: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Popups {
+    pub(crate) fn new(engine: Engine, app: AppHandle) -> Arc<Self> {
+        Arc::new(Self { engine, app, told: Mutex::default(), many: Mutex::default() })
+    }
+
+    /// Brings the popups, and the review window, to the queue as it is now.
+    pub(crate) async fn update(self: &Arc<Self>) {
+        let waiting: Vec<ReviewSummary> = self
+            .engine
+            .queue()
+            .list()
+            .into_iter()
+            .filter(|question| matches!(question.phase, Phase::Request | Phase::Answer))
+            .collect();
+        let new = self.take_new(&waiting);
+        if waiting.is_empty() {
+            self.many.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        // While paused, questions wait quietly; whoever looks at the queue needs no popup.
+        if new.is_empty() || *self.engine.queue().paused().borrow() {
+            return;
+        }
+        let looking = windows::has_focus(&self.app, Window::Review);
+        windows::bring_up(&self.app, Window::Review);
+        if looking || !self.engine.config().settings().general.notifications {
+            return;
+        }
+        let on_screen = self.told.lock().unwrap_or_else(PoisonError::into_inner).values().flatten().count();
+        if new.len() + on_screen > FLOOD {
+            self.fold(&waiting);
+        } else {
+            for question in new {
+                self.pop_up_one(&question);
+            }
+        }
+    }
+
+    /// The questions not told of yet; forgets, and so closes the popups of, those that wait no more.
+    fn take_new(&self, waiting: &[ReviewSummary]) -> Vec<ReviewSummary> {
+        let key = |question: &ReviewSummary| (question.id.clone(), question.phase == Phase::Answer);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|known, _| waiting.iter().any(|question| key(question) == *known));
+        let new: Vec<ReviewSummary> =
+            waiting.iter().filter(|question| !told.contains_key(&key(question))).cloned().collect();
+        for question in &new {
+            told.insert(key(question), None);
+        }
+        new
+    }
+
+    fn pop_up_one(self: &Arc<Self>, question: &ReviewSummary) {
+        let Some(id) = question.id.parse::<QuestionId>().ok() else { return };
+        let Some(item) = self.engine.queue().get(id) else { return };
+        let approving = self.engine.config().settings().general.approve_from_notifications;
+        let popup = content::one(id, question, &item, approving);
+        let close = self.pop_up(popup);
+        let key = (question.id.clone(), question.phase == Phase::Answer);
+        if let Some(slot) = self.told.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
+            *slot = Some(close);
+        }
+    }
+
+    /// One popup for all that wait, in place of those on screen.
+    fn fold(self: &Arc<Self>, waiting: &[ReviewSummary]) {
+        for close in self.told.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            close.take();
+        }
+        let close = self.pop_up(content::many(waiting));
+        *self.many.lock().unwrap_or_else(PoisonError::into_inner) = Some(close);
+    }
+
+    fn pop_up(self: &Arc<Self>, popup: Popup) -> oneshot::Sender<()> {
+        let (close, closed) = oneshot::channel();
+        let popups = Arc::clone(self);
+        tauri::async_runtime::spawn(async move {
+            let about = popup.about;
+            match platform::show(popup, closed).await {
+                Ok(click) => popups.clicked(click, about),
+                // Not every desktop has notifications; the tray and the window are still there.
+                Err(error) => tracing::warn!("a notification could not be shown: {error}"),
+            }
+        });
+        close
+    }
+
+    fn clicked(&self, click: Click, about: Option<(QuestionId, u32)>) {
+        let queue = self.engine.queue();
+        let result = match (click, about) {
+            (Click::Nothing, _) => return,
+            (Click::Review, about) => {
+                windows::open(&self.app, Window::Review, about.map(|(id, _)| id.to_string()).as_deref());
+                return;
+            }
+            (Click::Deny, Some((id, _))) => {
+                // A denial needs no fresh look: whatever the question became, the answer is no.
+                let Some(item) = queue.get(id) else { return };
+                queue.act(id, item.revision, Action::Deny { reason: "denied in the notification".into() })
+            }
+            (Click::Approve, Some((id, revision))) => queue.act(id, revision, Action::Approve),
+            (Click::Deny | Click::Approve, None) => return,
+        };
+        if let Err(error) = result {
+            tracing::info!("a click on a notification came too late: {error}");
+        }
+    }
+}

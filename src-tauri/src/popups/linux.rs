@@ -1,0 +1,54 @@
+//! The freedesktop notification service (Desktop Notifications Specification 1.2).
+
+use notify_rust::{Hint, Notification, NotificationResponse, Urgency, error::Error};
+use tokio::sync::oneshot;
+
+use super::{Click, Popup};
+
+/// Shows a popup until it is clicked, closed, or `close` fires.
+pub(super) async fn show(popup: Popup, close: oneshot::Receiver<()>) -> Result<Click, Error> {
+    let capabilities = notify_rust::get_capabilities()?;
+    let can = |what: &str| capabilities.iter().any(|capability| capability == what);
+    let body = if can("body-markup") { escape(&popup.body) } else { popup.body };
+    let mut notification = Notification::new();
+    notification
+        .appname("Samplegate")
+        .icon("dialog-question")
+        .summary(&popup.title)
+        .body(&body)
+        .hint(Hint::DesktopEntry("samplegate-desktop".into()))
+        .urgency(Urgency::Normal);
+    if can("actions") {
+        notification.action("default", "Review").action("review", "Review");
+        if popup.may_deny {
+            notification.action("deny", "Deny");
+        }
+        if popup.may_approve {
+            notification.action("approve", "Approve");
+        }
+    }
+    let handle = notification.show_async().await?;
+    let mut click = Click::Nothing;
+    tokio::select! {
+        () = handle.wait_for_action_async(|response: &NotificationResponse| {
+            click = match response {
+                NotificationResponse::Default => Click::Review,
+                NotificationResponse::Action(action) => match action.as_str() {
+                    "review" => Click::Review,
+                    "deny" => Click::Deny,
+                    "approve" => Click::Approve,
+                    _ => Click::Nothing,
+                },
+                NotificationResponse::Reply(_) | NotificationResponse::Closed(_) => Click::Nothing,
+            };
+        }) => {}
+        // The sender is dropped when the question waits no more.
+        _ = close => handle.close_async().await,
+    }
+    Ok(click)
+}
+
+/// Some daemons render a subset of HTML: text stays text.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
