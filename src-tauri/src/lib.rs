@@ -51,10 +51,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     if let Err(error) = options::check_display() {
         return say(&error);
     }
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(options::log_filter()).init();
     let context = tauri::generate_context!();
     let app = commands::register(tauri::Builder::default())
         .plugin(tauri_plugin_single_instance::init(|app, _args, _cwd| windows::open(app, Window::Settings, None)))
@@ -122,15 +119,8 @@ async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: A
 /// The changes of a moment, each once.
 async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
     let everything = || {
-        let all = [
-            Topic::Review,
-            Topic::Servers,
-            Topic::Models,
-            Topic::Rules,
-            Topic::Calls,
-            Topic::Audit,
-            Topic::Status,
-        ];
+        let all =
+            [Topic::Review, Topic::Servers, Topic::Models, Topic::Rules, Topic::Calls, Topic::Audit, Topic::Status];
         all.map(|topic| Changed { topic, id: None }).to_vec()
     };
     let mut moment = match changes.recv().await {

@@ -47,6 +47,12 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
     })
 }
 
+/// What is logged to stderr: `RUST_LOG`, else warnings. The MCP library logs messages in full: never those.
+pub(crate) fn log_filter() -> tracing_subscriber::EnvFilter {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::EnvFilter::new(format!("{wanted},rmcp=off"))
+}
+
 fn platform_home() -> Option<Home> {
     let folders = directories::ProjectDirs::from("", "", "samplegate")?;
     let data = folders.data_local_dir().to_owned();

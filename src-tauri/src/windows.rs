@@ -103,7 +103,8 @@ fn build<R: Runtime>(app: &AppHandle<R>, window: Window, place: Option<&str>, fo
         .focused(focus)
         // The pages are ours and go nowhere else.
         .on_navigation(|url| {
-            matches!(url.scheme(), "tauri") || url.host_str().is_some_and(|host| matches!(host, "tauri.localhost" | "localhost"))
+            matches!(url.scheme(), "tauri")
+                || url.host_str().is_some_and(|host| matches!(host, "tauri.localhost" | "localhost"))
         })
         .build()
         .map(drop)

@@ -25,6 +25,7 @@ pub struct Settings {
     /// Models by name.
     pub models: BTreeMap<String, Model>,
     /// Rules, in no particular order: order never matters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
 }
 

@@ -17,14 +17,22 @@ use std::{
     time::Duration,
 };
 
-use samplegate_core::settings::{InvalidSetting, Server, Settings};
+use samplegate_core::settings::{InvalidSetting, Settings};
 use tokio::sync::watch;
 use toml_edit::DocumentMut;
 
-const HEADER: &str = "\
+/// What a new home starts with: the demo server, and the person as the one who answers.
+const NEW: &str = "\
 # Samplegate's configuration. You may edit it: it is read again when it changes, and your comments are kept.
 # Keys and other secrets are not here; they are in the keychain of this computer.
 
+# Who answers where a server's hints name no configured model: a model's name, or \"human\" for you.
+default_model = \"human\"
+
+# The built-in server to try things on.
+[servers.demo]
+demo = true
+sampling = \"ask\"
 ";
 
 /// Why the configuration cannot be read or written, and what to do.
@@ -77,10 +85,7 @@ impl Config {
     /// There is a file and it cannot be read or is not valid: it is left as it is.
     pub fn open(path: &Path) -> Result<Self, ConfigError> {
         if !path.try_exists().map_err(|error| io_error(path, &error))? {
-            let mut settings = Settings::default();
-            settings.servers.insert("demo".into(), Server::demo());
-            let document = edit::merge(HEADER.parse().unwrap_or_default(), &settings)?;
-            write(path, &document.to_string())?;
+            write(path, NEW)?;
         }
         let settings = read(path)?.1;
         let (current, _) = watch::channel(Current { settings: Arc::new(settings), error: None });

@@ -18,6 +18,7 @@ pub(crate) use intake::{call_view, now};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::future::{BoxFuture, FutureExt as _};
@@ -247,9 +248,20 @@ impl Record {
                 (Outcome::Released, None, None)
             }
         };
-        self.note(Closed { outcome, decided_by, reason });
-        if let Err(end) = self.flush().await {
-            tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why);
+        // A question the log knows must not stay open in it because a disk was full for a moment. Should it fail for
+        // good, the next process that hosts servers closes it as interrupted.
+        for pause in [0, 1, 2, 4] {
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            self.note(Closed { outcome, decided_by, reason: reason.clone() });
+            match self.flush().await {
+                Ok(()) => return,
+                Err(end) => {
+                    tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why)
+                }
+            }
+            if !self.is_durable() {
+                return;
+            }
         }
     }
 }

@@ -18,11 +18,7 @@ pub(super) fn servers_list(engine: State<'_, Engine>) -> Vec<ServerView> {
 }
 
 #[tauri::command]
-pub(super) async fn server_save(
-    engine: State<'_, Engine>,
-    original: Option<String>,
-    input: ServerInput,
-) -> Answer<()> {
+pub(super) async fn server_save(engine: State<'_, Engine>, original: Option<String>, input: ServerInput) -> Answer<()> {
     Ok(engine.save_server(original.as_deref(), input).await?)
 }
 

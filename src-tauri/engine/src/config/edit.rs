@@ -1,28 +1,39 @@
 //! Brings a document to new settings, touching only what differs, so that comments and order stay.
 
-use samplegate_core::settings::Settings;
+use samplegate_core::settings::{Sampling, Server, Settings};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::ConfigError;
 
 /// The document with the settings in it.
 pub(super) fn merge(mut document: DocumentMut, settings: &Settings) -> Result<DocumentMut, ConfigError> {
-    let wanted = toml_edit::ser::to_document(settings)
-        .map_err(|error| ConfigError::Io { path: "config.toml".into(), cause: error.to_string() })?;
-    merge_table(document.as_table_mut(), wanted.as_table());
+    let wanted = written(settings)?;
+    let mut usual = Settings::default();
+    usual.servers.insert(ANY.into(), Server { sampling: Sampling::Off, ..Server::demo() });
+    merge_table(document.as_table_mut(), wanted.as_table(), Some(written(&usual)?.as_table()));
     Ok(document)
 }
 
-fn merge_table(old: &mut Table, new: &Table) {
+/// Stands for every server in the defaults.
+const ANY: &str = "any";
+
+fn written(settings: &Settings) -> Result<DocumentMut, ConfigError> {
+    toml_edit::ser::to_document(settings)
+        .map_err(|error| ConfigError::Io { path: "config.toml".into(), cause: error.to_string() })
+}
+
+/// `usual` holds the values of keys that are left out: these are not written where a person left them out too.
+fn merge_table(old: &mut Table, new: &Table, usual: Option<&Table>) {
     let gone: Vec<String> = old.iter().map(|(key, _)| key.to_owned()).filter(|key| !new.contains_key(key)).collect();
     for key in gone {
         old.remove(&key);
     }
     for (key, wanted) in new {
+        let usual_here = usual.and_then(|usual| usual.get(key).or_else(|| usual.get(ANY)));
         match old.get_mut(key) {
             Some(Item::Table(table)) if as_table(wanted).is_some() => {
                 if let Some(wanted) = as_table(wanted) {
-                    merge_table(table, &wanted);
+                    merge_table(table, &wanted, usual_here.and_then(as_table).as_ref());
                 }
             }
             Some(present) if same(present, wanted) => {}
@@ -34,6 +45,7 @@ fn merge_table(old: &mut Table, new: &Table) {
                 }
             }
             Some(present) => *present = laid_out(key, wanted),
+            None if usual_here.is_some_and(|usual| same(usual, wanted)) => {}
             None => {
                 old.insert(key, laid_out(key, wanted));
             }

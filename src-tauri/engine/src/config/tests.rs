@@ -1,6 +1,6 @@
 use samplegate_core::{
     policy::{Action, Rule},
-    settings::{Gates, KeySource, Model, Sampling, SamplingTools, Transport},
+    settings::{Gates, KeySource, Model, Sampling, SamplingTools, Server, Transport},
 };
 
 use super::*;
@@ -63,6 +63,9 @@ fn keeps_comments_and_order_and_what_did_not_change() {
         assert!(written.contains(kept), "{kept:?} is not in\n{written}");
     }
     assert!(written.find("zeta") < written.find("alpha"));
+    for left_out in ["gates", "[general]"] {
+        assert!(!written.contains(left_out), "{left_out:?} was written\n{written}");
+    }
     assert!(written.contains("[[rules]]"), "{written}");
     assert!(written.contains("[models.m]"), "{written}");
     assert_eq!(Config::open(&path).unwrap().settings(), config.settings());

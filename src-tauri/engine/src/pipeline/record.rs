@@ -15,11 +15,13 @@ pub(super) struct Record {
     trouble: LogTrouble,
     id: QuestionId,
     noted: Vec<NewEvent>,
+    /// Whether the log knows this question.
+    durable: bool,
 }
 
 impl Record {
     pub(super) fn new(store: Store, trouble: LogTrouble, id: QuestionId) -> Self {
-        Self { store, trouble, id, noted: Vec::new() }
+        Self { store, trouble, id, noted: Vec::new(), durable: false }
     }
 
     pub(super) fn id(&self) -> QuestionId {
@@ -49,7 +51,10 @@ impl Record {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
             written.as_ref().err().map(|error| format!("Nothing can be decided now: {error}"));
         match written {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.durable = true;
+                Ok(())
+            }
             Err(error) => {
                 tracing::error!(question = %self.id, "the audit log cannot be written: {error}");
                 Err(End::denied(
@@ -58,5 +63,10 @@ impl Record {
                 ))
             }
         }
+    }
+
+    /// Whether the log knows this question, and so must learn of its end.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable
     }
 }
