@@ -1,0 +1,63 @@
+import { render } from '@testing-library/svelte'
+import axe from 'axe-core'
+import { tick } from 'svelte'
+import { beforeEach, describe, expect, test } from 'vitest'
+
+import AuditWindow from '../src/audit/Window.svelte'
+import { createFakeHost } from '../src/host/fake'
+import { crawler, everything, keywords, payment } from '../src/host/fake-data'
+import ReviewWindow from '../src/review/Window.svelte'
+import SettingsWindow from '../src/settings/Window.svelte'
+
+const settle = async (ms = 60) => {
+  await new Promise((done) => setTimeout(done, ms))
+  await tick()
+}
+async function check() {
+  document.documentElement.lang = 'en'
+  document.title = 'Samplegate'
+  // Colours need a real browser; the pictures are looked at for them.
+  const { violations } = await axe.run(document.documentElement, { rules: { 'color-contrast': { enabled: false } }, resultTypes: ['violations'] })
+  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ').slice(0, 300)}`)).toEqual([])
+}
+beforeEach(() => void (location.hash = ''))
+
+describe('a screen reader finds its way', () => {
+  test.each([
+    ['one question', [payment]],
+    ['a flagged one in a queue', [keywords, crawler]],
+    ['one with everything', [everything]],
+    ['nothing', []],
+  ])('review: %s', async (_, seeds) => {
+    render(ReviewWindow, { host: createFakeHost({ seeds }) })
+    await settle()
+    await check()
+  })
+
+  test('review: the forms', async () => {
+    render(ReviewWindow, { host: createFakeHost({ seeds: [everything] }) })
+    await settle(1150)
+    for (const key of ['d', 'Escape', 'w', 'Escape', 'e']) {
+      ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
+      await settle(20)
+      await check()
+    }
+  })
+
+  test('audit', async () => {
+    render(AuditWindow, { host: createFakeHost({ auditTotal: 20 }) })
+    await settle()
+    document.querySelector<HTMLElement>('[data-testid=audit-row]')!.click()
+    await settle()
+    await check()
+  })
+
+  test.each(['welcome', 'servers', 'tools', 'models', 'rules', 'general'])('settings: %s', async (section) => {
+    location.hash = section
+    render(SettingsWindow, { host: createFakeHost({ seeds: [payment], trouble: [{ text: 'Something.', section: 'servers' }] }) })
+    await settle(150)
+    for (const id of ['server-add', 'model-add', 'rule-add']) document.querySelector<HTMLElement>(`[data-testid=${id}]`)?.click()
+    await settle()
+    await check()
+  })
+})

@@ -1,0 +1,429 @@
+import { render, screen, waitFor, within } from '@testing-library/svelte'
+import { tick } from 'svelte'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+
+import { createFakeHost, type FakeHost, type FakeOptions } from '../src/host/fake'
+import { crawler, everything, keywords, notes, payment, weather, type Seed } from '../src/host/fake-data'
+import Window from '../src/review/Window.svelte'
+import { view } from './setup'
+
+beforeEach(() => {
+  location.hash = ''
+  view.inView = true
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'] })
+})
+afterEach(() => void vi.useRealTimers())
+
+const pass = async (ms: number) => {
+  await vi.advanceTimersByTimeAsync(ms)
+  await tick()
+}
+/** Long enough for the window to read, paint and arm. */
+const armed = () => pass(1200)
+
+async function open(options: FakeOptions = {}): Promise<FakeHost> {
+  const host = createFakeHost({ streamMs: 20, ...options })
+  render(Window, { host })
+  await pass(20)
+  return host
+}
+const key = async (k: string, more: KeyboardEventInit = {}) => {
+  ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true, cancelable: true, ...more }))
+  await pass(0)
+}
+const click = async (testid: string) => {
+  const element = screen.getByTestId(testid)
+  element.dispatchEvent(new Event('pointerdown', { bubbles: true }))
+  element.click()
+  await pass(0)
+}
+const type = async (testid: string, text: string) => {
+  const field = screen.getByTestId<HTMLInputElement>(testid)
+  field.value = text
+  field.dispatchEvent(new Event('input', { bubbles: true }))
+  await tick()
+}
+const phase = () => screen.getByTestId('review').getAttribute('data-phase')
+const decided = (host: FakeHost) => host.acted.map(({ action }) => action.type)
+
+describe('the main line', () => {
+  test('approve, see the answer, return it', async () => {
+    const host = await open({ seeds: [payment] })
+    expect(screen.getByTestId('title').textContent).toBe('payments asks your model to write something')
+    await armed()
+    await key('a')
+    expect(phase()).toBe('answering')
+    await pass(200)
+    expect(phase()).toBe('answer')
+    expect(screen.getByTestId('answer').textContent).toContain('yes')
+    await armed()
+    await click('return')
+    await pass(200)
+    expect(decided(host)).toEqual(['approve', 'return'])
+    expect(screen.getByTestId('empty').textContent).toContain('Nothing waits for you')
+  })
+
+  test('each decision names the revision on the screen', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    host.bump(payment.id)
+    await pass(1200)
+    await key('a')
+    expect(host.acted[0]).toMatchObject({ id: payment.id, revision: 2 })
+  })
+
+  test('says once what was really painted', async () => {
+    const host = await open({ seeds: [payment] })
+    await pass(100)
+    expect(host.shown).toEqual([{ id: payment.id, revision: 1 }])
+  })
+
+  test('deny with a reason; Enter in the field is enough', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('d')
+    await type('deny-reason', 'not today')
+    screen.getByTestId<HTMLFormElement>('deny-form').requestSubmit()
+    await pass(0)
+    expect(host.acted[0]!.action).toEqual({ type: 'deny', reason: 'not today' })
+  })
+
+  test('answer by hand: a quick reply needs two clicks', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('w')
+    screen.getAllByTestId('quick-reply')[0]!.click()
+    await tick()
+    expect(screen.getByTestId<HTMLTextAreaElement>('answer-text').value).toBe('yes')
+    expect(host.acted).toEqual([])
+    screen.getAllByTestId('quick-reply')[0]!.click()
+    await pass(0)
+    expect(host.acted[0]!.action).toEqual({ type: 'answerByHand', text: 'yes' })
+  })
+
+  test('edit: the whole params go, the difference stays, it can be undone', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('e')
+    await type('edit-text', 'Pay 10.00 EUR to Acme GmbH (INV-2041)?')
+    await type('edit-max-tokens', '8')
+    await click('edit-save')
+    expect(host.acted[0]!.action).toEqual({
+      type: 'editRequest',
+      params: { ...payment.request, maxTokens: 8, messages: [{ role: 'user', content: { type: 'text', text: 'Pay 10.00 EUR to Acme GmbH (INV-2041)?' } }] },
+    })
+    const diff = screen.getByTestId('diff')
+    expect(diff.querySelector('del')!.textContent).toContain('1000')
+    expect(diff.querySelector('ins')!.textContent).toContain('10')
+    expect(screen.getByTestId('fact-max-tokens').textContent).toContain('16')
+    await click('revert')
+    expect(screen.queryByTestId('diff')).toBeNull()
+  })
+
+  test('what the app refuses about an edit is said beside it, and the edit is kept', async () => {
+    const host = await open({ seeds: [payment] })
+    host.reviewAct = async () => {
+      throw { code: 'invalid', message: 'The text is too long.' }
+    }
+    await armed()
+    await key('e')
+    await type('edit-text', 'changed')
+    await click('edit-save')
+    expect(screen.getByTestId('edit-error').textContent).toContain('The text is too long.')
+    expect(screen.getByTestId<HTMLTextAreaElement>('edit-text').value).toBe('changed')
+  })
+
+  test('a stale decision is not taken; the question is read again and has to be looked at again', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    const act = host.reviewAct
+    host.reviewAct = async (id, revision, action) => {
+      host.question(id).revision += 1
+      host.reviewAct = act
+      return act(id, revision, action)
+    }
+    await key('a')
+    await pass(10)
+    expect(screen.getByTestId('act-error').textContent).toContain('It changed meanwhile')
+    expect(screen.getByTestId('review').getAttribute('data-revision')).toBe('2')
+    expect(phase()).toBe('request')
+    expect(screen.getByTestId('approve').getAttribute('aria-disabled')).toBe('true')
+  })
+
+  test('stop keeps what came so far; other model and ask again', async () => {
+    const host = await open({ seeds: [crawler] })
+    await armed()
+    await key('a')
+    await pass(100)
+    await key('s')
+    expect(phase()).toBe('answer')
+    expect(screen.getByTestId('answer').textContent).toContain('The page')
+    await armed()
+    await key('m')
+    within(screen.getByTestId('models-dialog')).getAllByTestId('model-option')[1]!.click()
+    await pass(0)
+    await pass(5000)
+    await armed()
+    await key('r')
+    expect(host.acted.map(({ action }) => action)).toEqual([
+      { type: 'approve' }, { type: 'stop' }, { type: 'askAgain', model: 'gpt' }, { type: 'askAgain', model: null },
+    ])
+  })
+
+  test('each tool call of an answer is shown', async () => {
+    await open({ seeds: [weather] })
+    await armed()
+    await key('a')
+    await pass(500)
+    const blocks = within(screen.getByTestId('answer')).getAllByTestId('block')
+    expect(blocks.map((b) => b.getAttribute('data-kind'))).toEqual(['text', 'tool_use', 'tool_use'])
+    expect(blocks[1]!.textContent).toContain('Lisbon')
+    expect(blocks[2]!.textContent).toContain('Porto')
+  })
+
+  test('a failed model offers what the app offers', async () => {
+    await open({ seeds: [{ ...payment, fails: 'The model answered 401.' }] })
+    await armed()
+    await key('a')
+    await pass(500)
+    expect(screen.getByTestId('answer-error').textContent).toContain('The model answered 401.')
+    expect(screen.queryByTestId('return')).toBeNull()
+    for (const id of ['ask-again', 'other-model', 'answer-by-hand', 'deny']) expect(screen.getByTestId(id)).toBeTruthy()
+  })
+})
+
+describe('trust', () => {
+  test('nothing can be decided in the first second', async () => {
+    const host = await open({ seeds: [payment] })
+    for (const k of ['a', 'd', 'w', 'e', 'Enter', ' ']) await key(k)
+    await click('approve')
+    await click('deny')
+    await click('answer-by-hand')
+    await pass(500)
+    await click('approve')
+    expect(host.acted).toEqual([])
+    expect(screen.queryByTestId('deny-form')).toBeNull()
+    expect(screen.getByTestId('approve').getAttribute('aria-disabled')).toBe('true')
+  })
+
+  test('nor in the second after focus came back', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    window.dispatchEvent(new Event('focus'))
+    await key('a')
+    await click('approve')
+    expect(host.acted).toEqual([])
+    await armed()
+    await key('a')
+    expect(decided(host)).toEqual(['approve'])
+  })
+
+  test('a press that began before the button was armed does not count', async () => {
+    const host = await open({ seeds: [payment] })
+    const button = screen.getByTestId('approve')
+    button.dispatchEvent(new Event('pointerdown', { bubbles: true }))
+    await armed()
+    button.dispatchEvent(new MouseEvent('click', { bubbles: true, detail: 1 }))
+    await pass(0)
+    expect(host.acted).toEqual([])
+  })
+
+  test('held keys and Enter never approve', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('a', { repeat: true })
+    screen.getByTestId('approve').focus()
+    const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })
+    screen.getByTestId('approve').dispatchEvent(enter)
+    expect(enter.defaultPrevented).toBe(true)
+    expect(host.acted).toEqual([])
+  })
+
+  test('the next question comes disarmed', async () => {
+    const host = await open({ seeds: [payment, { ...payment, id: 'second', server: 'other', secondsAgo: 1 }] })
+    await armed()
+    await key('d')
+    screen.getByTestId<HTMLFormElement>('deny-form').requestSubmit()
+    await pass(10)
+    expect(screen.getByTestId('review').getAttribute('data-id')).toBe('second')
+    await key('a')
+    await key('d')
+    expect(decided(host)).toEqual(['deny'])
+    expect(screen.queryByTestId('deny-form')).toBeNull()
+  })
+
+  test('Escape is later: the window goes, nothing is decided', async () => {
+    const host = await open({ seeds: [payment] })
+    await key('Escape')
+    expect(host.laterCount).toBe(1)
+    expect(host.acted).toEqual([])
+  })
+
+  test('Escape in a form leaves the form only', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('w')
+    await key('Escape')
+    expect(screen.queryByTestId('answer-form')).toBeNull()
+    expect(host.laterCount).toBe(0)
+  })
+
+  test('keys typed into a field decide nothing', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    await key('w')
+    screen.getByTestId('answer-text').focus()
+    for (const k of ['a', 'd', 'e', 'j']) await key(k)
+    expect(host.acted).toEqual([])
+    expect(screen.getByTestId('answer-form')).toBeTruthy()
+  })
+
+  test('with a grave finding Approve waits until its place and the end were seen', async () => {
+    view.inView = false
+    const host = await open({ seeds: [keywords] })
+    await armed()
+    expect(screen.getByTestId('unseen').textContent).toContain('the flagged place and the end')
+    await key('a')
+    await click('approve')
+    expect(host.acted).toEqual([])
+  })
+
+  test('and can go on then', async () => {
+    const host = await open({ seeds: [keywords] })
+    await armed()
+    expect(screen.queryByTestId('unseen')).toBeNull()
+    await key('a')
+    expect(decided(host)).toEqual(['approve'])
+  })
+
+  test('a withdrawn question is greyed, stays readable and cannot be decided', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    host.withdraw(payment.id)
+    await pass(50)
+    expect(screen.getByTestId('ended').textContent).toContain('withdrawn by the server')
+    expect(screen.getByTestId('message').textContent).toContain('Pay 1000.00 EUR')
+    expect(screen.queryByTestId('decisions')).toBeNull()
+    await key('a')
+    expect(host.acted).toEqual([])
+  })
+})
+
+describe('the bar offers exactly the actions', () => {
+  const buttons: { [action: string]: string } = { approve: 'approve', edit: 'edit', revert: 'revert', deny: 'deny', answerByHand: 'answer-by-hand', stop: 'stop', askAgain: 'ask-again', return: 'return' }
+  const names = Object.keys(buttons)
+  // Every pair of actions, and none, and all.
+  const sets = [[], names, ...names.map((n) => [n]), ...names.flatMap((n, i) => names.slice(i + 1).map((m) => [n, m]))]
+  test.each(sets.map((s) => [s.join(' ') || 'none', s] as const))('%s', async (_, actions) => {
+    const host = createFakeHost({ seeds: [payment] })
+    host.question(payment.id).actions = [...actions] as never
+    render(Window, { host })
+    await pass(20)
+    for (const name of names) expect(screen.queryByTestId(buttons[name]!) !== null, name).toBe(actions.includes(name))
+    expect(screen.getByTestId('later')).toBeTruthy()
+  })
+})
+
+describe('nothing is hidden', () => {
+  test('every part of the request is there', async () => {
+    await open({ seeds: [everything] })
+    const review = screen.getByTestId('review')
+    expect(within(review).getAllByTestId('block').map((b) => b.getAttribute('data-kind'))).toEqual([
+      'text', 'image', 'audio', 'text', 'tool_use', 'tool_result', 'text', 'resource_link',
+    ])
+    expect(review.querySelector('img')!.getAttribute('src')).toMatch(/^data:image\/png;base64,/)
+    expect(review.querySelector('audio')!.controls).toBe(true)
+    const text = review.textContent!
+    for (const part of ['Describe what you see', 'look_up_date', 'Reads the dates', 'scan-04', 'ST-77', 'allServers', 'reasoning', '2,048', 'maxTokens was 8,192', 'one of 2 calls', 'That is all of it.']) {
+      expect(text, part).toContain(part)
+    }
+    expect(screen.getByTestId('unknown-fields').textContent).toContain('never sent to a model')
+    expect(review.querySelector('a')).toBeNull()
+  })
+
+  test('HTML, Markdown and addresses stay text', async () => {
+    const nasty = '<img src=x onerror=alert(1)> <script>alert(1)</' + 'script> [click](https://evil.example) **bold** <a href="javascript:alert(1)">x</a> &lt;'
+    const seed: Seed = {
+      ...payment,
+      server: nasty,
+      provenance: { ...payment.provenance, serverSays: nasty, transport: nasty, host: nasty },
+      request: {
+        systemPrompt: nasty,
+        messages: [{ role: 'user', content: [{ type: 'text', text: nasty }, { type: nasty, x: nasty }, { type: 'image', data: nasty, mimeType: 'image/svg+xml' }, { type: 'resource_link', uri: 'javascript:alert(1)', name: nasty }] }],
+        tools: [{ name: nasty, description: nasty, inputSchema: { type: 'object' } }],
+        metadata: { [nasty]: nasty },
+        maxTokens: 1,
+      },
+      notes: [nasty],
+      findings: [{ kind: nasty, severity: 'low', pointer: '/systemPrompt', start: 0, end: 5, why: nasty, label: nasty }],
+      answer: nasty,
+    }
+    await open({ seeds: [seed] })
+    const clean = () => {
+      expect(document.querySelectorAll('img, script, a, iframe, object, embed, b[onclick]')).toHaveLength(0)
+      expect(document.querySelectorAll('[href], [onerror]')).toHaveLength(0)
+    }
+    clean()
+    expect(screen.getByTestId('system-prompt').textContent).toContain(nasty)
+    await armed()
+    await key('a')
+    await pass(2000)
+    clean()
+    expect(screen.getByTestId('answer').textContent).toContain(nasty)
+  })
+
+  test('hidden characters are chips in every place that shows words of others', async () => {
+    const z = 'a\u200bb\u202ec'
+    await open({
+      seeds: [{
+        ...payment,
+        provenance: { ...payment.provenance, serverSays: z, call: { callId: 'c', host: 'h', kind: 'tool', name: z, arguments: { [z]: z } } },
+        request: { systemPrompt: z, messages: [{ role: 'user', content: { type: 'text', text: z } }], tools: [{ name: z, description: z }], stopSequences: [z], metadata: { k: z }, maxTokens: 1 },
+      }],
+    })
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) expect(node.textContent).not.toMatch(/[\u200b\u202e]/)
+    expect(document.querySelectorAll('[data-hidden]').length).toBeGreaterThan(10)
+  })
+})
+
+describe('the queue', () => {
+  test('is there only where more than one waits', async () => {
+    await open({ seeds: [payment] })
+    expect(screen.queryByTestId('queue')).toBeNull()
+  })
+
+  test('oldest first; what is over is greyed', async () => {
+    await open({ seeds: [payment, crawler, notes] })
+    expect(screen.getAllByTestId('queue-item').map((e) => e.getAttribute('data-id'))).toEqual([notes.id, crawler.id, payment.id])
+    expect(screen.getByTestId('review').getAttribute('data-id')).toBe(crawler.id)
+    expect(screen.getByTestId('queue-count').textContent).toBe('2')
+  })
+
+  test('a thousand cost no more than what is in sight', async () => {
+    await open({ seeds: Array.from({ length: 1000 }, (_, i) => ({ ...payment, id: `q${i}`, secondsAgo: 1000 - i })) })
+    expect(screen.getAllByTestId('queue-item').length).toBeLessThan(60)
+    expect(screen.getByTestId('queue-count').textContent).toBe('1,000')
+  })
+
+  test('all of one server can be denied', async () => {
+    const host = await open({ seeds: [payment, { ...payment, id: 'p2' }, crawler] })
+    await key(']')
+    await armed()
+    await key('d')
+    await click('deny-all')
+    expect([payment.id, 'p2', crawler.id].map((id) => host.question(id).phase)).toEqual(['closed', 'closed', 'request'])
+  })
+
+  test('the address chooses the question', async () => {
+    location.hash = `#${payment.id}`
+    await open({ seeds: [payment, crawler] })
+    expect(screen.getByTestId('review').getAttribute('data-id')).toBe(payment.id)
+  })
+
+  test('an open window goes where it is asked to', async () => {
+    const host = await open({ seeds: [payment, crawler] })
+    host.goto({ id: payment.id })
+    await waitFor(() => expect(screen.getByTestId('review').getAttribute('data-id')).toBe(payment.id))
+  })
+})

@@ -1,0 +1,204 @@
+import { render, screen, within } from '@testing-library/svelte'
+import { tick } from 'svelte'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+
+import AuditWindow from '../src/audit/Window.svelte'
+import { createFakeHost, type FakeOptions } from '../src/host/fake'
+import SettingsWindow from '../src/settings/Window.svelte'
+
+const settle = async (ms = 30) => {
+  await new Promise((done) => setTimeout(done, ms))
+  await tick()
+}
+async function open(section: string, options: FakeOptions = {}) {
+  location.hash = section
+  const host = createFakeHost({ seeds: [], streamMs: 5, ...options })
+  render(SettingsWindow, { host })
+  await settle()
+  return host
+}
+const type = async (testid: string, text: string, at = 0) => {
+  const field = screen.getAllByTestId<HTMLInputElement>(testid)[at]!
+  field.value = text
+  field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }))
+  await tick()
+}
+const click = async (testid: string, within_?: HTMLElement) => {
+  ;(within_ ? within(within_) : screen).getByTestId(testid).click()
+  await settle()
+}
+beforeEach(() => void (location.hash = ''))
+
+describe('servers', () => {
+  test('a command line is taken apart and saved', async () => {
+    const host = await open('servers')
+    const save = vi.spyOn(host, 'serverSave')
+    await click('server-add')
+    await type('server-name', 'new')
+    await type('server-command', 'uv run --with "fast mcp" x.py')
+    await click('server-env-add')
+    await type('server-env-name', 'TOKEN')
+    await type('server-env-value', 's3cret')
+    screen.getByTestId('server-env-secret').click()
+    await click('server-save')
+    expect(save).toHaveBeenCalledWith(null, {
+      name: 'new',
+      transport: { type: 'stdio', command: 'uv', args: ['run', '--with', 'fast mcp', 'x.py'], cwd: null, env: [{ name: 'TOKEN', value: 's3cret', secret: true }] },
+      enabled: true,
+      sampling: 'ask',
+      gates: 'both',
+      samplingTools: { type: 'none' },
+    })
+    await settle(150)
+    expect(screen.queryByTestId('server-form')).toBeNull()
+    expect(screen.getAllByTestId('server').map((e) => e.getAttribute('data-name'))).toContain('new')
+  })
+
+  test('what is stored and secret is kept when nothing is typed', async () => {
+    const host = await open('servers')
+    const save = vi.spyOn(host, 'serverSave')
+    const keywords = screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'keywords')!
+    await click('server-edit', keywords)
+    await click('server-save')
+    expect(save.mock.calls[0]![1]).toEqual((await host.serversList()).find((s) => s.config.name === 'keywords')!.config)
+  })
+
+  test('why a server failed is said with its last lines', async () => {
+    await open('servers')
+    expect(screen.getByTestId('server-stderr').textContent).toContain('ModuleNotFoundError')
+  })
+})
+
+describe('tool runner', () => {
+  test('the form’s defaults run; a waiting question leads to the review', async () => {
+    const host = await open('tools')
+    const start = vi.spyOn(host, 'callStart')
+    await settle()
+    await click('run-tool')
+    expect(start).toHaveBeenCalledWith({ server: 'demo', kind: 'tool', name: 'confirm_payment', arguments: { amount: 1000, to: 'Acme GmbH', currency: 'EUR' } })
+    await settle(80)
+    await click('run-review')
+    expect(host.opened).toMatchObject([{ name: 'review', goto: { id: expect.any(String) } }])
+  })
+
+  test('what is wrong is said and nothing runs', async () => {
+    const host = await open('tools')
+    const start = vi.spyOn(host, 'callStart')
+    await settle()
+    await type('run-name', 'rewrite')
+    await settle()
+    await click('run-tool')
+    expect(screen.getByTestId('field-problem').textContent).toBe('This is needed.')
+    expect(start).not.toHaveBeenCalled()
+  })
+
+  test('a result shows every kind of block and the structured content', async () => {
+    await open('tools')
+    await settle()
+    await type('run-name', 'everything')
+    await settle()
+    await click('run-tool')
+    await settle(200)
+    const result = screen.getByTestId('run-result')
+    expect(within(result).getAllByTestId('block').map((b) => b.getAttribute('data-kind'))).toEqual(['text', 'image', 'audio', 'resource'])
+    expect(result.textContent).toContain('Receipt 2041')
+    expect(result.textContent).toContain('Structured content')
+  })
+})
+
+describe('models', () => {
+  test('a key goes in and leaves nothing behind', async () => {
+    const host = await open('models')
+    const save = vi.spyOn(host, 'modelSave')
+    await click('model-add')
+    await type('model-name', 'mine')
+    await type('model-id', 'gpt-6-sol')
+    await type('model-key', 'sk-very-secret')
+    await click('model-save')
+    expect(save).toHaveBeenCalledWith(null, { name: 'mine', provider: 'openai', baseUrl: null, model: 'gpt-6-sol', key: { type: 'keychain', value: 'sk-very-secret' } })
+    await settle(150)
+    expect(document.body.innerHTML).not.toContain('sk-very-secret')
+  })
+
+  test('the person can be the default', async () => {
+    const host = await open('models')
+    const human = screen.getAllByTestId('model').find((e) => e.getAttribute('data-name') === 'human')!
+    await click('model-default', human)
+    expect((await host.status()).defaultModel).toBe('human')
+  })
+
+  test('a local model that was found is one form away', async () => {
+    await open('models')
+    await click('find-local')
+    screen.getAllByTestId('found-add')[1]!.click()
+    await settle()
+    expect(screen.getByTestId<HTMLInputElement>('model-id').value).toBe('llama3.2:3b')
+    expect(screen.getByTestId<HTMLSelectElement>('model-key-kind').value).toBe('none')
+  })
+})
+
+describe('welcome', () => {
+  test('greets on the first run, and “Try it” runs the demo and opens the review', async () => {
+    const host = await open('', { firstRun: true })
+    await settle()
+    const start = vi.spyOn(host, 'callStart')
+    await click('try-it')
+    expect(start).toHaveBeenCalledWith({ server: 'demo', kind: 'tool', name: 'confirm_payment', arguments: { amount: 1000, to: 'Acme GmbH' } })
+    expect(host.opened).toMatchObject([{ name: 'review' }])
+  })
+})
+
+describe('rules', () => {
+  test('a rule is added as its sentence says', async () => {
+    const host = await open('rules')
+    const add = vi.spyOn(host, 'ruleAdd')
+    await click('rule-add')
+    await type('rule-server', 'keywords')
+    await type('rule-action', 'deny')
+    expect(screen.getByTestId('rule-preview').textContent).toBe('Requests and answers of keywords are denied.')
+    await click('rule-save')
+    expect(add).toHaveBeenCalledWith({ id: '', server: 'keywords', tool: null, gate: 'both', action: { type: 'deny' }, sentence: '' })
+  })
+})
+
+describe('audit', () => {
+  async function audit() {
+    location.hash = ''
+    const host = createFakeHost({ auditTotal: 320 })
+    render(AuditWindow, { host })
+    await settle()
+    return host
+  }
+
+  test('pages by key until the end', async () => {
+    await audit()
+    await settle(100)
+    expect(screen.getAllByTestId('audit-row').length).toBe(320)
+    const ids = screen.getAllByTestId('audit-row').map((r) => r.getAttribute('data-id'))
+    expect(new Set(ids).size).toBe(320)
+    expect([...ids].sort().reverse()).toEqual(ids)
+  })
+
+  test('searches when typing rests', async () => {
+    const host = await audit()
+    const list = vi.spyOn(host, 'auditList')
+    for (const text of ['p', 'pa', 'pay']) await type('audit-search', text)
+    await settle(250)
+    expect(list.mock.calls.map(([q]) => q.text)).toEqual(['pay'])
+  })
+
+  test('an entry tells its story', async () => {
+    await audit()
+    screen.getAllByTestId('audit-row').find((r) => r.getAttribute('data-outcome') === 'released')!.click()
+    await settle()
+    const line = screen.getByTestId('timeline').textContent!.replace(/\s+/g, ' ')
+    for (const part of ['Received from keywords', 'Approved by ada', 'Sent to claude-sonnet-5-5', 'Answer edited and approved', 'Released as edited', 'Closed released']) expect(line).toContain(part)
+    expect(screen.getByTestId('entry-answer').querySelector('del')).not.toBeNull()
+  })
+
+  test('verifies the chain', async () => {
+    await audit()
+    await click('verify')
+    expect(screen.getByTestId('verify-result').getAttribute('data-ok')).toBe('true')
+  })
+})

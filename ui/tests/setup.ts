@@ -1,0 +1,28 @@
+//! What jsdom lacks and the windows use.
+
+import { vi } from 'vitest'
+
+/** Observers that tell a test's will: everything observed is in view while `inView` is true. */
+export const view = { inView: true }
+
+class Observer {
+  constructor(private told: IntersectionObserverCallback) {}
+  observe(target: Element) {
+    queueMicrotask(() => {
+      if (view.inView) this.told([{ isIntersecting: true, target } as unknown as IntersectionObserverEntry], this as unknown as IntersectionObserver)
+    })
+  }
+  unobserve() {}
+  disconnect() {}
+}
+vi.stubGlobal('IntersectionObserver', Observer)
+vi.stubGlobal('ResizeObserver', class { observe() {} unobserve() {} disconnect() {} })
+vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener() {}, removeEventListener() {} }))
+HTMLElement.prototype.scrollTo = function scrollTo() {}
+HTMLElement.prototype.scrollIntoView = function scrollIntoView() {}
+HTMLDialogElement.prototype.showModal = function showModal() {
+  this.open = true
+}
+HTMLDialogElement.prototype.close = function close() {
+  this.open = false
+}
