@@ -149,6 +149,8 @@ let bad = 0
 for (const [width, height] of [[1080, 700], [720, 480]]) {
   for (const colorScheme of ['light', 'dark']) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme })
+    // As in the shipped app (`freezePrototype`).
+    await context.addInitScript(() => Object.freeze(Object.prototype))
     for (const [name, address, prepare] of shots) {
       if (only.length > 0 && !only.includes(name)) continue
       const page = await context.newPage()

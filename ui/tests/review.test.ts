@@ -372,6 +372,31 @@ describe('nothing is hidden', () => {
     expect(screen.getByTestId('answer').textContent).toContain(nasty)
   })
 
+  test('odd keys are keys like any other', async () => {
+    const block = JSON.parse('{"type":"text","text":"hello","__proto__":{"a":"inherited"},"toString":"own","constructor":"too"}')
+    await open({ seeds: [{ ...payment, request: { messages: [{ role: 'user', content: block }, { role: 'user', content: { type: '__proto__', x: 'seen' } }, { role: 'user', content: { type: 'toString', y: 'seen too' } }], maxTokens: 1 } }] })
+    const text = screen.getByTestId('paper').textContent!
+    for (const part of ['inherited', '"toString": "own"', '"constructor": "too"', '"x": "seen"', '"y": "seen too"']) expect(text, part).toContain(part)
+  })
+
+  test('thousands of messages are all drawn, and “all of it” is said after them', async () => {
+    const messages = Array.from({ length: 1000 }, (_, i) => ({ role: 'user', content: { type: 'text', text: `message ${i}` } }))
+    await open({ seeds: [{ ...payment, request: { messages, maxTokens: 1 } }] })
+    expect(screen.queryByTestId('all-shown')).toBeNull()
+    await pass(2000)
+    expect(screen.getAllByTestId('message')).toHaveLength(1000)
+    expect(screen.getByTestId('all-shown')).toBeTruthy()
+  })
+
+  test('a long text is drawn in pieces, whole', async () => {
+    const long = Array.from({ length: 20_000 }, (_, i) => `line ${i} of a long text\n`).join('')
+    await open({ seeds: [{ ...payment, request: { messages: [{ role: 'user', content: { type: 'text', text: long } }], maxTokens: 1 } }] })
+    expect(screen.queryByTestId('all-shown')).toBeNull()
+    await pass(3000)
+    expect(screen.getByTestId('message').querySelector('.text')!.textContent).toBe(long)
+    expect(screen.getByTestId('all-shown')).toBeTruthy()
+  })
+
   test('hidden characters are chips in every place that shows words of others', async () => {
     const z = 'a\u200bb\u202ec'
     await open({

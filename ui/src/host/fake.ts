@@ -332,7 +332,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (row.decidedBy === 'person') events.push({ at: time(108), event: 'shown', gate: 'request', where: 'window' })
     if (row.decidedBy) {
       const decision = released ? (asked ? 'approved' : 'answered_by_hand') : 'denied'
-      events.push({ at: time(16_700), event: 'decided', gate: 'request', decision, reason: released ? null : 'no exfiltration', ...by })
+      events.push({ at: time(16_700), event: 'decided', gate: 'request', decision, reason: row.decidedBy === 'person' && !released ? 'no exfiltration' : null, ...by })
     }
     if (asked) {
       events.push({ at: time(16_710), event: 'sent', provider: 'anthropic', model: row.model, attempt: 1 })
@@ -348,7 +348,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     events.push({ at: time(24_118), event: 'closed', outcome: row.outcome, decided_by: null, reason: null })
     return {
       id: row.id, at: row.at, kind: 'sampling', host: 'Tool runner', server: row.server, tool: row.tool, call_id: 'c1', round: 1,
-      outcome: row.outcome, decided_by: row.decidedBy, reviewer: row.reviewer, context_class: 'none', answer_class: 'text', rules: [],
+      outcome: row.outcome, decided_by: row.decidedBy, reviewer: row.reviewer, context_class: 'text', answer_class: released ? 'text' : null, rules: [],
       reason: row.outcome === 'denied' ? 'no exfiltration' : null, model: row.model, tokens_in: asked ? 212 : null, tokens_out: asked ? 48 : null,
       cost_microusd: row.costMicrousd, request_sha256: data.fakeHash(row.id), approved_sha256: asked ? data.fakeHash(row.id + 'a') : null,
       sent_sha256: asked ? data.fakeHash(row.id + 'a') : null, wire_sha256: asked ? data.fakeHash(row.id + 'w') : null,

@@ -107,6 +107,33 @@ function join(a: readonly string[], b: readonly string[], script: Edit[]): Op[] 
   }
   flushSame()
   flushChange()
+  return joinNeighbours(out)
+}
+
+/** A space between two changes belongs to both: one long change reads better than many short ones. */
+function joinNeighbours(ops: Op[]): Op[] {
+  const out: Op[] = []
+  let at = 0
+  while (at < ops.length) {
+    if (ops[at]!.op === 'same') {
+      out.push(ops[at]!)
+      at += 1
+      continue
+    }
+    let del = ''
+    let ins = ''
+    for (; at < ops.length; at += 1) {
+      const { op, text } = ops[at]!
+      if (op === 'del') del += text
+      else if (op === 'ins') ins += text
+      else if (/^[ \t]+$/.test(text) && at + 1 < ops.length) {
+        del += text
+        ins += text
+      } else break
+    }
+    if (del) out.push({ op: 'del', text: del })
+    if (ins) out.push({ op: 'ins', text: ins })
+  }
   return out
 }
 
@@ -137,6 +164,7 @@ export interface Pair<T> {
 
 /** Puts two lists side by side: equal items together, then what was changed in place, then what came or went. */
 export function align<T>(before: readonly T[], after: readonly T[]): Pair<T>[] {
+  if (before === after) return after.map((item, index) => ({ before: item, after: item, index }))
   const keys = (list: readonly T[]) => list.map((item) => JSON.stringify(item))
   const script = edits(keys(before), keys(after), (x, y) => x === y)
   const out: Pair<T>[] = []
