@@ -1,4 +1,5 @@
 // Takes pictures of every window and state, on the in-memory host, in light and dark and in two sizes.
+// Checks on the way: no error in the console, nothing wider than the window, colours of enough contrast.
 // `npm run shots [-- NAME…]` builds with `--mode fake` and writes to shots/. CHROMIUM names the browser.
 
 import { mkdirSync, readFileSync } from 'node:fs'
@@ -124,6 +125,8 @@ const shots = [
   ['trouble', 'settings.html?scene=trouble#models', async (page) => page.getByTestId('trouble').waitFor()],
 ]
 
+const axe = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
+
 await build({ root, mode: 'fake', logLevel: 'warn' })
 mkdirSync(out, { recursive: true })
 
@@ -146,7 +149,9 @@ const base = `http://127.0.0.1:${server.address().port}`
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
 let bad = 0
-for (const [width, height] of [[1080, 700], [720, 480]]) {
+// For single pictures also 200 % zoom.
+for (const [width, height] of only.length > 0 ? [[1080, 700], [720, 480], [540, 350]] : [[1080, 700], [720, 480]]) {
+
   for (const colorScheme of ['light', 'dark']) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme })
     // As in the shipped app (`freezePrototype`).
@@ -166,6 +171,11 @@ for (const [width, height] of [[1080, 700], [720, 480]]) {
         problems.push(String(error).split('\n')[0])
       }
       await page.screenshot({ path: join(out, `${name}-${colorScheme}-${width}.png`) })
+      const faint = await page.evaluate(`${axe}; window.axe.run({ runOnly: ['color-contrast'] })`).then(
+        ({ violations }) => violations.flatMap((v) => v.nodes.map((n) => `${n.any[0]?.data?.contrastRatio}: ${n.html.slice(0, 120)}`)),
+        (error) => [String(error).split('\n')[0]],
+      )
+      problems.push(...faint)
       const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
       if (wide) problems.push('wider than the window')
       for (const problem of problems) console.error(`${name} ${colorScheme} ${width}: ${problem}`)

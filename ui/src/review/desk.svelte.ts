@@ -16,6 +16,8 @@ export type Mode = 'read' | 'edit' | 'deny' | 'answer' | 'models'
 
 const decidable = (s: ReviewSummary) => s.phase === 'request' || s.phase === 'answer'
 
+const done: { [type in Action['type']]?: string } = { deny: 'denied', answerByHand: 'answered by you', return: 'the answer was returned' }
+
 /** Question and gate: what has to be looked at afresh when it changes. */
 const sceneOf = (item: ReviewItem) => `${item.id} ${item.phase}`
 
@@ -114,7 +116,7 @@ export class Desk {
       this.mode = 'read'
       this.#show(after, true)
       if (after.phase === 'closed') {
-        this.last = `${after.provenance.server}: ${after.ended?.why ?? 'decided'}.`
+        this.last = `${after.provenance.server}: ${done[action.type] ?? after.ended?.why ?? 'decided'}.`
         await this.#next(after.id)
       }
       return true
