@@ -85,6 +85,8 @@ struct End {
     by: Option<DecidedBy>,
     why: String,
     refusal: Refusal,
+    /// Whether a `decided` event tells by whom and why already.
+    decided: bool,
 }
 
 impl End {
@@ -92,12 +94,12 @@ impl End {
     fn denied(by: DecidedBy, why: impl Into<String>) -> Self {
         let outcome = if by == DecidedBy::Timeout { Outcome::TimedOut } else { Outcome::Denied };
         let refusal = Refusal { code: -1, message: REJECTED.into(), data: Some(json!({"reason": by.as_str()})) };
-        Self { outcome, by: Some(by), why: why.into(), refusal }
+        Self { outcome, by: Some(by), why: why.into(), refusal, decided: true }
     }
 
     fn failed(code: i64, why: impl Into<String>) -> Self {
         let why = why.into();
-        Self { outcome: Outcome::Failed, by: None, refusal: Refusal::new(code, why.clone()), why }
+        Self { outcome: Outcome::Failed, by: None, refusal: Refusal::new(code, why.clone()), why, decided: false }
     }
 
     fn withdrawn() -> Self {
@@ -106,6 +108,7 @@ impl End {
             by: None,
             why: "withdrawn by the server".into(),
             refusal: Refusal::new(-32000, "withdrawn"),
+            decided: false,
         }
     }
 }
@@ -207,13 +210,14 @@ impl Pipeline {
             }
             Err(end) => Err(end),
         };
-        let (ended, closed) = match &released {
-            Ok(_) => (EndedView { outcome: "released".into(), why: "returned to the server".into() }, None),
-            Err(end) => (
-                EndedView { outcome: end.outcome.as_str().into(), why: end.why.clone() },
-                Some((end.outcome, end.by, end.why.clone())),
-            ),
+        let ended = match &released {
+            Ok(_) => EndedView { outcome: "released".into(), why: "returned to the server".into() },
+            Err(end) => EndedView { outcome: end.outcome.as_str().into(), why: end.why.clone() },
         };
+        let closed = released.as_ref().err().map(|end| match end.decided {
+            true => Closed { outcome: end.outcome, decided_by: None, reason: None },
+            false => Closed { outcome: end.outcome, decided_by: end.by, reason: Some(end.why.clone()) },
+        });
         self.queue.end(&question.entry, ended);
         // Nobody waits for the last words; shutdown does.
         let withdrawn = question.asked.withdrawn.clone();
@@ -226,33 +230,30 @@ impl Pipeline {
 }
 
 impl Record {
-    async fn last_words(
-        &mut self,
-        closed: Option<(Outcome, Option<DecidedBy>, String)>,
-        withdrawn: &CancellationToken,
-    ) {
-        let (outcome, decided_by, reason) = match closed {
-            Some((outcome, by, why)) => {
+    async fn last_words(&mut self, closed: Option<Closed>, withdrawn: &CancellationToken) {
+        let closed = match closed {
+            Some(closed) => {
                 // Nobody hears a refusal after a withdrawal.
-                if outcome != Outcome::Withdrawn {
+                if closed.outcome != Outcome::Withdrawn {
                     self.note(Replied {});
                 }
-                (outcome, by, Some(why))
+                closed
             }
             None if withdrawn.is_cancelled() => {
                 self.note(ReplyFailed { why: "the server had given up".into() });
-                (Outcome::Withdrawn, None, Some("the server gave up before the answer was sent".into()))
+                let reason = Some("the server gave up before the answer was sent".into());
+                Closed { outcome: Outcome::Withdrawn, decided_by: None, reason }
             }
             None => {
                 self.note(Replied {});
-                (Outcome::Released, None, None)
+                Closed { outcome: Outcome::Released, decided_by: None, reason: None }
             }
         };
         // A question the log knows must not stay open in it because a disk was full for a moment. Should it fail for
         // good, the next process that hosts servers closes it as interrupted.
         for pause in [0, 1, 2, 4] {
             tokio::time::sleep(Duration::from_secs(pause)).await;
-            self.note(Closed { outcome, decided_by, reason: reason.clone() });
+            self.note(closed.clone());
             match self.flush().await {
                 Ok(()) => return,
                 Err(end) => {

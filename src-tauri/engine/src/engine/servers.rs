@@ -248,6 +248,7 @@ impl Engine {
         if !server.enabled {
             return Err(not_ready("it is switched off".into()));
         }
+        let mut restarted = false;
         // A server that was configured a moment ago may not have reached the supervisor yet.
         for _ in 0..200 {
             let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
@@ -259,6 +260,10 @@ impl Engine {
                     if let Some(connection) = self.servers.get(name) {
                         return Ok(connection);
                     }
+                }
+                // Somebody wants it now: it need not wait for its turn.
+                Some(mcp::ServerState::Failed { retry_at: Some(_), .. }) if !restarted => {
+                    restarted = self.servers.restart(name);
                 }
                 Some(mcp::ServerState::Failed { why, stderr, .. }) => {
                     let stderr = stderr.join("\n");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Content, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
+    audit::{Closed, Content, DecidedBy, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
     canonical::Sha256Hex,
     inspect,
     policy::{self, Case, Evaluation, Verdict},
@@ -65,7 +65,7 @@ impl Pipeline {
         if let Err(end) = question.record.flush().await {
             let refusal = end.refusal.clone();
             let _ = self.reply(question, Err(end)).await;
-            return Err(End { outcome: Outcome::Denied, by: None, why: String::new(), refusal });
+            return Err(End { refusal, ..End::denied(DecidedBy::Nobody, "") });
         }
         Ok(question)
     }

@@ -57,10 +57,8 @@ impl Record {
             }
             Err(error) => {
                 tracing::error!(question = %self.id, "the audit log cannot be written: {error}");
-                Err(End::denied(
-                    DecidedBy::Nobody,
-                    format!("the audit log cannot be written, so the answer is no: {error}"),
-                ))
+                let why = format!("the audit log cannot be written, so the answer is no: {error}");
+                Err(End { decided: false, ..End::denied(DecidedBy::Nobody, why) })
             }
         }
     }

@@ -1,0 +1,210 @@
+//! The main job on FastMCP 3 (questions in the middle of a call) and FastMCP 4 (rounds).
+
+use samplegate_core::audit::{DecidedBy, Outcome};
+use samplegate_engine::wire::{Action, ActionKind, Phase};
+use serde_json::{Value, json};
+use support::{
+    home::{Running, text},
+    model::{FakeModel, Reply},
+    servers::python,
+};
+
+const FAKE_KEY: &str = "sk-test-0123456789";
+
+async fn with_model(script: &str, sampling: &str, model: &FakeModel) -> Running {
+    Running::start(&format!(
+        "default_model = \"fake\"\n\n[servers.s]\n{}sampling = {sampling:?}\n\n[models.fake]\nprovider = \"openai\"\n\
+         base_url = {:?}\nmodel = \"fake-1\"\nkey = {{ command = \"echo {FAKE_KEY}\" }}\n",
+        python(script, &[]),
+        model.base_url,
+    ))
+    .await
+}
+
+/// Samples twice in a row: both questions through both gates, edited at both, and the log tells all of it.
+async fn both_gates_twice(script: &str, protocol: &str) {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("List five elements")).then(Reply::Text("iron gold"));
+    let home = with_model(script, "ask", &model).await;
+    let call = home.call("s", "generate_keywords", json!({"topic": "elements"}));
+
+    let first = home.question(Phase::Request).await;
+    assert_eq!((first.provenance.round, first.provenance.protocol.as_str()), (1, protocol));
+    let led_here = first.provenance.call.clone().unwrap();
+    assert_eq!((led_here.name.as_str(), &led_here.arguments), ("generate_keywords", &json!({"topic": "elements"})));
+    assert_eq!(first.model.as_deref(), Some("fake"));
+    assert!(first.actions.contains(&ActionKind::Approve));
+    assert!(model.got().is_empty(), "nothing may reach a model before it was approved");
+    // Edit the request: the difference stays, and what is sent is what was approved.
+    let mut params = first.request.clone();
+    params["systemPrompt"] = json!("Be brief.");
+    let edited = home.act(&first, Action::EditRequest { params: params.clone() });
+    assert!(edited.request_edited);
+    assert_ne!(edited.received, edited.request);
+    home.act(&edited, Action::Approve);
+
+    let answered = home.question(Phase::Answer).await;
+    let answer = answered.answer.clone().unwrap();
+    assert_eq!(answer.model.as_deref(), Some("fake-1-real"));
+    assert_eq!(answer.original.clone().unwrap()["content"]["text"], "List five elements");
+    let sent = model.got();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].authorization.as_deref(), Some(format!("Bearer {FAKE_KEY}").as_str()));
+    assert_eq!(sent[0].json()["messages"][0], json!({"role": "system", "content": "Be brief."}));
+    let mut result = answer.result.unwrap();
+    result["content"]["text"] = json!("List three elements");
+    let edited = home.act(&answered, Action::EditAnswer { result });
+    assert!(edited.answer.clone().unwrap().edited);
+    home.act(&edited, Action::Return);
+
+    // The second question holds what was returned, and is the second of this call.
+    let second = home.question(Phase::Request).await;
+    assert_eq!(second.provenance.round, 2);
+    assert!(second.request.to_string().contains("List three elements"), "{}", second.request);
+    home.act(&second, Action::Approve);
+    let answered = home.question(Phase::Answer).await;
+    home.act(&answered, Action::Return);
+    let report = call.await.unwrap();
+    let result = report.result.unwrap();
+    assert!(text(&result).contains("iron gold"), "{result}");
+    assert_eq!(report.questions, vec![Outcome::Released, Outcome::Released]);
+
+    let entry = home.entry(&first.id).await;
+    let summary = &entry.summary;
+    assert_eq!((summary.outcome, summary.decided_by), (Outcome::Released, Some(DecidedBy::Person)));
+    assert_eq!(summary.reviewer.as_deref(), Some("tester"));
+    assert_eq!(summary.approved_sha256, summary.sent_sha256);
+    assert_ne!(summary.approved_sha256, summary.request_sha256);
+    assert_eq!(entry.request.as_ref().unwrap(), &first.received);
+    params["model"] = json!("fake-1");
+    params["provider"] = json!("openai");
+    assert_eq!(entry.approved.as_ref().unwrap(), &params);
+    assert_eq!(entry.answer.as_ref().unwrap()["content"]["text"], "List five elements");
+    assert_eq!(entry.released.as_ref().unwrap()["content"]["text"], "List three elements");
+    let events: Vec<&str> = entry.events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(
+        events,
+        [
+            "received",
+            "evaluated",
+            "decided",
+            "sent",
+            "answered",
+            "evaluated",
+            "decided",
+            "released",
+            "replied",
+            "closed"
+        ]
+    );
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_gates_twice_in_the_middle_of_a_call() {
+    both_gates_twice("fastmcp3_prompts.py", "2025-11-25").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_gates_twice_in_rounds() {
+    both_gates_twice("fastmcp4_rounds.py", "2026-07-28").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_answers_and_the_payment_goes_or_does_not() {
+    for script in ["fastmcp3_prompts.py", "fastmcp4_rounds.py"] {
+        let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python(script, &[]))).await;
+        for (words, outcome) in [("Yes", "payment sent"), ("No", "payment refused")] {
+            let call = home.call("s", "confirm_payment", json!({"amount": 1000, "to": "Acme"}));
+            let question = home.question(Phase::Request).await;
+            assert!(!question.actions.contains(&ActionKind::Approve), "there is no model to send it to");
+            assert_eq!(question.quick_replies, ["Yes", "No"]);
+            home.act(&question, Action::AnswerByHand { text: words.into() });
+            let report = call.await.unwrap();
+            assert_eq!(text(&report.result.unwrap()), outcome);
+            let entry = home.entry(&question.id).await;
+            assert_eq!(entry.released.unwrap()["model"], "human");
+            assert_eq!((entry.summary.sent_sha256, entry.summary.wire_sha256), (None, None));
+            home.eventually(|| home.engine.queue().list().iter().all(|q| q.phase == Phase::Closed).then_some(())).await;
+        }
+        home.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_a_protocol_error_and_tells_no_reason_typed() {
+    let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]))).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Deny { reason: "none of its business".into() });
+    let told = reply(&call.await.unwrap().result.unwrap());
+    assert_eq!(
+        told,
+        json!({"error": {"code": -1, "message": "User rejected sampling request", "data": {"reason": "person"}}})
+    );
+    let entry = home.entry(&question.id).await;
+    assert_eq!(entry.summary.outcome, Outcome::Denied);
+    assert_eq!(entry.summary.reason.as_deref(), Some("none of its business"));
+    home.stop().await;
+
+    // In rounds the call ends, and is not sent again.
+    let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("fastmcp4_rounds.py", &[]))).await;
+    let call = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"}));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Deny { reason: String::new() });
+    let report = call.await.unwrap();
+    assert_eq!(report.result.unwrap_err().to_string(), "User rejected sampling request");
+    assert_eq!(report.questions, [Outcome::Denied]);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_take_the_routine_and_gates_can_be_switched_off() {
+    let model = FakeModel::start().await;
+    let home = with_model("fastmcp3_prompts.py", "rules", &model).await;
+    // No rule: denied, and nobody is asked.
+    let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
+    assert_eq!(report.questions, [Outcome::Denied]);
+    // A fixed answer.
+    let answer = samplegate_engine::wire::RuleView {
+        id: String::new(),
+        server: Some("s".into()),
+        tool: Some("confirm_payment".into()),
+        gate: samplegate_engine::wire::Gates::Both,
+        action: samplegate_engine::wire::RuleAction::Answer("yes".into()),
+        sentence: String::new(),
+    };
+    let id = home.engine.add_rule(answer.clone()).unwrap();
+    let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
+    assert_eq!(text(&report.result.unwrap()), "payment sent");
+    assert!(model.got().is_empty());
+    // A rule that allows both gates.
+    home.engine.remove_rule(&id).unwrap();
+    let allow = samplegate_engine::wire::RuleView { action: samplegate_engine::wire::RuleAction::Allow, ..answer };
+    home.engine.add_rule(allow).unwrap();
+    model.then(Reply::Text("no"));
+    let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
+    assert_eq!(text(&report.result.unwrap()), "payment refused");
+    assert_eq!(model.got().len(), 1);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_nobody_there_what_no_rule_allows_is_denied() {
+    let mut home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]))).await;
+    home.reviewer = None;
+    let told = home.call("s", "sample", json!({"params": hello()})).await.unwrap().result.unwrap();
+    assert_eq!(reply(&told)["error"]["data"], json!({"reason": "nobody"}));
+    home.stop().await;
+}
+
+/// The params of a small question.
+pub(crate) fn hello() -> Value {
+    json!({"messages": [{"role": "user", "content": {"type": "text", "text": "Say hello."}}], "maxTokens": 64})
+}
+
+/// What a raw server was told as the reply to its first question.
+pub(crate) fn reply(result: &Value) -> Value {
+    let told: Value = serde_json::from_str(text(result)).unwrap_or_else(|_| panic!("not JSON: {result}"));
+    told["replies"][0]["reply"].clone()
+}

@@ -1,0 +1,7 @@
+//! The engine against real servers: every question through both gates, and everything a server can do wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod gates;
+mod models;
+mod servers;
