@@ -73,7 +73,7 @@ async fn odd_but_allowed_requests_are_shown_exactly_as_they_came() {
 #[tokio::test(flavor = "multi_thread")]
 async fn huge_and_broken_messages_do_no_harm() {
     let home = raw(&[]).await;
-    for tool in ["huge_notification", "huge_sampling", "invalid_utf8", "not_json"] {
+    for tool in ["huge_sampling", "invalid_utf8", "not_json"] {
         let call = home.call("s", tool, json!({}));
         answer(&home, "still here").await;
         let result = call.await.unwrap().result.unwrap();
@@ -84,6 +84,20 @@ async fn huge_and_broken_messages_do_no_harm() {
             assert!(told["replies"][0]["reply"]["error"].is_object(), "refused by error, not by silence: {told}");
         }
     }
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_huge_message_without_an_id_ends_the_connection_and_is_in_the_log() {
+    let home = raw(&[]).await;
+    let report = home.call("s", "huge_notification", json!({})).await.unwrap();
+    let why = report.result.unwrap_err().to_string();
+    assert!(why.contains("20971"), "its size is told: {why}");
+    let note = |home: &Running| {
+        let log = rusqlite::Connection::open(home.folder.path().join("samplegate.db")).unwrap();
+        log.query_row("SELECT count(*) FROM events WHERE json LIKE '%oversized_message%'", [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    home.eventually(|| (note(&home) == 1).then_some(())).await;
     home.stop().await;
 }
 
