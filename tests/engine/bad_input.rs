@@ -95,7 +95,10 @@ async fn a_huge_message_without_an_id_ends_the_connection_and_is_in_the_log() {
     assert!(why.contains("20971"), "its size is told: {why}");
     let note = |home: &Running| {
         let log = rusqlite::Connection::open(home.folder.path().join("samplegate.db")).unwrap();
-        log.query_row("SELECT count(*) FROM events WHERE json LIKE '%oversized_message%'", [], |row| row.get::<_, u32>(0)).unwrap()
+        log.query_row("SELECT count(*) FROM events WHERE json LIKE '%oversized_message%'", [], |row| {
+            row.get::<_, u32>(0)
+        })
+        .unwrap()
     };
     home.eventually(|| (note(&home) == 1).then_some(())).await;
     home.stop().await;

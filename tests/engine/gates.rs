@@ -84,18 +84,7 @@ async fn both_gates_twice(script: &str, protocol: &str) {
     let events: Vec<&str> = entry.events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(
         events,
-        [
-            "received",
-            "evaluated",
-            "decided",
-            "sent",
-            "answered",
-            "evaluated",
-            "decided",
-            "released",
-            "replied",
-            "closed"
-        ]
+        ["received", "evaluated", "decided", "sent", "answered", "decided", "released", "replied", "closed"]
     );
     home.stop().await;
 }
@@ -195,6 +184,26 @@ async fn with_nobody_there_what_no_rule_allows_is_denied() {
     home.reviewer = None;
     let told = home.call("s", "sample", json!({"params": hello()})).await.unwrap().result.unwrap();
     assert_eq!(reply(&told)["error"]["data"], json!({"reason": "nobody"}));
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_paused_no_rule_decides_and_a_person_still_can() {
+    let home = Running::start(&format!(
+        "[servers.s]\n{}sampling = \"ask\"\n\n[[rules]]\nid = \"no\"\naction = \"deny\"\n",
+        python("raw_legacy.py", &[])
+    ))
+    .await;
+    home.engine.queue().set_paused(true);
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(home.engine.queue().pending(), 1, "the rule waits");
+    home.act(&question, Action::AnswerByHand { text: "mine".into() });
+    home.engine.queue().set_paused(false);
+    assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "mine");
+    let told = home.call("s", "sample", json!({"params": hello()})).await.unwrap().result.unwrap();
+    assert_eq!(reply(&told)["error"]["data"], json!({"reason": "rule"}));
     home.stop().await;
 }
 

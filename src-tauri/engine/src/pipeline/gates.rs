@@ -1,7 +1,7 @@
 //! The two gates: what the policy lets through goes on, what it denies ends, what it asks waits for a person.
 
 use samplegate_core::{
-    audit::{Content, Decided, DecidedBy, Decision as Decided_, Evaluated, Gate, Role},
+    audit::{Content, Decided, DecidedBy, Decision as Decided_, Gate, Role},
     inspect,
     policy::{Evaluation, Verdict},
     review::{ActionKind, Effect, Event, ModelOutcome},
@@ -15,9 +15,9 @@ impl Pipeline {
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
         let findings = inspect::inspect(question.entry.request().params());
         let evaluation = self.evaluate(question, Gate::Request, inspect::worst(&findings));
-        self.not_paused().await;
+        self.may_decide(evaluation.verdict).await;
         match evaluation.verdict {
-            Verdict::Deny => Err(self.refuse_by_rule(question, Gate::Request, &evaluation).await),
+            Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
             Verdict::Allow => {
                 let event = match &evaluation.answer {
                     Some(text) => Event::AnswerByHand(text.clone()),
@@ -47,16 +47,9 @@ impl Pipeline {
         };
         let findings = answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
         let evaluation = self.evaluate(question, Gate::Answer, inspect::worst(&findings));
-        question.record.note(Evaluated {
-            gate: Gate::Answer,
-            verdict: evaluation.verdict,
-            rules: evaluation.rules.clone(),
-            reason: Some(evaluation.reason.clone()),
-            findings: serde_json::to_value(&findings).ok(),
-        });
-        self.not_paused().await;
+        self.may_decide(evaluation.verdict).await;
         match evaluation.verdict {
-            Verdict::Deny => Err(self.refuse_by_rule(question, Gate::Answer, &evaluation).await),
+            Verdict::Deny => self.rule_denies(question, Gate::Answer, &evaluation).await,
             Verdict::Allow => match question.entry.apply(Event::Return) {
                 Ok(effect) => {
                     let decision = Decision::by_rule(effect, false);
@@ -71,8 +64,10 @@ impl Pipeline {
     async fn person_decides(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
         question.record.flush().await?;
         if !self.queue.has_reviewer() {
+            if question.entry.apply(Event::Deny).is_err() {
+                return self.decided_already(question, gate).await;
+            }
             let end = End::denied(DecidedBy::Nobody, "nobody was there to be asked");
-            let _ = question.entry.apply(Event::Deny);
             question.record.note(decided(
                 gate,
                 Decided_::Denied,
@@ -154,20 +149,28 @@ impl Pipeline {
         }
     }
 
-    async fn refuse_by_rule(&self, question: &mut Question, gate: Gate, evaluation: &Evaluation) -> End {
-        let _ = question.entry.apply(Event::Deny);
+    async fn rule_denies(&self, question: &mut Question, gate: Gate, evaluation: &Evaluation) -> Result<Passed, End> {
+        if question.entry.apply(Event::Deny).is_err() {
+            // A person was faster (it was paused): the first answer wins.
+            return self.decided_already(question, gate).await;
+        }
         let reason = Some(evaluation.reason.clone());
         question.record.note(decided(gate, Decided_::Denied, DecidedBy::Rule, None, reason, evaluation.rules.clone()));
-        match question.record.flush().await {
-            Ok(()) => End::denied(DecidedBy::Rule, evaluation.reason.clone()),
-            Err(end) => end,
-        }
+        question.record.flush().await?;
+        Err(End::denied(DecidedBy::Rule, evaluation.reason.clone()))
     }
 
-    /// While paused, nothing is decided.
-    async fn not_paused(&self) {
-        // An error means that the queue is gone, and with it the pause.
-        let _ = self.queue.paused().wait_for(|paused| !paused).await;
+    async fn decided_already(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
+        let decision = question.decisions.recv().await.ok_or_else(End::withdrawn)?;
+        self.carry_out(question, gate, decision, None).await
+    }
+
+    /// While paused, nothing is decided but what a person decides.
+    async fn may_decide(&self, verdict: Verdict) {
+        if verdict != Verdict::Ask || !self.queue.has_reviewer() {
+            // An error means that the queue is gone, and with it the pause.
+            let _ = self.queue.paused().wait_for(|paused| !paused).await;
+        }
     }
 }
 
