@@ -7,7 +7,7 @@ use super::{Click, Popup};
 
 /// Shows a popup until it is clicked, closed, or `close` fires.
 pub(super) async fn show(popup: Popup, close: oneshot::Receiver<()>) -> Result<Click, Error> {
-    let capabilities = notify_rust::get_capabilities()?;
+    let capabilities = capabilities().await?;
     let can = |what: &str| capabilities.iter().any(|capability| capability == what);
     let body = if can("body-markup") { escape(&popup.body) } else { popup.body };
     let mut notification = Notification::new();
@@ -19,7 +19,8 @@ pub(super) async fn show(popup: Popup, close: oneshot::Receiver<()>) -> Result<C
         .hint(Hint::DesktopEntry("samplegate-desktop".into()))
         .urgency(Urgency::Normal);
     if can("actions") {
-        notification.action("default", "Review").action("review", "Review");
+        // Without a label of its own: some daemons make a button of it, too.
+        notification.action("default", "").action("review", "Review");
         if popup.may_deny {
             notification.action("deny", "Deny");
         }
@@ -46,6 +47,14 @@ pub(super) async fn show(popup: Popup, close: oneshot::Receiver<()>) -> Result<C
         _ = close => handle.close_async().await,
     }
     Ok(click)
+}
+
+/// What the daemon can do. Asked here, because notify-rust asks on the calling thread.
+async fn capabilities() -> zbus::Result<Vec<String>> {
+    const NAME: &str = "org.freedesktop.Notifications";
+    let bus = zbus::Connection::session().await?;
+    let path = "/org/freedesktop/Notifications";
+    bus.call_method(Some(NAME), path, Some(NAME), "GetCapabilities", &()).await?.body().deserialize()
 }
 
 /// Some daemons render a subset of HTML: text stays text.
