@@ -35,7 +35,7 @@ pub fn run_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
 /// Serves the built-in demo server on stdin and stdout.
 pub fn run_demo_server() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.map(|runtime| runtime.block_on(async { std::io::Result::Ok(()) })) {
+    match runtime.map(|runtime| runtime.block_on(samplegate_engine::demo::serve_stdio())) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => say(&error.to_string()),
         Err(error) => say(&error.to_string()),
