@@ -1,7 +1,7 @@
 //! One question from a server, a straight line: receive → evaluate → request gate → model → answer gate → reply.
 //!
-//! Read [`Pipeline::sampling`] from top to bottom. Every step writes its event to the audit log before its effect; if
-//! that write fails, the answer is no. What a person decides comes from the [`ReviewQueue`]; what a rule decides is
+//! Read [`Pipeline::sampling`] from top to bottom. The events of every step are durable in the audit log before its
+//! effect, all that lead to one effect in one commit; if that write fails, the answer is no. What a person decides comes from the [`ReviewQueue`]; what a rule decides is
 //! applied to the same state machine, so there is one way for a request to reach a model and one for an answer to
 //! reach a server.
 //!
@@ -25,6 +25,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
     audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
     canonical::Sha256Hex,
+    inspect::Severity,
     review::{ApprovedRequest, ReleasedResponse},
 };
 use serde_json::{Value, json};
@@ -119,6 +120,8 @@ struct Question {
     record: Record,
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision>,
+    /// The worst finding in the request as received.
+    worst: Option<Severity>,
     /// How often a model was asked.
     attempt: u32,
 }
@@ -254,7 +257,7 @@ impl Record {
         for pause in [0, 1, 2, 4] {
             tokio::time::sleep(Duration::from_secs(pause)).await;
             self.note(closed.clone());
-            match self.flush().await {
+            match self.flush_soon().await {
                 Ok(()) => return,
                 Err(end) => {
                     tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why)

@@ -87,6 +87,8 @@ struct EntryState {
     answer: AnswerProgress,
     ended: Option<crate::wire::EndedView>,
     shown: [bool; 2],
+    /// Whether it waited for a person, at any time.
+    waited: bool,
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
     /// windows read the question again many times a second.
     worked_out: Option<view::WorkedOut>,
@@ -177,6 +179,7 @@ impl ReviewQueue {
                 answer: AnswerProgress::default(),
                 ended: None,
                 shown: [false; 2],
+                waited: false,
                 worked_out: None,
             }),
             decisions,
@@ -299,15 +302,22 @@ impl ReviewQueue {
         self.changed(Topic::Review, Some(entry.id));
     }
 
-    /// Ends a question: it is shown as ended for a moment, then forgotten.
+    /// Ends a question: it is shown as ended for a moment, if it ever was shown or waited, then forgotten.
     pub(crate) fn end(&self, entry: &Arc<Entry>, ended: crate::wire::EndedView) {
-        {
+        let known = {
             let mut state = entry.state();
             // Already closed by a decision, or closed now by a withdrawal; either is fine.
             let _ = state.review.apply(Event::Withdraw);
             state.ended = Some(ended);
+            state.waited || state.shown.contains(&true)
+        };
+        if !known {
+            self.lock().remove(&entry.id);
         }
         self.changed(Topic::Review, Some(entry.id));
+        if !known {
+            return;
+        }
         let queue = self.clone();
         let id = entry.id;
         tokio::spawn(async move {
@@ -388,9 +398,9 @@ impl Entry {
         change(&mut state.answer);
     }
 
-    /// The request as an approval now would approve it.
-    pub(crate) fn request(&self) -> SamplingRequest {
-        self.state().review.draft().clone()
+    /// Notes that it waits for a person.
+    pub(crate) fn waits(&self) {
+        self.state().waited = true;
     }
 
     /// What came of asking a model, at the answer gate.

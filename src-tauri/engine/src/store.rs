@@ -138,9 +138,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was written. Whatever the events were to allow must then not happen.
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
+        self.write(events, true).await
+    }
+
+    /// As [`Store::append`], but in no hurry: a commit that others wait for takes them along, or one comes after a
+    /// moment. For what no effect waits for.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub async fn append_soon(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
+        self.write(events, false).await
+    }
+
+    async fn write(&self, events: Vec<NewEvent>, hurry: bool) -> Result<Vec<Appended>, StoreError> {
         let jobs = self.jobs.as_ref().ok_or(StoreError::ReadOnly)?;
         let (waiter, answer) = oneshot::channel();
-        jobs.send(Job::Append { events, waiter }).map_err(|_| StoreError::ReadOnly)?;
+        jobs.send(Job::Append { events, hurry, waiter }).map_err(|_| StoreError::ReadOnly)?;
         answer.await.map_err(|_| StoreError::ReadOnly)?
     }
 

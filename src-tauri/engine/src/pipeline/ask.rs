@@ -8,7 +8,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     model_format::{Completion, WireRequest},
     price,
-    review::{ActionKind, ApprovedRequest, Effect, Event, ReleasedResponse, approved_object},
+    review::{ActionKind, ApprovedRequest, Event, ReleasedResponse, approved_object},
     settings::KeySource,
 };
 use secrecy::SecretString;
@@ -37,7 +37,10 @@ impl Pipeline {
         let (shown, mut show) = mpsc::unbounded_channel();
         let wire = match self.queue.desk().encode(approved.request(), approved.model()) {
             Ok(wire) => wire,
-            Err(error) => return self.failed(question, approved, &error.to_string()).await.map(|()| None),
+            Err(error) => {
+                failed(question, approved, &error.to_string());
+                return Ok(None);
+            }
         };
         let work = self.send(approved, &wire, &control, shown);
         tokio::pin!(work);
@@ -83,9 +86,10 @@ impl Pipeline {
             question.entry.progress(|answer| apply(answer, progress));
         }
         match outcome {
-            Ok(completion) => self.answered(question, approved, completion).await.map(|()| None),
-            Err(error) => self.failed(question, approved, &error).await.map(|()| None),
+            Ok(completion) => answered(question, approved, completion),
+            Err(error) => failed(question, approved, &error),
         }
+        Ok(None)
     }
 
     async fn note_sent(
@@ -156,75 +160,64 @@ impl Pipeline {
             },
         }
     }
+}
 
-    async fn answered(
-        &self,
-        question: &mut Question,
-        approved: &ApprovedRequest,
-        completion: Completion,
-    ) -> Result<(), End> {
-        let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
-        let usage = completion.usage;
-        let cost = usage.and_then(|usage| {
-            price::cost_microusd(&approved.model().provider, &approved.model().model, usage, SystemTime::now())
-        });
-        question.entry.progress(|answer| {
-            answer.model = Some(model.clone());
-            answer.waiting = None;
-            answer.took_ms = answer.since.map(|since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX));
-            if let Some(usage) = usage {
-                answer.tokens_in = Some(answer.tokens_in.unwrap_or(0) + usage.input);
-                answer.tokens_out = Some(answer.tokens_out.unwrap_or(0) + usage.output);
-                answer.cost_microusd = cost.map(|cost| answer.cost_microusd.unwrap_or(0) + cost);
-            }
-        });
-        let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
-        let result = match answer.to_result(NEWEST_PROTOCOL) {
-            Ok(result) => result,
-            Err(error) => return self.failed(question, approved, &error.to_string()).await,
-        };
-        question.record.note_with(
-            Answered {
-                model: Some(answer.model.clone()),
-                stop_reason: Some(answer.stop_reason.as_str().to_owned()),
-                answer_class: Some(answer.content_class()),
-                tokens_in: usage.map(|usage| usage.input),
-                tokens_out: usage.map(|usage| usage.output),
-                cost_microusd: cost,
-                error: None,
-            },
-            Role::Answer,
-            Content::json(&result),
-        );
-        question.record.flush().await?;
-        self.at_answer_gate(question, Event::Answered(Box::new(answer)))
-    }
-
-    async fn failed(&self, question: &mut Question, approved: &ApprovedRequest, why: &str) -> Result<(), End> {
-        question.entry.progress(|answer| answer.waiting = None);
-        question.record.note(Answered {
-            model: Some(approved.model().model.clone()),
-            stop_reason: None,
-            answer_class: None,
-            tokens_in: None,
-            tokens_out: None,
-            cost_microusd: None,
-            error: Some(why.to_owned()),
-        });
-        question.record.flush().await?;
-        self.at_answer_gate(question, Event::ModelFailed(why.to_owned()))
-    }
-
-    fn at_answer_gate(&self, question: &Question, event: Event) -> Result<(), End> {
-        match question.entry.apply(event) {
-            Ok(Effect::Show) => {
-                self.queue.touch(&question.entry);
-                Ok(())
-            }
-            // Decided at this very moment; the decision is in the channel and the gate takes it from there.
-            Ok(_) | Err(_) => Ok(()),
+/// Notes the model's answer and brings it to the answer gate.
+fn answered(question: &mut Question, approved: &ApprovedRequest, completion: Completion) {
+    let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
+    let usage = completion.usage;
+    let cost = usage.and_then(|usage| {
+        price::cost_microusd(&approved.model().provider, &approved.model().model, usage, SystemTime::now())
+    });
+    question.entry.progress(|answer| {
+        answer.model = Some(model.clone());
+        answer.waiting = None;
+        answer.took_ms = answer.since.map(|since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX));
+        if let Some(usage) = usage {
+            answer.tokens_in = Some(answer.tokens_in.unwrap_or(0) + usage.input);
+            answer.tokens_out = Some(answer.tokens_out.unwrap_or(0) + usage.output);
+            answer.cost_microusd = cost.map(|cost| answer.cost_microusd.unwrap_or(0) + cost);
         }
-    }
+    });
+    let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
+    let result = match answer.to_result(NEWEST_PROTOCOL) {
+        Ok(result) => result,
+        Err(error) => return failed(question, approved, &error.to_string()),
+    };
+    question.record.note_with(
+        Answered {
+            model: Some(answer.model.clone()),
+            stop_reason: Some(answer.stop_reason.as_str().to_owned()),
+            answer_class: Some(answer.content_class()),
+            tokens_in: usage.map(|usage| usage.input),
+            tokens_out: usage.map(|usage| usage.output),
+            cost_microusd: cost,
+            error: None,
+        },
+        Role::Answer,
+        Content::json(&result),
+    );
+    at_answer_gate(question, Event::Answered(Box::new(answer)));
+}
+
+fn failed(question: &mut Question, approved: &ApprovedRequest, why: &str) {
+    question.entry.progress(|answer| answer.waiting = None);
+    question.record.note(Answered {
+        model: Some(approved.model().model.clone()),
+        stop_reason: None,
+        answer_class: None,
+        tokens_in: None,
+        tokens_out: None,
+        cost_microusd: None,
+        error: Some(why.to_owned()),
+    });
+    at_answer_gate(question, Event::ModelFailed(why.to_owned()));
+}
+
+/// The gate makes it durable and tells the windows, if it asks anybody.
+fn at_answer_gate(question: &Question, event: Event) {
+    // An error: decided at this very moment; the decision is in the channel and the gate takes it from there.
+    let _ = question.entry.apply(event);
 }
 
 /// The keychain entry of a model's key.

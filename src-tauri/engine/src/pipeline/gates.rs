@@ -13,9 +13,8 @@ use crate::{review_queue::Decision, secrets::SecretError};
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let findings = inspect::inspect(question.entry.request().params());
-        let evaluation = self.evaluate(question, Gate::Request, inspect::worst(&findings));
-        self.may_decide(evaluation.verdict).await;
+        let evaluation = self.evaluate(question, Gate::Request, question.worst);
+        self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
             Verdict::Allow => {
@@ -47,7 +46,7 @@ impl Pipeline {
         };
         let findings = answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
         let evaluation = self.evaluate(question, Gate::Answer, inspect::worst(&findings));
-        self.may_decide(evaluation.verdict).await;
+        self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Answer, &evaluation).await,
             Verdict::Allow => match question.entry.apply(Event::Return) {
@@ -62,7 +61,7 @@ impl Pipeline {
     }
 
     async fn person_decides(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
-        question.record.flush().await?;
+        self.before_anybody_looks(question).await?;
         if !self.queue.has_reviewer() {
             if question.entry.apply(Event::Deny).is_err() {
                 return self.decided_already(question, gate).await;
@@ -123,7 +122,7 @@ impl Pipeline {
             Effect::Send(approved) => {
                 event.approved_sha256 = Some(approved.sha256());
                 question.record.note_with(event, Role::Approved, Content::json(approved.object()));
-                question.record.flush().await?;
+                // Made durable together with `sent`, before anything goes out.
                 Ok(Passed::Send(approved))
             }
             Effect::Release(released) => {
@@ -166,11 +165,22 @@ impl Pipeline {
     }
 
     /// While paused, nothing is decided but what a person decides.
-    async fn may_decide(&self, verdict: Verdict) {
-        if verdict != Verdict::Ask || !self.queue.has_reviewer() {
+    async fn may_decide(&self, question: &mut Question, verdict: Verdict) -> Result<(), End> {
+        let mut paused = self.queue.paused();
+        if *paused.borrow() && (verdict != Verdict::Ask || !self.queue.has_reviewer()) {
+            self.before_anybody_looks(question).await?;
             // An error means that the queue is gone, and with it the pause.
-            let _ = self.queue.paused().wait_for(|paused| !paused).await;
+            let _ = paused.wait_for(|paused| !paused).await;
         }
+        Ok(())
+    }
+
+    /// Makes durable what led here, and then tells the windows: what a person is shown comes after it in the log.
+    async fn before_anybody_looks(&self, question: &mut Question) -> Result<(), End> {
+        question.record.flush().await?;
+        question.entry.waits();
+        self.queue.touch(&question.entry);
+        Ok(())
     }
 }
 

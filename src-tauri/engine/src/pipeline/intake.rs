@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Content, DecidedBy, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
+    audit::{Closed, Content, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
     canonical::Sha256Hex,
     inspect,
     policy::{self, Case, Evaluation, Verdict},
@@ -43,7 +43,8 @@ impl Pipeline {
             }
         };
         let findings = inspect::inspect(request.params());
-        let case = case(server, &asked, Gate::Request, inspect::worst(&findings));
+        let worst = inspect::worst(&findings);
+        let case = case(server, &asked, Gate::Request, worst);
         let evaluation = policy::evaluate(&case, &settings.rules);
         record.note(Evaluated {
             gate: Gate::Request,
@@ -61,13 +62,8 @@ impl Pipeline {
             notes: Vec::new(),
             review: Review::new(request.clone(), request, model),
         });
-        let mut question = Question { asked, record, entry, decisions, attempt: 0 };
-        if let Err(end) = question.record.flush().await {
-            let refusal = end.refusal.clone();
-            let _ = self.reply(question, Err(end)).await;
-            return Err(End { refusal, ..End::denied(DecidedBy::Nobody, "") });
-        }
-        Ok(question)
+        // Made durable with what is decided, or before anybody is asked: whichever comes first.
+        Ok(Question { asked, record, entry, decisions, worst, attempt: 0 })
     }
 
     /// What the policy says about a question at a gate.

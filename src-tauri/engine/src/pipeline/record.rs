@@ -6,7 +6,7 @@ use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionI
 use serde_json::Value;
 
 use super::{End, LogTrouble};
-use crate::store::Store;
+use crate::store::{Appended, Store, StoreError};
 
 /// The events of one question.
 #[derive(Debug)]
@@ -47,15 +47,28 @@ impl Record {
         if self.noted.is_empty() {
             return Ok(());
         }
-        let written = self.store.append(std::mem::take(&mut self.noted)).await;
+        let noted = std::mem::take(&mut self.noted);
+        let store = self.store.clone();
+        self.written(store.append(noted)).await
+    }
+
+    /// Makes everything noted durable, a moment later: for what nothing waits for.
+    pub(super) async fn flush_soon(&mut self) -> Result<(), End> {
+        let noted = std::mem::take(&mut self.noted);
+        let store = self.store.clone();
+        self.written(store.append_soon(noted)).await
+    }
+
+    async fn written(&mut self, written: impl Future<Output = Result<Vec<Appended>, StoreError>>) -> Result<(), End> {
+        // Stays so where this is dropped half way: the write goes on then.
+        let known = std::mem::replace(&mut self.durable, true);
+        let written = written.await;
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
             written.as_ref().err().map(|error| format!("Nothing can be decided now: {error}"));
         match written {
-            Ok(_) => {
-                self.durable = true;
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(error) => {
+                self.durable = known;
                 tracing::error!(question = %self.id, "the audit log cannot be written: {error}");
                 let why = format!("the audit log cannot be written, so the answer is no: {error}");
                 Err(End { decided: false, ..End::denied(DecidedBy::Nobody, why) })

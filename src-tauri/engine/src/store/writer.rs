@@ -8,12 +8,13 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, TryRecvError},
+    sync::mpsc::Receiver,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, TransactionBehavior};
 use samplegate_core::{
-    audit::{Head, NewEvent, Outcome, QuestionId, QuestionSummary, SummaryError, seal},
+    audit::{AuditEvent, Head, NewEvent, Outcome, QuestionId, QuestionSummary, SummaryError, seal},
     canonical::Sha256Hex,
 };
 use tokio::sync::oneshot;
@@ -45,6 +46,8 @@ pub(super) enum Job {
     Append {
         /// The events.
         events: Vec<NewEvent>,
+        /// Whether an effect waits for it.
+        hurry: bool,
         /// Who waits.
         waiter: oneshot::Sender<Answer>,
     },
@@ -56,23 +59,33 @@ pub(super) enum Job {
 /// More than this is not taken into one transaction, so that the first waiter does not wait for the thousandth.
 const LARGEST_BATCH: usize = 512;
 
+/// What is in no hurry waits this long for something that is, to be committed with it.
+const COMPANY: Duration = Duration::from_millis(5);
+
 /// Writes until every [`super::Store`] is gone.
 pub(super) fn run(mut connection: Connection, path: &Path, jobs: &Receiver<Job>) {
     let mut writer = Writer { path: path.to_owned(), connection: &mut connection };
     while let Ok(first) = jobs.recv() {
         let mut batch = Vec::new();
-        let mut next = Ok(first);
-        loop {
-            match next {
-                Ok(Job::Append { events, waiter }) => batch.push((events, waiter)),
+        let mut next = Some(first);
+        let mut leave_at = None;
+        while let Some(job) = next {
+            match job {
+                Job::Append { events, hurry, waiter } => {
+                    batch.push((events, waiter));
+                    let latest = if hurry { Instant::now() } else { Instant::now() + COMPANY };
+                    leave_at = Some(leave_at.map_or(latest, |earlier: Instant| earlier.min(latest)));
+                }
                 #[cfg(test)]
-                Ok(Job::With(action)) => action(writer.connection),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Job::With(action) => action(writer.connection),
             }
             if batch.len() == LARGEST_BATCH {
                 break;
             }
-            next = jobs.try_recv();
+            next = match leave_at.map(|leave_at| leave_at.saturating_duration_since(Instant::now())) {
+                Some(wait) if !wait.is_zero() => jobs.recv_timeout(wait).ok(),
+                _ => jobs.try_recv().ok(),
+            };
         }
         if !batch.is_empty() {
             writer.commit(batch);
@@ -125,6 +138,8 @@ struct Touched {
     summary: QuestionSummary,
     /// The text of its request, where that came in this transaction.
     text: Option<Text>,
+    /// Whether its answer was released in this transaction.
+    released: bool,
 }
 
 struct Batch<'t> {
@@ -166,8 +181,8 @@ impl<'t> Batch<'t> {
             };
         }
         for (id, (n, summary)) in after {
-            let text = self.touched.remove(&id).and_then(|touched| touched.text);
-            self.touched.insert(id, Touched { n, summary, text });
+            let (text, released) = self.touched.remove(&id).map_or((None, false), |was| (was.text, was.released));
+            self.touched.insert(id, Touched { n, summary, text, released });
         }
         Ok(Ok(()))
     }
@@ -193,6 +208,7 @@ impl<'t> Batch<'t> {
                 self.added += 1;
                 questions::key(new.at, seq)
             });
+            touched.released |= matches!(new.event, AuditEvent::Released(_));
             if let Some(text) = &mut touched.text {
                 new.contents.iter().for_each(|(role, content)| text.add_content(*role, content));
             }
@@ -214,9 +230,11 @@ impl<'t> Batch<'t> {
         let mut touched: Vec<(i64, Touched)> =
             self.touched.into_values().filter_map(|touched| Some((touched.n?, touched))).collect();
         touched.sort_unstable_by_key(|(n, _)| *n);
-        for (n, Touched { summary, text, .. }) in touched {
+        for (n, Touched { summary, text, released, .. }) in touched {
             questions::upsert(self.transaction, n, &summary)?;
             let text = match text {
+                // Its end comes in a moment, and is what will be looked for.
+                Some(_) if released && summary.outcome == Outcome::Open => continue,
                 Some(text) => text,
                 None if summary.outcome != Outcome::Open => search::text_of(self.transaction, n)?,
                 None => continue,
