@@ -21,7 +21,7 @@ use samplegate_core::{
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use calls::{CallReport, Target};
+pub use calls::{CallFailure, CallReport, Target};
 pub use models::ModelError;
 pub use servers::ServerError;
 

@@ -153,7 +153,10 @@ impl Pipeline {
         let mut question = match self.receive(asked).await {
             Ok(question) => question,
             Err(end) => {
-                self.ends.note(&origin, end.outcome);
+                // What could not be read is the server's failure, not a model's.
+                if end.outcome == Outcome::Denied {
+                    self.ends.note(&origin, end.outcome);
+                }
                 return Err(end.refusal);
             }
         };

@@ -1,0 +1,337 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Two gates between MCP servers and your model: nothing is sent, and nothing returns, that you did not allow.
+#[derive(Debug, Parser)]
+#[command(name = "samplegate", version, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// Keep everything under this folder.
+    #[arg(long, global = true, value_name = "DIR", env = "SAMPLEGATE_HOME")]
+    pub(crate) home: Option<PathBuf>,
+    /// Who decides, as the audit log names them [default: the OS user].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) reviewer: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add, list, change, test and remove servers.
+    #[command(subcommand)]
+    Server(Server),
+    /// Add, list, test and remove models.
+    #[command(subcommand)]
+    Model(Model),
+    /// Add, list and remove rules.
+    #[command(subcommand)]
+    Rule(Rule),
+    /// Run a tool, and review in this terminal whatever its server asks meanwhile.
+    Call(Call),
+    /// List a server's tools.
+    Tools(List),
+    /// List a server's prompts.
+    Prompts(List),
+    /// List a server's resources.
+    Resources(List),
+    /// Get a prompt.
+    Prompt(Prompt),
+    /// Read a resource.
+    Read(Read),
+    /// Read and check the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check keychain, servers, models and disk, and say how to mend what is wrong.
+    Doctor,
+    /// Serve the built-in demo server on stdin and stdout.
+    DemoServer,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Server {
+    /// Add a server: a URL, or a command after `--`.
+    Add(ServerAdd),
+    /// List the servers.
+    List(Json),
+    /// Show one server in full.
+    Show(Named),
+    /// Change what is given; the rest stays.
+    Set(ServerSet),
+    /// Connect once and say what was seen.
+    Test(Name),
+    /// Remove a server and its secrets.
+    Remove(Name),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerAdd {
+    /// Its name: letters, digits, `-`, `_`, `.`.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) given: ServerGiven,
+    /// The command and its arguments, after `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerSet {
+    /// The server's name.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) given: ServerGiven,
+    /// Start it, or do not.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) enabled: Option<bool>,
+    /// The command and its arguments, after `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerGiven {
+    /// The endpoint, for streamable HTTP.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// A header sent with every request.
+    #[arg(long, value_name = "K=V")]
+    pub(crate) header: Vec<String>,
+    /// A header whose value is read from stdin, one line each, and kept in the keychain.
+    #[arg(long, value_name = "K")]
+    pub(crate) header_stdin: Vec<String>,
+    /// A variable for the server's process.
+    #[arg(long, value_name = "K=V")]
+    pub(crate) env: Vec<String>,
+    /// A variable whose value is read from stdin, one line each, and kept in the keychain.
+    #[arg(long, value_name = "K")]
+    pub(crate) env_stdin: Vec<String>,
+    /// Whether it may sample: `off` does not even declare it, `rules` denies what no rule allows.
+    #[arg(long, value_enum)]
+    pub(crate) sampling: Option<Sampling>,
+    /// Which gates ask.
+    #[arg(long, value_enum)]
+    pub(crate) gates: Option<Gates>,
+    /// Which tools it may put into sampling requests: none, all, or names with commas.
+    #[arg(long, value_name = "none|all|A,B")]
+    pub(crate) sampling_tools: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Sampling {
+    Off,
+    Ask,
+    Rules,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Gates {
+    Both,
+    Request,
+    Answer,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Add a model.
+    Add(ModelAdd),
+    /// List the models.
+    List(Json),
+    /// Ask a model for one word. Costs a few tokens.
+    Test(Name),
+    /// Remove a model and its key.
+    Remove(Name),
+    /// Choose who answers by default: a model, or `human`.
+    Default(Name),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelAdd {
+    /// Its name here.
+    pub(crate) name: String,
+    /// openai, anthropic, gemini, ollama, …
+    #[arg(long)]
+    pub(crate) provider: String,
+    /// Where it is, with or without `/v1` [default: the provider's own].
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The provider's id of the model.
+    #[arg(long, value_name = "ID")]
+    pub(crate) model: String,
+    /// It needs no key.
+    #[arg(long, group = "key")]
+    pub(crate) no_key: bool,
+    /// Read the key from stdin and keep it in the keychain.
+    #[arg(long, group = "key")]
+    pub(crate) key_stdin: bool,
+    /// Run this command for the key at each call; its output is never stored.
+    #[arg(long, group = "key", value_name = "CMD")]
+    pub(crate) key_command: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rule {
+    /// Add a rule; prints its id.
+    Add(RuleAdd),
+    /// List the rules.
+    List(Json),
+    /// Remove a rule.
+    Remove(Id),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RuleAdd {
+    /// The server it is about [default: any].
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+    /// The tool whose call led to the question [default: any].
+    #[arg(long)]
+    pub(crate) tool: Option<String>,
+    /// The gate it is about.
+    #[arg(long, value_enum, default_value = "both")]
+    pub(crate) gate: Gates,
+    /// What it does.
+    #[arg(long, value_enum)]
+    pub(crate) action: RuleAction,
+    /// The fixed text of `--action answer`.
+    #[arg(long, required_if_eq("action", "answer"))]
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuleAction {
+    Allow,
+    Ask,
+    Deny,
+    Answer,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Call {
+    /// The server.
+    pub(crate) server: String,
+    /// The tool.
+    pub(crate) tool: String,
+    /// Its arguments, a JSON object.
+    #[arg(value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+    /// Print the protocol's result object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Prompt {
+    /// The server.
+    pub(crate) server: String,
+    /// The prompt.
+    pub(crate) name: String,
+    /// Its arguments, a JSON object.
+    #[arg(value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+    /// Print the protocol's result object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Read {
+    /// The server.
+    pub(crate) server: String,
+    /// The resource's URI.
+    pub(crate) uri: String,
+    /// Print the protocol's result object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct List {
+    /// The server.
+    pub(crate) server: String,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List questions, newest first.
+    List(AuditList),
+    /// Show one question in full, as JSON.
+    Show(Id),
+    /// Check the chain.
+    Verify(Json),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditList {
+    /// Full text over requests and answers.
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// From this time on (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Before this time (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// sampling, elicitation, tool_call.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+    #[arg(long)]
+    pub(crate) tool: Option<String>,
+    /// open, released, denied, timed_out, withdrawn, failed, interrupted.
+    #[arg(long)]
+    pub(crate) outcome: Option<String>,
+    /// person, rule, limit, drift, timeout, nobody.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) decided_by: Option<String>,
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Only those older than this one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<String>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Json {
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Named {
+    /// The name.
+    pub(crate) name: String,
+    /// One JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Name {
+    /// The name.
+    pub(crate) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Id {
+    /// The id.
+    pub(crate) id: String,
+    /// Accepted for symmetry: an entry is always JSON.
+    #[arg(long, hide = true)]
+    pub(crate) json: bool,
+}
