@@ -110,7 +110,8 @@ async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: A
         if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status | Topic::Servers)) {
             tray.show(&engine.status());
         }
-        if changed.iter().any(|one| one.topic == Topic::Review) {
+        // A pause that ends is a change of the status.
+        if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status)) {
             popups.update().await;
         }
     }

@@ -15,7 +15,7 @@ mod platform;
 mod platform;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -53,12 +53,19 @@ enum Click {
     Nothing,
 }
 
+/// A question, and whether it stands at the answer gate.
+type Gate = (String, bool);
+
+fn key(question: &ReviewSummary) -> Gate {
+    (question.id.clone(), question.phase == Phase::Answer)
+}
+
 /// The popups on screen.
 pub(crate) struct Popups {
     engine: Engine,
     app: AppHandle,
-    /// What was told already: a question and its phase. The sender closes the popup when it is dropped.
-    told: Mutex<HashMap<(String, bool), Option<oneshot::Sender<()>>>>,
+    /// What was told already. The sender closes the popup when it is dropped.
+    told: Mutex<HashMap<Gate, Option<oneshot::Sender<()>>>>,
     many: Mutex<Option<oneshot::Sender<()>>>,
 }
 
@@ -76,14 +83,16 @@ impl Popups {
             .into_iter()
             .filter(|question| matches!(question.phase, Phase::Request | Phase::Answer))
             .collect();
-        let new = self.take_new(&waiting);
-        if waiting.is_empty() {
-            self.many.lock().unwrap_or_else(PoisonError::into_inner).take();
-        }
-        // While paused, questions wait quietly; whoever looks at the queue needs no popup.
-        if new.is_empty() || *self.engine.queue().paused().borrow() {
+        self.forget_others(&waiting);
+        // While paused, questions wait quietly, and are told of when it goes on.
+        if *self.engine.queue().paused().borrow() {
             return;
         }
+        let new = self.take_new(&waiting);
+        if new.is_empty() {
+            return;
+        }
+        // Whoever looks at the queue needs no popup.
         let looking = windows::has_focus(&self.app, Window::Review);
         windows::bring_up(&self.app, Window::Review);
         if looking || !self.engine.config().settings().general.notifications {
@@ -99,11 +108,18 @@ impl Popups {
         }
     }
 
-    /// The questions not told of yet; forgets, and so closes the popups of, those that wait no more.
+    /// Forgets, and so closes the popups of, the questions that wait no more.
+    fn forget_others(&self, waiting: &[ReviewSummary]) {
+        let waiting: HashSet<Gate> = waiting.iter().map(key).collect();
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| waiting.contains(known));
+        if waiting.is_empty() {
+            self.many.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+    }
+
+    /// The questions not told of yet.
     fn take_new(&self, waiting: &[ReviewSummary]) -> Vec<ReviewSummary> {
-        let key = |question: &ReviewSummary| (question.id.clone(), question.phase == Phase::Answer);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|known, _| waiting.iter().any(|question| key(question) == *known));
         let new: Vec<ReviewSummary> =
             waiting.iter().filter(|question| !told.contains_key(&key(question))).cloned().collect();
         for question in &new {
@@ -118,8 +134,7 @@ impl Popups {
         let approving = self.engine.config().settings().general.approve_from_notifications;
         let popup = content::one(id, question, &item, approving);
         let close = self.pop_up(popup);
-        let key = (question.id.clone(), question.phase == Phase::Answer);
-        if let Some(slot) = self.told.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
+        if let Some(slot) = self.told.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key(question)) {
             *slot = Some(close);
         }
     }
