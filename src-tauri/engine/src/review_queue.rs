@@ -191,7 +191,9 @@ impl ReviewQueue {
 
     /// The questions, oldest first; those that just ended included.
     pub fn list(&self) -> Vec<ReviewSummary> {
-        let entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+        let mut entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
+        // Ids have the millisecond only; what came within one is in no order there.
+        entries.sort_by_key(|entry| entry.received_at);
         view::summaries(&entries)
     }
 
