@@ -1,0 +1,19 @@
+//! The real tray app on a real desktop: tray, notifications, windows, keyring, keyboard and mouse, with real servers.
+//!
+//! Run as `scripts/with-desktop cargo test --test e2e`; `scripts/test` prepares what it needs. One test at a time has
+//! the desktop, each with a home folder and an app of its own. What a lower level can show is tested there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod app;
+mod bare_session;
+mod decisions;
+mod desktop;
+mod main_job;
+mod model;
+mod pause;
+mod popups;
+mod queue;
+mod restart;
+mod review_window;
+mod tray;

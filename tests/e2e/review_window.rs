@@ -1,0 +1,123 @@
+//! How the review window behaves towards somebody who is doing something else.
+
+use std::{
+    fs::{self, File},
+    process::{Child, Command},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use crate::{
+    app::{App, Home, REVIEW, SETTINGS, config},
+    desktop::{eventually, focused, give_focus, no_window_named, on_desktop, press, window_named},
+    model::Model,
+};
+
+/// Another program's window, which writes down the keys that it gets.
+struct Other {
+    child: Child,
+    keys: tempfile::NamedTempFile,
+    x_id: String,
+}
+
+impl Other {
+    async fn open() -> Result<Self> {
+        let keys = tempfile::NamedTempFile::new()?;
+        let child = Command::new("xev").args(["-event", "keyboard"]).stdout(File::create(keys.path())?).spawn()?;
+        let mut other = Self { child, keys, x_id: String::new() };
+        other.x_id = window_named("Event Tester").await?;
+        give_focus(&other.x_id).await?;
+        Ok(other)
+    }
+
+    /// How many keys it got.
+    fn presses(&self) -> Result<usize> {
+        Ok(fs::read_to_string(self.keys.path())?.matches("KeyPress").count())
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn takes_no_focus_no_hasty_key_and_loses_nothing() -> Result<()> {
+    on_desktop(async || {
+        let model = Model::start(&["Verdigris."], Duration::from_millis(10)).await?;
+        let home = Home::with(&config(Some(&model.base_url))?)?;
+        let mut app = App::start(&home).await?;
+        let settings = app.window(SETTINGS).await?;
+        settings.click("nav-tools").await?;
+        settings.see("[data-testid=run-server] option[value=raw]:not([disabled])").await?;
+
+        // Somebody types elsewhere when the question comes up, and goes on typing there.
+        let other = Other::open().await?;
+        settings.run_tool("raw", "fine_hello", &json!({})).await?;
+        let review = app.window(REVIEW).await?;
+        let question = review.question("request").await?;
+        review.see("[data-testid=decisions][data-armed=true]").await?;
+        ensure!(focused()? == other.x_id, "the focus went from {} to {}", other.x_id, focused()?);
+        let before = other.presses()?;
+        press(&["a", "d", "w", "Return"])?;
+        eventually("four keys where they belong", async || {
+            let got = other.presses()? - before;
+            ensure!(got == 4, "{got} came there");
+            Ok(())
+        })
+        .await?;
+
+        // Keys that were on their way when the window got the focus do nothing.
+        give_focus(&review.x_id).await?;
+        press(&["a", "d", "w", "e"])?;
+        ensure!(review.attr("decisions", "data-armed").await? == "false");
+        for form in ["deny-form", "answer-form", "request-editor"] {
+            ensure!(!review.has(form).await?, "{form} was opened by a hasty key");
+        }
+        ensure!(review.question("request").await? == question);
+
+        // Enter never approves, not even on the button.
+        review.see("[data-testid=decisions][data-armed=true]").await?;
+        press(&["Return"])?;
+        review.script("document.querySelector('[data-testid=approve]').focus()").await?;
+        press(&["Return", "KP_Enter"])?;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        ensure!(review.question("request").await? == question && model.asked().is_empty());
+
+        // Escape puts the window away and decides nothing; an edit is there when it comes back.
+        review.click("edit").await?;
+        review.fill("edit-text", "Name a colour that copper turns to.").await?;
+        review.click("edit-save").await?;
+        review.see("diff").await?;
+        press(&["Escape"])?;
+        no_window_named(REVIEW).await?;
+        ensure!(home.only_entry().await?.summary.outcome.as_str() == "open");
+        let review = app.open("Review next", REVIEW).await?;
+        ensure!(review.question("request").await? == question);
+        review.says("diff", "copper").await?;
+        eventually("the focus, because a person asked for it", async || {
+            ensure!(focused()? == review.x_id, "{} has it", focused()?);
+            Ok(())
+        })
+        .await?;
+
+        // And all of it works by keys alone.
+        review.see("[data-testid=decisions][data-armed=true]").await?;
+        press(&["a"])?;
+        review.question("answer").await?;
+        review.see("[data-testid=decisions][data-armed=true]").await?;
+        press(&["a"])?;
+        settings.see("[data-testid=run][data-state=done]").await?;
+        let asked = model.asked().pop().context("nobody was asked")?.json();
+        ensure!(
+            asked["messages"] == json!([{ "role": "user", "content": "Name a colour that copper turns to." }]),
+            "{asked}"
+        );
+        home.newest_ended("released").await?;
+        app.quit().await
+    })
+}
