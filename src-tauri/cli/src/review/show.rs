@@ -1,0 +1,463 @@
+//! What a question looks like in a terminal. Text from servers and models stands behind a margin, with every character
+//! that is not seen or that a terminal would obey made visible.
+
+#![expect(clippy::print_stderr, reason = "this is what a person looks at")]
+
+use std::io::Write as _;
+
+use samplegate_engine::wire::{AnswerView, CallView, FindingView, Phase, ReviewItem};
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+use unicode_width::UnicodeWidthChar as _;
+
+use super::keys::Key;
+use crate::output::visible;
+
+const MARGIN: &str = "│ ";
+
+fn coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+}
+
+fn style(codes: &str, text: &str) -> String {
+    if coloured() { format!("\u{1b}[{codes}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn bold(text: &str) -> String {
+    style("1", text)
+}
+
+/// Text that matters less.
+pub(super) fn muted(text: &str) -> String {
+    style("2", &visible(text))
+}
+
+/// Text that tells of trouble.
+pub(super) fn bad(text: &str) -> String {
+    style("31", &visible(text))
+}
+
+fn accent(text: &str) -> String {
+    style("36", text)
+}
+
+/// Writes text as it is, which must be ours.
+pub(super) fn write(text: &str) {
+    eprint!("{text}");
+    let _ = std::io::stderr().flush();
+}
+
+/// Writes a line of ours.
+pub(super) fn say(text: &str) {
+    write(&format!("{}\r\n", text.replace('\n', "\r\n")));
+}
+
+/// The waiting line: the last text written, on a line of its own.
+pub(super) fn prompt(offered: &[Key]) {
+    let letters: Vec<String> = offered.iter().map(|key| key.letter().to_string()).collect();
+    write(&format!("[{}] > ", letters.join(" ")));
+}
+
+/// Ends the waiting line.
+pub(super) fn end_prompt() {
+    write("\r\n");
+}
+
+/// A request at its gate.
+pub(super) fn request(item: &ReviewItem) {
+    say(&request_text(item));
+}
+
+fn request_text(item: &ReviewItem) -> String {
+    let mut page = Page::default();
+    page.title(&format!(
+        "{} asks {} to write something",
+        item.provenance.server,
+        match &item.model {
+            Some(model) => format!("{model} (a model)"),
+            None => "you".into(),
+        }
+    ));
+    provenance(&mut page, item);
+    facts(&mut page, item);
+    for note in item.notes.iter() {
+        page.line(&accent(&visible(note)));
+    }
+    findings(&mut page, &item.findings);
+    params(&mut page, &item.request);
+    if item.request_edited {
+        differences(&mut page, &item.received, &item.request);
+    }
+    page.line(&muted("That is all of it."));
+    page.text
+}
+
+/// An answer at its gate, or why there is none.
+pub(super) fn answer(item: &ReviewItem) {
+    let Some(answer) = &item.answer else { return };
+    let mut page = Page::default();
+    match &answer.error {
+        Some(error) => {
+            page.title("The model did not answer");
+            page.line(&bad(error));
+        }
+        None => {
+            page.title(&format!("Return this answer to {}?", item.provenance.server));
+            page.line(&muted(&measured(answer)));
+            findings(&mut page, &answer.findings);
+            if let Some(result) = &answer.result {
+                content(&mut page, "Answer", &result["content"]);
+                if let (true, Some(original)) = (answer.edited, &answer.original) {
+                    differences(&mut page, original, result);
+                }
+            }
+        }
+    }
+    say(&page.text);
+}
+
+/// What a change of ours made of the question.
+pub(super) fn changed(item: &ReviewItem) {
+    match item.phase {
+        Phase::Answer => answer(item),
+        Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => request(item),
+    }
+}
+
+/// Everything, for the pager.
+pub(super) fn everything(item: &ReviewItem) -> String {
+    let raw = serde_json::to_string_pretty(&item.request).unwrap_or_default();
+    format!("{}\n\nRaw JSON:\n{}\n", without_colour(&request_text(item)), visible(&raw))
+}
+
+/// The raw JSON of what stands at this gate.
+pub(super) fn raw_json(item: &ReviewItem) {
+    let value = match item.phase {
+        Phase::Answer => item.answer.as_ref().and_then(|answer| answer.result.as_ref()).unwrap_or(&item.request),
+        Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => &item.request,
+    };
+    let mut page = Page::default();
+    page.foreign(&serde_json::to_string_pretty(value).unwrap_or_default());
+    say(&page.text);
+}
+
+/// What the keys do.
+pub(super) fn help(offered: &[Key]) {
+    for key in offered {
+        let does = match key {
+            Key::Approve => "approve: go on with exactly what is shown",
+            Key::Edit => "edit every text of it in your editor",
+            Key::Deny => "deny; the server is told that it was refused, not why",
+            Key::ByHand => "write the answer yourself, one line; final",
+            Key::ByHandInEditor => "write the answer yourself in your editor; final",
+            Key::Help => "this help",
+            Key::Again => "ask the model again",
+            Key::Model => "another model",
+            Key::Halt => "stop the model; what came so far goes to the answer gate",
+            Key::Revert => "undo your edits",
+            Key::All => "all of it in your pager",
+            Key::Json => "the raw JSON",
+            Key::Stop => "end the call",
+        };
+        say(&format!("  {}  {does}", bold(&key.letter().to_string())));
+    }
+    say("  Ctrl-C denies it and ends the call");
+}
+
+/// A page under construction.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(text);
+    }
+
+    fn title(&mut self, text: &str) {
+        self.line("");
+        self.line(&bold(&visible(text)));
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.line(&accent(&visible(text)));
+    }
+
+    /// Text that is not ours: visible, behind a margin, wrapped so that no line of it starts without one.
+    fn foreign(&mut self, text: &str) {
+        let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).clamp(24, 110) - 3;
+        for line in visible(text).split('\n') {
+            for piece in wrap(&line.replace('\t', "    "), width) {
+                self.line(&format!("{}{piece}", muted(MARGIN)));
+            }
+        }
+    }
+}
+
+/// Breaks a line at spaces where it is wider than `width` columns; longer words are broken anywhere.
+fn wrap(line: &str, width: usize) -> Vec<String> {
+    let columns = |text: &str| text.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>();
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        if used > 0 && used + columns(word.trim_end()) > width {
+            pieces.push(String::new());
+            used = 0;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > width {
+                pieces.push(String::new());
+                used = 0;
+            }
+            used += wide;
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(c);
+            }
+        }
+    }
+    pieces
+}
+
+fn provenance(page: &mut Page, item: &ReviewItem) {
+    let why = &item.provenance;
+    let call = |call: &CallView| {
+        let arguments = if call.arguments.is_null() { String::new() } else { call.arguments.to_string() };
+        format!("{} → {}({arguments})", call.host, call.name)
+    };
+    let led_here = match (&why.call, why.one_of.as_slice()) {
+        (Some(one), _) => call(one),
+        (None, []) => "outside of any call".into(),
+        (None, several) => {
+            format!("one of {} calls: {}", several.len(), several.iter().map(call).collect::<Vec<_>>().join("; "))
+        }
+    };
+    let says = why.server_says.as_ref().map(|says| format!(" (says it is {says})")).unwrap_or_default();
+    page.line(&muted(&format!(
+        "{led_here} → {}{says}, MCP {} → request {} of this call",
+        why.server, why.protocol, why.round
+    )));
+}
+
+fn facts(page: &mut Page, item: &ReviewItem) {
+    let request = &item.request;
+    let chosen = item.model.as_ref().and_then(|name| item.models.iter().find(|model| model.name == *name));
+    match chosen {
+        Some(model) => {
+            let about = if model.estimate { "about " } else { "" };
+            let cost = model
+                .cost_at_most_microusd
+                .map_or("price unknown".into(), |cost| format!("at most ${:.4}", cost as f64 / 1e6));
+            page.line(&format!(
+                "Model {} ({}, {}; {}) · {about}{} tokens in, at most {} out · {cost}",
+                bold(&visible(&model.name)),
+                visible(&model.provider),
+                visible(&model.model),
+                visible(&model.why),
+                model.tokens_in,
+                request["maxTokens"],
+            ));
+        }
+        None => page.line(&format!("You answer it: no model was chosen · at most {} tokens", request["maxTokens"])),
+    }
+    for (field, name) in [
+        ("temperature", "Temperature"),
+        ("stopSequences", "Stop sequences"),
+        ("includeContext", "Context asked for"),
+        ("metadata", "Metadata"),
+        ("modelPreferences", "Model preferences"),
+        ("toolChoice", "Tool choice"),
+    ] {
+        if let Some(value) = request.get(field).filter(|value| !value.is_null()) {
+            page.line(&muted(&format!("{name}: {value}")));
+        }
+    }
+    for field in &item.unknown_fields {
+        page.line(&muted(&format!("Not known to Samplegate, and not sent: {field}: {}", request[field.as_str()])));
+    }
+}
+
+fn findings(page: &mut Page, findings: &[FindingView]) {
+    if !findings.is_empty() {
+        page.heading(&format!(
+            "Look at {} before you decide",
+            if findings.len() == 1 { "one thing".into() } else { format!("{} things", findings.len()) }
+        ));
+    }
+    for finding in findings {
+        page.line(&bad(&format!("  {} {}", finding.pointer, finding.why)));
+    }
+}
+
+fn params(page: &mut Page, params: &Value) {
+    if let Some(prompt) = params["systemPrompt"].as_str() {
+        page.heading("System prompt");
+        page.foreign(prompt);
+    }
+    for message in params["messages"].as_array().into_iter().flatten() {
+        let role = message["role"].as_str().unwrap_or("?");
+        content(page, if role == "user" { "User" } else { "Assistant" }, &message["content"]);
+    }
+    for tool in params["tools"].as_array().into_iter().flatten() {
+        page.heading(&format!("Tool {}", tool["name"].as_str().unwrap_or("?")));
+        page.foreign(&serde_json::to_string_pretty(tool).unwrap_or_default());
+    }
+}
+
+fn content(page: &mut Page, who: &str, content: &Value) {
+    let blocks = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
+    for block in blocks {
+        let kind = block["type"].as_str().unwrap_or("?");
+        match (kind, block["text"].as_str(), block["data"].as_str()) {
+            ("text", Some(text), _) => {
+                page.heading(who);
+                page.foreign(text);
+            }
+            ("image" | "audio", _, Some(data)) => {
+                page.heading(&format!("{who}: {kind}"));
+                page.foreign(&format!(
+                    "{}, {} bytes (base64 of {})",
+                    block["mimeType"].as_str().unwrap_or("?"),
+                    data.len() / 4 * 3,
+                    data.len()
+                ));
+            }
+            ("tool_result", _, _) => {
+                page.heading(&format!("{who}: result of {}", block["toolUseId"].as_str().unwrap_or("?")));
+                self::content(page, "  ", &block["content"]);
+                if let Some(structured) = block.get("structuredContent") {
+                    page.foreign(&structured.to_string());
+                }
+            }
+            _ => {
+                page.heading(&format!("{who}: {kind}"));
+                page.foreign(&serde_json::to_string_pretty(block).unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn measured(answer: &AnswerView) -> String {
+    let mut parts = vec![
+        answer.model.clone().unwrap_or_else(|| answer.asked.clone()),
+        format!("{:.1} s", f64::from(answer.took_ms) / 1000.0),
+    ];
+    if let (Some(read), Some(written)) = (answer.tokens_in, answer.tokens_out) {
+        parts.push(format!("{read} tokens in, {written} out"));
+    }
+    parts.push(answer.cost_microusd.map_or("cost unknown".into(), |cost| format!("${:.4}", cost as f64 / 1e6)));
+    if let Some(reason) = answer.result.as_ref().and_then(|result| result["stopReason"].as_str()) {
+        parts.push(reason.to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// The differences between two objects, text by text, word by word.
+fn differences(page: &mut Page, old: &Value, new: &Value) {
+    page.heading("Your changes");
+    let (old, new) = (strings(old, String::new()), strings(new, String::new()));
+    for (pointer, text) in &new {
+        let before = old.iter().find(|(other, _)| other == pointer).map_or("", |(_, text)| text.as_str());
+        if before != text {
+            page.line(&muted(pointer));
+            page.line(&diff(before, text));
+        }
+    }
+    for (pointer, text) in old.iter().filter(|(pointer, _)| new.iter().all(|(other, _)| other != pointer)) {
+        page.line(&muted(pointer));
+        page.line(&diff(text, ""));
+    }
+}
+
+fn strings(value: &Value, pointer: String) -> Vec<(String, String)> {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(key, value)| strings(value, format!("{pointer}/{key}"))).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(index, value)| strings(value, format!("{pointer}/{index}"))).collect()
+        }
+        Value::String(text) => vec![(pointer, text.clone())],
+        Value::Null => Vec::new(),
+        Value::Bool(_) | Value::Number(_) => vec![(pointer, value.to_string())],
+    }
+}
+
+fn diff(old: &str, new: &str) -> String {
+    let diff = TextDiff::from_words(old, new);
+    let words = diff.iter_all_changes().map(|change| {
+        let word = visible(change.value());
+        match (change.tag(), coloured()) {
+            (ChangeTag::Equal, _) => word,
+            (ChangeTag::Delete, true) => style("31;9", &word),
+            (ChangeTag::Insert, true) => style("32;4", &word),
+            (ChangeTag::Delete, false) => format!("[-{word}-]"),
+            (ChangeTag::Insert, false) => format!("{{+{word}+}}"),
+        }
+    });
+    let text: String = words.collect();
+    text.split('\n').map(|line| format!("{}{line}", muted(MARGIN))).collect::<Vec<_>>().join("\n")
+}
+
+fn without_colour(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\u{1b}[") {
+        plain.push_str(&rest[..at]);
+        rest = rest[at..].split_once('m').map_or("", |(_, rest)| rest);
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// A model's words as they come.
+pub(super) struct Stream {
+    shown: usize,
+    waiting: Option<String>,
+    column: usize,
+}
+
+impl Stream {
+    pub(super) fn begin(item: &ReviewItem) -> Self {
+        let model = item.answer.as_ref().map(|answer| answer.asked.clone()).unwrap_or_default();
+        say(&muted(&format!("{model} is asked · s stop, d deny, w answer yourself")));
+        write(&muted(MARGIN));
+        Self { shown: 0, waiting: None, column: 0 }
+    }
+
+    /// Writes what is new.
+    pub(super) fn grow(&mut self, item: &ReviewItem) {
+        let Some(answer) = &item.answer else { return };
+        if answer.waiting != self.waiting {
+            self.waiting.clone_from(&answer.waiting);
+            if let Some(why) = &answer.waiting {
+                write(&format!("{}\r\n{}", muted(why), muted(MARGIN)));
+            }
+        }
+        let new = answer.partial.get(self.shown..).unwrap_or_default();
+        self.shown = answer.partial.len().max(self.shown);
+        let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).clamp(24, 110) - 3;
+        let mut out = String::new();
+        for c in visible(new).chars() {
+            let wide = c.width().unwrap_or(0);
+            if c == '\n' || self.column + wide > width {
+                out.push_str(&format!("\r\n{}", muted(MARGIN)));
+                self.column = 0;
+            }
+            if c != '\n' {
+                out.push(c);
+                self.column += wide;
+            }
+        }
+        write(&out);
+    }
+
+    pub(super) fn end(&self) {
+        write("\r\n");
+    }
+}
