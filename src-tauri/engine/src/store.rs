@@ -141,8 +141,8 @@ impl Store {
         self.write(events, true).await
     }
 
-    /// As [`Store::append`], but in no hurry: a commit that others wait for takes them along, or one comes after a
-    /// moment. For what no effect waits for.
+    /// As [`Store::append`], but in no hurry: they are committed a moment later, many at once. For what no effect
+    /// waits for.
     ///
     /// # Errors
     /// [`StoreError`]: nothing was written.

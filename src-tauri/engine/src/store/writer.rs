@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::mpsc::Receiver,
+    sync::mpsc::{Receiver, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -59,36 +59,51 @@ pub(super) enum Job {
 /// More than this is not taken into one transaction, so that the first waiter does not wait for the thousandth.
 const LARGEST_BATCH: usize = 512;
 
-/// What is in no hurry waits this long for something that is, to be committed with it.
-const COMPANY: Duration = Duration::from_millis(5);
+/// What is in no hurry is kept this long, for one commit with others of its kind: the end of a question costs more to
+/// write than its beginning, because it is then indexed, and nobody should wait for that.
+const AT_LEISURE: Duration = Duration::from_millis(20);
+
+type Request = (Vec<NewEvent>, oneshot::Sender<Answer>);
 
 /// Writes until every [`super::Store`] is gone.
 pub(super) fn run(mut connection: Connection, path: &Path, jobs: &Receiver<Job>) {
     let mut writer = Writer { path: path.to_owned(), connection: &mut connection };
-    while let Ok(first) = jobs.recv() {
+    let mut later: Vec<Request> = Vec::new();
+    let mut due: Option<Instant> = None;
+    loop {
+        let first = match due {
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+        };
+        let is_over = matches!(first, Err(RecvTimeoutError::Disconnected));
+        let mut next = first.ok();
         let mut batch = Vec::new();
-        let mut next = Some(first);
-        let mut leave_at = None;
         while let Some(job) = next {
             match job {
-                Job::Append { events, hurry, waiter } => {
-                    batch.push((events, waiter));
-                    let latest = if hurry { Instant::now() } else { Instant::now() + COMPANY };
-                    leave_at = Some(leave_at.map_or(latest, |earlier: Instant| earlier.min(latest)));
+                Job::Append { events, hurry: true, waiter } => batch.push((events, waiter)),
+                Job::Append { events, hurry: false, waiter } => {
+                    later.push((events, waiter));
+                    due.get_or_insert_with(|| Instant::now() + AT_LEISURE);
                 }
                 #[cfg(test)]
                 Job::With(action) => action(writer.connection),
             }
-            if batch.len() == LARGEST_BATCH {
+            if batch.len() == LARGEST_BATCH || later.len() == LARGEST_BATCH {
                 break;
             }
-            next = match leave_at.map(|leave_at| leave_at.saturating_duration_since(Instant::now())) {
-                Some(wait) if !wait.is_zero() => jobs.recv_timeout(wait).ok(),
-                _ => jobs.try_recv().ok(),
-            };
+            next = jobs.try_recv().ok();
         }
         if !batch.is_empty() {
             writer.commit(batch);
+        }
+        if is_over || later.len() == LARGEST_BATCH || due.is_some_and(|due| due <= Instant::now()) {
+            due = None;
+            if !later.is_empty() {
+                writer.commit(std::mem::take(&mut later));
+            }
+        }
+        if is_over {
+            return;
         }
     }
 }
@@ -101,7 +116,7 @@ struct Writer<'c> {
 impl Writer<'_> {
     /// Writes a batch. Where that fails as a whole, each is tried alone: one message too big for a disk that is nearly
     /// full denies one question, not all of them.
-    fn commit(&mut self, batch: Vec<(Vec<NewEvent>, oneshot::Sender<Answer>)>) {
+    fn commit(&mut self, batch: Vec<Request>) {
         let (requests, waiters): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let answers = match self.transaction(&requests) {
             Ok(answers) => answers,
