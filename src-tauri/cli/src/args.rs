@@ -259,7 +259,7 @@ pub(crate) struct List {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List questions, newest first.
-    List(AuditList),
+    List(Box<AuditList>),
     /// Show one question in full, as JSON.
     Show(Id),
     /// Check the chain.

@@ -92,12 +92,9 @@ impl Terminal {
                 show::say(&show::bad(&error.to_string()));
             }
             let offered = keys::offered(&item);
-            let key = match self.ask(engine, id, &item, &offered).await {
-                Some(key) => key,
-                None => {
-                    self.tell_end(engine, id);
-                    return Next::Again;
-                }
+            let Some(key) = self.ask(engine, id, &item, &offered).await else {
+                self.tell_end(engine, id);
+                return Next::Again;
             };
             let action = match self.act_of(key, &item).await {
                 Chosen::Action(action) => action,
@@ -201,10 +198,9 @@ impl Terminal {
                 Phase::Answer => Some(Action::Return),
                 Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Some(Action::Approve),
             },
-            Key::Deny => match self.input.line("Why? (stays in the log; may be empty) ").await {
-                Some(reason) => Some(Action::Deny { reason }),
-                None => None,
-            },
+            Key::Deny => {
+                self.input.line("Why? (stays in the log; may be empty) ").await.map(|reason| Action::Deny { reason })
+            }
             Key::ByHand => {
                 let hint = if item.quick_replies.is_empty() {
                     String::new()

@@ -352,7 +352,7 @@ impl Review {
                 match &mut self.state {
                     State::Request => self.draft = self.offered.clone(),
                     State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
-                        *draft = original.clone()
+                        *draft = original.clone();
                     }
                     State::Answer { .. } | State::Asking(_) | State::Closed => return Err(NotNow::NotOffered),
                 }

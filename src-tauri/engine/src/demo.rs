@@ -52,11 +52,14 @@ pub async fn serve_stdio() -> io::Result<()> {
     Ok(())
 }
 
+/// The requests of ours that are not answered yet.
+type Waiting = HashMap<u64, oneshot::Sender<Map<String, Value>>>;
+
 /// The client at the other end.
 #[derive(Clone)]
 struct Client {
     out: mpsc::UnboundedSender<Value>,
-    waiting: Arc<Mutex<HashMap<u64, oneshot::Sender<Map<String, Value>>>>>,
+    waiting: Arc<Mutex<Waiting>>,
     next: Arc<AtomicU64>,
 }
 
@@ -131,7 +134,7 @@ impl Client {
         first["text"].as_str().map(ToOwned::to_owned).ok_or_else(|| "the answer holds no text".to_owned())
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Map<String, Value>>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

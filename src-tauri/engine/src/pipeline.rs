@@ -263,7 +263,7 @@ impl Record {
             match self.flush_soon().await {
                 Ok(()) => return,
                 Err(end) => {
-                    tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why)
+                    tracing::error!(question = %self.id(), "the end of a question could not be logged: {}", end.why);
                 }
             }
             if !self.is_durable() {

@@ -20,7 +20,7 @@ pub(crate) async fn run(start: &Start, command: Audit) -> Result<Exit, Failure> 
         Err(error) => return Err(error.into()),
     };
     match (command, store) {
-        (Audit::List(list), Some(store)) => self::list(&store, list).await,
+        (Audit::List(list), Some(store)) => self::list(&store, *list).await,
         (Audit::List(list), None) => filter(&list).map(|_| Exit::Done),
         (Audit::Show(id), store) => {
             let id: QuestionId = id.id.parse().map_err(Failure::usage)?;

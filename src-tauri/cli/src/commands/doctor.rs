@@ -18,7 +18,7 @@ pub(crate) async fn run(start: &Start) -> Result<Exit, Failure> {
     match engine.store().verify(None).await {
         Ok(Ok(log)) => report.good("audit log", &format!("{} events, the chain holds", log.events)),
         Ok(Err(finding)) => {
-            report.bad("audit log", &format!("{finding}. Keep a copy of {}", home.database().display()))
+            report.bad("audit log", &format!("{finding}. Keep a copy of {}", home.database().display()));
         }
         Err(error) => report.bad("audit log", &error.to_string()),
     }
@@ -46,7 +46,7 @@ pub(crate) async fn run(start: &Start) -> Result<Exit, Failure> {
         let name = format!("model {}", model.name);
         match model.key {
             KeyState::Missing => {
-                report.bad(&name, "its key was kept in memory for an earlier run: remove it and add it again")
+                report.bad(&name, "its key was kept in memory for an earlier run: remove it and add it again");
             }
             KeyState::None | KeyState::Keychain | KeyState::Memory | KeyState::Command => {
                 report.good(&name, "configured; `samplegate model test` asks it for a word");

@@ -132,7 +132,6 @@ fn read(object: &Value, sections: &[Section], marker: &str, file: &str) -> Resul
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

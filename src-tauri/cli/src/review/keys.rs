@@ -149,11 +149,7 @@ impl Input {
                 _ if is_ctrl_c(&key) => break false,
                 KeyCode::Esc => break false,
                 KeyCode::Enter => break true,
-                KeyCode::Backspace => {
-                    if text.pop().is_some() {
-                        show::write("\u{8} \u{8}");
-                    }
-                }
+                KeyCode::Backspace => rub_out(&mut text),
                 KeyCode::Char(c) if key.modifiers.difference(KeyModifiers::SHIFT).is_empty() => {
                     text.push(c);
                     show::write(&c.to_string());
@@ -177,6 +173,12 @@ impl Input {
             }
         }
     }
+}
+
+/// Takes back the last character of a line, on the screen too.
+fn rub_out(text: &mut String) {
+    let columns = text.pop().and_then(unicode_width::UnicodeWidthChar::width).unwrap_or(0);
+    show::write(&"\u{8} \u{8}".repeat(columns));
 }
 
 fn is_ctrl_c(key: &KeyEvent) -> bool {

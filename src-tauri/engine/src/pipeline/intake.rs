@@ -30,16 +30,16 @@ impl Pipeline {
         let settings = self.config.settings();
         let server = settings.servers.get(&asked.server.name);
         let parsed = SamplingRequest::parse(asked.params.clone())
-            .map_err(|error| End::failed(-32602, error.to_string()))
+            .map_err(|error| error.to_string())
             .and_then(|request| check_tools(request, server));
         record.note_with(received(self, &asked, parsed.as_ref().ok()), Role::Request, Content::json(&asked.params));
         let request = match parsed {
             Ok(request) => request,
-            Err(end) => {
+            Err(why) => {
                 record.note(Replied {});
-                record.note(Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(end.why.clone()) });
+                record.note(Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) });
                 record.flush().await?;
-                return Err(end);
+                return Err(End::failed(-32602, why));
             }
         };
         let findings = inspect::inspect(request.params());
@@ -90,14 +90,14 @@ fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, worst: Option
 }
 
 /// Tools in a request need the capability that was declared for them (MCP, sampling with tools).
-fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<SamplingRequest, End> {
+fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<SamplingRequest, String> {
     let allowed = server.map_or(&SamplingTools::None, |server| &server.sampling_tools);
     if allowed.is_none() && request.needs_tools() {
-        return Err(End::failed(-32602, "tools: this client has not declared sampling.tools"));
+        return Err("tools: this client has not declared sampling.tools".into());
     }
     match request.tools().iter().find(|tool| !allowed.allows(&tool.name)) {
         Some(tool) if !allowed.is_none() => {
-            Err(End::failed(-32602, format!("tools: {:?} may not be used in sampling by this server", tool.name)))
+            Err(format!("tools: {:?} may not be used in sampling by this server", tool.name))
         }
         Some(_) | None => Ok(request),
     }
