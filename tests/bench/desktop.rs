@@ -183,7 +183,9 @@ async fn painted(wanted: &Wanted, report: &mut Report, program: &Path) -> anyhow
 
 /// Denies the question in the review window, as a person would: keys do nothing until it was there for a while.
 async fn deny() -> anyhow::Result<()> {
-    let keys = ["search --onlyvisible --name ^Review windowactivate --sync", "key d", "key Return"];
+    // A click beside the text: a window that came up by itself takes keys only then.
+    let click = "search --onlyvisible --name ^Review windowactivate --sync mousemove --window %1 300 560 click 1";
+    let keys = [click, "key d", "key Return"];
     for (keys, pause) in keys.into_iter().zip([ARMED, Duration::from_millis(300), Duration::ZERO]) {
         let done = Command::new("xdotool").args(keys.split(' ')).stdout(Stdio::null()).status();
         anyhow::ensure!(done.context("xdotool cannot be run")?.success(), "there is no review window to press keys in");
