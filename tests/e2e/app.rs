@@ -312,7 +312,8 @@ impl Window {
     pub(crate) async fn fill(&self, css: &str, text: &str) -> Result<()> {
         let element = self.see(css).await?;
         element.clear().await?;
-        element.send_keys(text).await?;
+        // A new line is the Return key.
+        element.send_keys(&text.replace('\n', "\u{E006}")).await?;
         Ok(())
     }
 

@@ -16,4 +16,5 @@ mod popups;
 mod queue;
 mod restart;
 mod review_window;
+mod screenshots;
 mod tray;

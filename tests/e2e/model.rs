@@ -36,6 +36,7 @@ impl Asked {
 
 #[derive(Clone)]
 struct Script {
+    name: String,
     answers: Arc<Vec<String>>,
     pace: Duration,
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -50,9 +51,14 @@ pub(crate) struct Model {
 impl Model {
     /// Gives these answers in turn, the last one again and again, with a pause before each word.
     pub(crate) async fn start(answers: &[&str], pace: Duration) -> Result<Self> {
+        Self::named(REAL_NAME, answers, pace).await
+    }
+
+    /// The same, under another name.
+    pub(crate) async fn named(name: &str, answers: &[&str], pace: Duration) -> Result<Self> {
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let answers = answers.iter().map(|answer| (*answer).to_owned()).collect();
-        let script = Script { answers: Arc::new(answers), pace, asked: Arc::clone(&asked) };
+        let script = Script { name: name.to_owned(), answers: Arc::new(answers), pace, asked: Arc::clone(&asked) };
         let app = Router::new().route("/v1/chat/completions", post(complete)).with_state(script);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let base_url = format!("http://{}/v1", listener.local_addr()?);
@@ -74,7 +80,7 @@ async fn complete(State(script): State<Script>, headers: HeaderMap, bytes: Bytes
     };
     let answer = script.answers.get(turn).or(script.answers.last()).cloned().unwrap_or_default();
     let chunk = |delta: Value, end: Value| {
-        json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": REAL_NAME,
+        json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": script.name,
             "choices": [{ "index": 0, "delta": delta, "finish_reason": end }] })
     };
     let words = answer.split_inclusive(' ').map(|word| chunk(json!({ "content": word }), Value::Null));
@@ -82,7 +88,7 @@ async fn complete(State(script): State<Script>, headers: HeaderMap, bytes: Bytes
     events.push(chunk(json!({}), json!("stop")).to_string());
     let usage = json!({ "prompt_tokens": 61, "completion_tokens": 23, "total_tokens": 84 });
     events.push(
-        json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": REAL_NAME,
+        json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": script.name,
         "choices": [], "usage": usage })
         .to_string(),
     );
