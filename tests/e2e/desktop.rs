@@ -125,3 +125,20 @@ pub(crate) async fn give_focus(window: &str) -> Result<()> {
 pub(crate) fn press(keys: &[&str]) -> Result<()> {
     run("xdotool", ["key", "--delay", "40"].iter().chain(keys)).map(drop)
 }
+
+/// A process and all that came from it.
+pub(crate) fn family(of: u32) -> Result<Vec<u32>> {
+    let mut family = vec![of];
+    let listed = run("ps", ["-eo", "pid=,ppid="])?;
+    let pairs: Vec<(u32, u32)> = listed
+        .lines()
+        .filter_map(|line| line.trim().split_once(char::is_whitespace))
+        .filter_map(|(child, parent)| Some((child.parse().ok()?, parent.trim().parse().ok()?)))
+        .collect();
+    let mut at = 0;
+    while let Some(parent) = family.get(at).copied() {
+        family.extend(pairs.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
+        at += 1;
+    }
+    Ok(family)
+}

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     app::{AUDIT, App, Home, REVIEW, SETTINGS, python3, server_script},
-    desktop::{eventually, no_window_named, on_desktop, run, window_named},
+    desktop::{eventually, family, no_window_named, on_desktop, run},
     model::{Model, REAL_NAME},
     popups::Popups,
 };
@@ -26,12 +26,13 @@ fn from_the_tray_to_the_audit_log() -> Result<()> {
         let popups = Popups::listen().await?;
 
         // The first run says what this is; put away, the app stays in the tray.
-        let welcome = window_named(SETTINGS).await?;
+        let welcome = app.window(SETTINGS).await?;
+        welcome.see("welcome").await?;
         let lines = ["Review next", "Pause", "Settings", "Audit log", "Quit Samplegate"];
         let labels = tray.labels().await?;
         ensure!(labels[1..] == lines, "the menu has {labels:?}");
         let idle = tray.icon().await?;
-        run("wmctrl", ["-i", "-c", &welcome])?;
+        run("wmctrl", ["-i", "-c", &welcome.x_id])?;
         no_window_named(SETTINGS).await?;
         let settings = app.open("Settings", SETTINGS).await?;
 
@@ -215,21 +216,4 @@ fn key_is_nowhere(home: &Path, app: u32) -> Result<()> {
 
 fn holds(content: &[u8], text: &str) -> bool {
     content.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
-/// A process and all that came from it.
-fn family(of: u32) -> Result<Vec<u32>> {
-    let mut family = vec![of];
-    let listed = run("ps", ["-eo", "pid=,ppid="])?;
-    let pairs: Vec<(u32, u32)> = listed
-        .lines()
-        .filter_map(|line| line.trim().split_once(char::is_whitespace))
-        .filter_map(|(child, parent)| Some((child.parse().ok()?, parent.trim().parse().ok()?)))
-        .collect();
-    let mut at = 0;
-    while let Some(parent) = family.get(at).copied() {
-        family.extend(pairs.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
-        at += 1;
-    }
-    Ok(family)
 }

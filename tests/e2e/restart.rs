@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     app::{AUDIT, App, Home, REVIEW, SETTINGS, config},
-    desktop::{eventually, on_desktop, run, window_named, windows_named},
+    desktop::{eventually, family, no_window_named, on_desktop, run, window_named, windows_named},
 };
 
 #[test]
@@ -16,14 +16,17 @@ fn killed_with_a_question_open() -> Result<()> {
         let settings = app.window(SETTINGS).await?;
         settings.run_tool("raw", "fine_hello", &json!({})).await?;
         app.window(REVIEW).await?.question("request").await?;
-        let servers = run("pgrep", ["-g", &app.pid().to_string(), "-f", "raw_legacy.py"]).unwrap_or_default();
-        let marker = home.path().display().to_string();
+        let raw = |process: &u32| {
+            let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains("raw_legacy.py")
+        };
+        let servers: Vec<u32> = family(app.pid())?.into_iter().filter(raw).collect();
+        ensure!(!servers.is_empty(), "the server has no process");
         app.kill().await?;
         ensure!(home.only_entry().await?.summary.outcome.as_str() == "open");
         eventually("the end of its servers", async || {
-            for server in servers.lines() {
-                ensure!(!std::path::Path::new("/proc").join(server).exists(), "process {server} of {marker} lives on");
-            }
+            let left: Vec<&u32> = servers.iter().filter(|process| raw(process)).collect();
+            ensure!(left.is_empty(), "{left:?} live on");
             Ok(())
         })
         .await?;
@@ -45,10 +48,11 @@ fn killed_with_a_question_open() -> Result<()> {
 fn started_twice_is_there_once() -> Result<()> {
     on_desktop(async || {
         let home = Home::with(&config(None)?)?;
-        let app = App::start(&home).await?;
-        let window = window_named(SETTINGS).await?;
-        run("wmctrl", ["-i", "-c", &window])?;
-        crate::desktop::no_window_named(SETTINGS).await?;
+        let mut app = App::start(&home).await?;
+        let welcome = app.window(SETTINGS).await?;
+        welcome.see("welcome").await?;
+        run("wmctrl", ["-i", "-c", &welcome.x_id])?;
+        no_window_named(SETTINGS).await?;
         // The second one shows the first one's window, and ends.
         let mut second = App::start_with(&home, |_| {}).await?;
         let status = second.ended().await?;
