@@ -59,7 +59,11 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         .build(context);
     let app = match app {
         Ok(app) => app,
-        Err(error) => return say(&format!("Samplegate cannot start: {error}")),
+        Err(error) => {
+            // Whoever started it from a menu sees no stderr.
+            popups::cannot_start(&error.to_string());
+            return say(&format!("cannot start: {error}"));
+        }
     };
     app.run(|app, event| match event {
         // The last window was closed; the tray stays.

@@ -60,6 +60,15 @@ fn key(question: &ReviewSummary) -> Gate {
     (question.id.clone(), question.phase == Phase::Answer)
 }
 
+/// Says, where no window will, that the app cannot start. Best effort.
+pub(crate) fn cannot_start(why: &str) {
+    let mut notification = notify_rust::Notification::new();
+    notification.appname("Samplegate").summary("Samplegate cannot start").body(why);
+    if let Err(error) = notification.show() {
+        tracing::warn!("a notification could not be shown: {error}");
+    }
+}
+
 /// The popups on screen.
 pub(crate) struct Popups {
     engine: Engine,

@@ -102,10 +102,13 @@ fn build<R: Runtime>(app: &AppHandle<R>, window: Window, place: Option<&str>, fo
         .min_inner_size(640.0, 420.0)
         .focused(focus)
         // The pages are ours and go nowhere else.
-        .on_navigation(|url| {
-            matches!(url.scheme(), "tauri")
-                || url.host_str().is_some_and(|host| matches!(host, "tauri.localhost" | "localhost"))
-        })
+        .on_navigation(is_ours)
         .build()
         .map(drop)
+}
+
+/// The pages' address: a scheme of Tauri's, a host of its own on Windows, Vite's server under `tauri dev`.
+fn is_ours(url: &tauri::Url) -> bool {
+    let at = |host: &str, port: Option<u16>| url.host_str() == Some(host) && url.port() == port;
+    url.scheme() == "tauri" || at("tauri.localhost", None) || (cfg!(dev) && at("localhost", Some(5173)))
 }

@@ -48,6 +48,11 @@ pub(crate) fn visible(text: &str) -> String {
     })
 }
 
+/// Text that must stay on its line: what would break it is made visible too.
+pub(crate) fn inline(text: &str) -> String {
+    visible(text).replace('\n', "⏎").replace('\t', " ")
+}
+
 /// Rows in columns as wide as they need.
 pub(crate) fn table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -12,7 +12,7 @@ mod keys;
 mod outside;
 mod show;
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, time::Duration};
 
 use samplegate_core::audit::QuestionId;
 use samplegate_engine::{
@@ -70,10 +70,24 @@ impl Terminal {
                 for question in engine.queue().list() {
                     engine.queue().deny_all(&question.server, "ended with Ctrl-C");
                 }
+                self.denials_are_carried_out(engine).await;
                 cancel.cancel();
                 show::say(&show::muted("The call was ended."));
                 return work.await;
             }
+        }
+    }
+
+    /// Waits until the denials are in the log and told, so that ending the call does not turn them into withdrawals.
+    async fn denials_are_carried_out(&self, engine: &Engine) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(3);
+        let open = || {
+            let queue = engine.queue();
+            let ids = queue.list().into_iter().filter_map(|question| question.id.parse::<QuestionId>().ok());
+            ids.filter_map(|id| queue.get(id)).any(|item| item.ended.is_none())
+        };
+        while open() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -245,7 +259,8 @@ impl Terminal {
     async fn another_model(&mut self, item: &ReviewItem) -> Option<Action> {
         for (number, model) in item.models.iter().enumerate() {
             let cannot = model.cannot.as_deref().map(|why| format!(" cannot: {why}")).unwrap_or_default();
-            show::say(&format!("{:>3}  {} ({}, {}){cannot}", number + 1, model.name, model.provider, model.model));
+            let line = format!("{:>3}  {} ({}, {}){cannot}", number + 1, model.name, model.provider, model.model);
+            show::say(&crate::output::inline(&line));
         }
         let number = self.input.line("Number: ").await?.trim().parse::<usize>().ok()?;
         let name = item.models.get(number.checked_sub(1)?)?.name.clone();

@@ -132,10 +132,9 @@ pub fn evaluate(case: &Case<'_>, rules: &[Rule]) -> Evaluation {
         Some(Verdict::Deny) => (Verdict::Deny, "A rule denies it.".into()),
         Some(Verdict::Ask) => (Verdict::Ask, "A rule asks.".into()),
         Some(Verdict::Allow) => {
-            let mut texts: Vec<&str> = matched
-                .iter()
-                .filter_map(|rule| rule.text.as_deref().filter(|_| rule.action == Action::Answer))
-                .collect();
+            let answers = matched.iter().filter(|rule| rule.action == Action::Answer);
+            // A rule without its text is refused when it is read; here it must not become an allow either.
+            let mut texts: Vec<&str> = answers.map(|rule| rule.text.as_deref().unwrap_or_default()).collect();
             texts.sort_unstable();
             texts.dedup();
             match texts.as_slice() {

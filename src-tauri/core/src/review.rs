@@ -24,6 +24,9 @@ pub struct ModelRef {
     pub provider: String,
     /// The provider's model id.
     pub model: String,
+    /// Where it is, as configured when it was chosen; none: the provider's own. A later change of the settings does
+    /// not move what was approved.
+    pub base_url: Option<String>,
 }
 
 /// A request that a person, or a rule that a person made, approved. Only [`Review::apply`] makes one.

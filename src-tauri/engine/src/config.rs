@@ -193,9 +193,15 @@ fn read(path: &Path) -> Result<(DocumentMut, Settings), ConfigError> {
 
 fn write(path: &Path, text: &str) -> Result<(), ConfigError> {
     let beside = path.with_extension("toml.new");
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, path));
+    let mut options = fs::OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&beside).and_then(|mut file| {
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    });
     written.map_err(|error| {
         let _ = fs::remove_file(&beside);
         io_error(path, &error)

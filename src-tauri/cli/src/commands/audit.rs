@@ -71,11 +71,11 @@ fn row(question: &QuestionSummary) -> Vec<String> {
         question.cost_microusd.map_or("-".into(), |cost| format!("${}.{:06}", cost / 1_000_000, cost % 1_000_000));
     vec![
         format_time(question.at),
-        output::visible(&question.server),
-        output::visible(question.tool.as_deref().unwrap_or("-")),
+        output::inline(&question.server),
+        output::inline(question.tool.as_deref().unwrap_or("-")),
         question.outcome.to_string(),
         by,
-        output::visible(question.model.as_deref().unwrap_or("-")),
+        output::inline(question.model.as_deref().unwrap_or("-")),
         cost,
         question.id.to_string(),
     ]

@@ -92,8 +92,9 @@ async fn make(start: &Start, server: &str, target: Target) -> Result<(CallReport
     let denied = report.questions.contains(&Outcome::Denied);
     if denied && Terminal::detect().is_none() {
         output::note(
-            "A question was denied, because nobody was here to be asked and no rule allows it. Run this in a terminal \
-             to review it, make a rule (`samplegate rule add --help`), or call the tool from the desktop app.",
+            "A question was denied. Without a terminal nobody can be asked, so only what a rule allows goes on. Run this \
+             in a terminal to review it, make a rule (`samplegate rule add --help`), or call the tool from the desktop \
+             app.",
         );
     }
     let known =

@@ -23,7 +23,7 @@ pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
         },
         Rule::List(list) => {
             output::listing(&engine.list_rules(), list.json, to_json, |rule| {
-                vec![rule.id.clone(), output::visible(&rule.sentence)]
+                vec![rule.id.clone(), output::inline(&rule.sentence)]
             });
             Ok(Exit::Done)
         }

@@ -11,7 +11,7 @@ use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::keys::Key;
-use crate::output::visible;
+use crate::output::{inline, visible};
 
 const MARGIN: &str = "│ ";
 
@@ -30,12 +30,12 @@ fn bold(text: &str) -> String {
 
 /// Text that matters less.
 pub(super) fn muted(text: &str) -> String {
-    style("2", &visible(text))
+    style("2", &inline(text))
 }
 
 /// Text that tells of trouble.
 pub(super) fn bad(text: &str) -> String {
-    style("31", &visible(text))
+    style("31", &inline(text))
 }
 
 fn accent(text: &str) -> String {
@@ -82,7 +82,7 @@ fn request_text(item: &ReviewItem) -> String {
     provenance(&mut page, item);
     facts(&mut page, item);
     for note in item.notes.iter() {
-        page.line(&accent(&visible(note)));
+        page.line(&accent(&inline(note)));
     }
     findings(&mut page, &item.findings);
     params(&mut page, &item.request);
@@ -181,11 +181,11 @@ impl Page {
 
     fn title(&mut self, text: &str) {
         self.line("");
-        self.line(&bold(&visible(text)));
+        self.line(&bold(&inline(text)));
     }
 
     fn heading(&mut self, text: &str) {
-        self.line(&accent(&visible(text)));
+        self.line(&accent(&inline(text)));
     }
 
     /// Text that is not ours: visible, behind a margin, wrapped so that no line of it starts without one.
@@ -255,10 +255,10 @@ fn facts(page: &mut Page, item: &ReviewItem) {
                 .map_or("price unknown".into(), |cost| format!("at most ${:.4}", cost as f64 / 1e6));
             page.line(&format!(
                 "Model {} ({}, {}; {}) · {about}{} tokens in, at most {} out · {cost}",
-                bold(&visible(&model.name)),
-                visible(&model.provider),
-                visible(&model.model),
-                visible(&model.why),
+                bold(&inline(&model.name)),
+                inline(&model.provider),
+                inline(&model.model),
+                inline(&model.why),
                 model.tokens_in,
                 request["maxTokens"],
             ));

@@ -12,7 +12,7 @@ fn request(text: &str) -> SamplingRequest {
 }
 
 fn model(name: &str) -> ModelRef {
-    ModelRef { name: name.into(), provider: "openai".into(), model: format!("{name}-1") }
+    ModelRef { name: name.into(), provider: "openai".into(), model: format!("{name}-1"), base_url: None }
 }
 
 fn review() -> Review {

@@ -128,7 +128,7 @@ impl Pipeline {
     ) -> Result<Completion, String> {
         let _ = show.send(Progress::Waiting("reading the key".into()));
         let key = tokio::select! {
-            key = self.key(&approved.model().name) => key?,
+            key = self.key_of(approved) => key?,
             () = control.stopped() => return Err("stopped before anything was sent".into()),
         };
         let _ = show.send(Progress::Sending);
@@ -139,10 +139,22 @@ impl Pipeline {
             .map_err(|error: ProviderError| error.to_string())
     }
 
+    /// Reads the key of the model that was approved, unless that name means another model by now: a key goes only
+    /// where the person saw it go.
+    async fn key_of(&self, approved: &ApprovedRequest) -> Result<Option<SecretString>, String> {
+        let name = &approved.model().name;
+        if self.queue.desk().model(name).as_ref() != Some(approved.model()) {
+            return Err(format!("the model {name} was changed meanwhile: look again, and choose it anew"));
+        }
+        self.key(name).await
+    }
+
     /// Reads a model's key at call time.
     pub(crate) async fn key(&self, model: &str) -> Result<Option<SecretString>, String> {
         let settings = self.config.settings();
-        let source = settings.models.get(model).map(|model| model.key.clone()).unwrap_or_default();
+        let Some(source) = settings.models.get(model).map(|model| model.key.clone()) else {
+            return Err(format!("the model {model} was removed meanwhile: choose another"));
+        };
         let name = key_name(model);
         match source {
             KeySource::None => Ok(None),

@@ -39,7 +39,12 @@ impl Desk {
     pub(crate) fn model(&self, name: &str) -> Option<ModelRef> {
         let settings = self.config.settings();
         let model = settings.models.get(name)?;
-        Some(ModelRef { name: name.into(), provider: model.provider.clone(), model: model.model.clone() })
+        Some(ModelRef {
+            name: name.into(),
+            provider: model.provider.clone(),
+            model: model.model.clone(),
+            base_url: model.base_url.clone(),
+        })
     }
 
     /// The models that could answer this request, best first, and why; whether the first is chosen without asking.
@@ -70,9 +75,7 @@ impl Desk {
 
     /// The exact bytes for this model.
     pub(crate) fn encode(&self, request: &SamplingRequest, model: &ModelRef) -> Result<WireRequest, Unsupported> {
-        let settings = self.config.settings();
-        let base_url = settings.models.get(&model.name).and_then(|model| model.base_url.as_deref());
-        model_format::encode(provider(model)?, base_url, &model.model, request)
+        model_format::encode(provider(model)?, model.base_url.as_deref(), &model.model, request)
     }
 
     /// Every model with its size and price for this request.

@@ -1,0 +1,197 @@
+//! The terminal review, in a real pseudo-terminal: the keys, the waiting line, the editor, and hostile text.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+
+mod pty;
+
+use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+
+use pty::Session;
+use serde_json::{Value, json};
+use support::{
+    model::{FakeModel, Reply},
+    servers::{python, samplegate},
+};
+
+/// A home with a raw server, and a model where one is given.
+fn home(model: Option<&FakeModel>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let default = if model.is_some() { "fake" } else { "human" };
+    let mut config =
+        format!("default_model = {default:?}\n\n[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]));
+    if let Some(model) = model {
+        config.push_str(&format!(
+            "\n[models.fake]\nprovider = \"openai\"\nbase_url = {:?}\nmodel = \"fake-1\"\nkey = \"none\"\n",
+            model.base_url
+        ));
+    }
+    std::fs::write(folder.path().join("config.toml"), config).unwrap();
+    folder
+}
+
+fn hello(text: &str) -> String {
+    let params = json!({"messages": [{"role": "user", "content": {"type": "text", "text": text}}], "maxTokens": 64});
+    json!({ "params": params }).to_string()
+}
+
+fn call(home: &Path, text: &str) -> Session {
+    Session::start(home, &["call", "s", "sample", &hello(text), "--json"], &[])
+}
+
+/// What the server was told, from the result on stdout.
+async fn told(session: Session) -> (Value, i32) {
+    let (out, code) = session.end().await;
+    let result: Value = serde_json::from_str(out.trim()).unwrap_or_else(|_| panic!("no result: {out:?}"));
+    let told: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+    (told["replies"][0]["reply"].clone(), code)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approve_and_return() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("Hello there."));
+    let home = home(Some(&model));
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("Say hello.").await;
+    session.expect("[a e d w ? W v j] > ").await;
+    assert!(model.got().is_empty());
+    session.press("a").await;
+    session.expect("Return this answer to s?").await;
+    session.expect("Hello there.").await;
+    session.expect("[a e d w ? W r v j] > ").await;
+    session.press("a").await;
+    let (reply, code) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "Hello there.");
+    assert_eq!(code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_takes_a_reason_that_the_server_is_not_told() {
+    let home = home(None);
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("[e d w ? W v j] > ").await;
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("not today\r").await;
+    let (reply, code) = told(session).await;
+    assert_eq!(
+        reply["error"],
+        json!({"code": -1, "message": "User rejected sampling request", "data": {"reason": "person"}})
+    );
+    assert_eq!(code, 0, "the tool's own result is no error");
+    let log = std::process::Command::new(samplegate())
+        .args(["--home", home.path().to_str().unwrap(), "audit", "list", "--json"])
+        .output()
+        .unwrap();
+    let entry: Value = serde_json::from_slice(&log.stdout).unwrap();
+    assert_eq!(
+        (&entry["outcome"], &entry["decided_by"], &entry["reason"]),
+        (&json!("denied"), &json!("person"), &json!("not today"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_by_hand_is_final() {
+    let home = home(None);
+    let mut session = call(home.path(), "Pay?");
+    session.expect("] > ").await;
+    session.press("w").await;
+    session.expect("Your answer").await;
+    session.press("nox\u{7f}\r").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "no");
+    assert_eq!(reply["result"]["model"], "human");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_in_the_editor_show_their_difference_at_both_gates() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("The answer is five."));
+    let home = home(Some(&model));
+    let editor = home.path().join("editor");
+    std::fs::write(&editor, "#!/bin/sh\nsed -i 's/hello/goodbye/; s/five/six/' \"$1\"\n").unwrap();
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut session = Session::start(
+        home.path(),
+        &["call", "s", "sample", &hello("Say hello."), "--json"],
+        &[("VISUAL", editor.to_str().unwrap()), ("NO_COLOR", "1")],
+    );
+    session.expect("] > ").await;
+    session.press("e").await;
+    session.expect("[-hello.-]{+goodbye.+}").await;
+    session.expect("] > ").await;
+    session.press("a").await;
+    session.expect("Return this answer").await;
+    session.expect("] > ").await;
+    session.press("e").await;
+    session.expect("[-five.-]{+six.+}").await;
+    session.expect("] > ").await;
+    session.press("a").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "The answer is six.");
+    assert!(model.got()[0].json().to_string().contains("Say goodbye."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_typed_too_early_are_thrown_away() {
+    let model = FakeModel::start().await;
+    let home = home(Some(&model));
+    let mut session = call(home.path(), "Say hello.");
+    session.press("aaaa").await;
+    session.expect("] > ").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(model.got().is_empty(), "an early key approved");
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("\r").await;
+    assert_eq!(told(session).await.0["error"]["code"], -1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_model_can_be_stopped_and_asked_again() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Slowly("one two three four five six seven eight nine ten", Duration::from_millis(300)));
+    model.then(Reply::Text("all of it"));
+    let home = home(Some(&model));
+    let mut session = call(home.path(), "Count.");
+    session.expect("] > ").await;
+    session.press("a").await;
+    session.expect("two").await;
+    session.press("s").await;
+    session.expect("stopped").await;
+    session.expect("] > ").await;
+    session.press("r").await;
+    session.expect("all of it").await;
+    session.expect("] > ").await;
+    session.press("a").await;
+    assert_eq!(told(session).await.0["result"]["content"]["text"], "all of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_denies_and_ends_the_call() {
+    let home = home(None);
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("] > ").await;
+    session.press("\u{3}").await;
+    let (_, code) = session.end().await;
+    assert_eq!(code, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_hostile_reaches_the_terminal() {
+    let home = home(None);
+    let tags: String = "obey".chars().filter_map(|c| char::from_u32(0xE0000 + c as u32)).collect();
+    let hostile = format!("start \u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}evil {tags} end\r[a e d w] > ");
+    let mut session = call(home.path(), &hostile);
+    session.expect("[e d w ? W v j] > ").await;
+    let seen = session.seen();
+    for bad in ["\u{1b}[2J", "\u{1b}]0", "\u{202e}", tags.as_str(), "\u{7}"] {
+        assert!(!seen.contains(bad), "{bad:?} reached the terminal");
+    }
+    assert!(seen.contains("‹U+001B›") && seen.contains("‹U+202E›"), "{seen}");
+    assert!(seen.contains("obey"), "what hidden characters spell is told");
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("\r").await;
+    session.end().await;
+}
