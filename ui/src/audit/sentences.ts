@@ -76,7 +76,7 @@ export function sentence(event: JsonObject): Line {
     case 'sent':
       return {
         what: 'Sent',
-        rest: [`to ${text(event['model']) ?? 'the model'}`, text(event['provider']) ? `at ${text(event['provider'])}` : '', Number(event['attempt']) > 1 ? `attempt ${event['attempt']}` : ''].filter(Boolean).join(', '),
+        rest: [`to ${text(event['model']) ?? 'the model'}`, text(event['provider']) ? `provider ${text(event['provider'])}` : '', Number(event['attempt']) > 1 ? `attempt ${event['attempt']}` : ''].filter(Boolean).join(', '),
         tone: '',
       }
     case 'answered': {
