@@ -286,8 +286,16 @@ impl Ends {
             Origin::None => &[],
         };
         for call in calls {
-            ends.entry(call.call_id).or_default().push(outcome);
+            // A question that ends after its call is nobody's business any more.
+            if let Some(outcomes) = ends.get_mut(&call.call_id) {
+                outcomes.push(outcome);
+            }
         }
+    }
+
+    /// Remembers what comes of this call's questions from now on, until [`Ends::take`].
+    pub fn begin(&self, call_id: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(call_id, Vec::new());
     }
 
     /// Takes what came of a call's questions.

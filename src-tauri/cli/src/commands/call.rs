@@ -76,8 +76,8 @@ async fn make(start: &Start, server: &str, target: Target) -> Result<(CallReport
     let engine = start.engine(vec![server.to_owned()]).await?;
     let cancel = CancellationToken::new();
     let work = engine.call(server, "terminal", target.clone(), cancel.clone());
-    let report = match Terminal::detect() {
-        Some(mut terminal) => terminal.review_while(&engine, work, cancel).await,
+    let mut report = match Terminal::detect() {
+        Some(mut terminal) => terminal.review_while(&engine, work, cancel.clone()).await,
         None => {
             tokio::pin!(work);
             tokio::select! {
@@ -89,6 +89,10 @@ async fn make(start: &Start, server: &str, target: Target) -> Result<(CallReport
             }
         }
     };
+    if cancel.is_cancelled() {
+        // The person ended the call: a result that came just then is not wanted any more.
+        report.result = Err(CallFailure::Call(CallError::Cancelled));
+    }
     let denied = report.questions.contains(&Outcome::Denied);
     if denied && Terminal::detect().is_none() {
         output::note(

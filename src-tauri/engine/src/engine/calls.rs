@@ -95,6 +95,7 @@ impl Engine {
 
     async fn run(&self, server: &str, call: CallRef, cancel: CancellationToken) -> CallReport {
         let call_id = call.call_id;
+        self.pipeline.ends.begin(call_id);
         let result = match self.ready(server).await {
             Ok(connection) => connection.call(call, cancel, None).await.map_err(CallFailure::from),
             Err(error) => Err(error.into()),

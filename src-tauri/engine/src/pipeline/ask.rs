@@ -126,7 +126,11 @@ impl Pipeline {
         control: &Control,
         show: mpsc::UnboundedSender<Progress>,
     ) -> Result<Completion, String> {
-        let _ = show.send(Progress::Waiting("reading the key".into()));
+        let source = self.config.settings().models.get(&approved.model().name).map(|model| model.key.clone());
+        if !matches!(source, None | Some(KeySource::None | KeySource::Memory)) {
+            // A locked keychain waits for its person, and a command may ask its own.
+            let _ = show.send(Progress::Waiting("reading the key".into()));
+        }
         let key = tokio::select! {
             key = self.key_of(approved) => key?,
             () = control.stopped() => return Err("stopped before anything was sent".into()),
