@@ -1,13 +1,14 @@
 //! What the process brings: arguments, environment, the platform's directories. The only place that reads them.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use samplegate_core::audit::Place;
-use samplegate_engine::{engine, home::Home, mcp::BaseEnv, secrets::Keychain};
+use samplegate_engine::{
+    engine,
+    mcp::BaseEnv,
+    secrets::Keychain,
+    startup::{self, Directories},
+};
 
 /// How the app was started.
 pub(crate) struct Options {
@@ -16,7 +17,7 @@ pub(crate) struct Options {
 
 /// Reads `--home DIR` and `--reviewer NAME`, and what they default to.
 pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut folder = std::env::var_os("SAMPLEGATE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let mut folder: Option<PathBuf> = None;
     let mut reviewer = None;
     while let Some(arg) = args.next() {
         match arg.to_str() {
@@ -28,17 +29,14 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
             _ => return Err(format!("{arg:?} is not known; there are --home DIR and --reviewer NAME")),
         }
     }
-    let home = match &folder {
-        Some(folder) => Home::in_folder(folder).map_err(|error| error.to_string())?,
-        None => platform_home().ok_or("there is no home folder: give one with --home DIR")?,
-    };
+    let variable = |name: &str| std::env::var_os(name);
+    let home = startup::home(folder, variable, platform_directories).map_err(|error| error.to_string())?;
     let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
-    let user = || std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
     Ok(Options {
         engine: engine::Options {
             base_env: BaseEnv::from_vars(std::env::vars_os()),
             program,
-            reviewer: reviewer.or_else(|| user().ok()).unwrap_or_else(|| "unknown".into()),
+            reviewer: startup::reviewer(reviewer, variable),
             place: Place::Window,
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
             only: None,
@@ -47,17 +45,19 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
     })
 }
 
-/// What is logged to stderr: `RUST_LOG`, else warnings. The MCP library logs messages in full: never those.
+/// What is logged to stderr.
 pub(crate) fn log_filter() -> tracing_subscriber::EnvFilter {
-    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::EnvFilter::new(format!("{wanted},rmcp=off"))
+    let wanted = std::env::var("RUST_LOG").ok();
+    tracing_subscriber::EnvFilter::new(startup::log_directives(wanted.as_deref()))
 }
 
-fn platform_home() -> Option<Home> {
+fn platform_directories() -> Option<Directories> {
     let folders = directories::ProjectDirs::from("", "", "samplegate")?;
-    let data = folders.data_local_dir().to_owned();
-    let runtime = folders.runtime_dir().map_or_else(|| data.join("run"), Path::to_owned);
-    Some(Home::in_directories(folders.config_dir().to_owned(), data, runtime))
+    Some(Directories {
+        config: folders.config_dir().to_owned(),
+        data: folders.data_local_dir().to_owned(),
+        runtime: folders.runtime_dir().map(ToOwned::to_owned),
+    })
 }
 
 /// Says what to do where no window can be shown.

@@ -65,9 +65,9 @@ async fn both_gates_twice(script: &str, protocol: &str) {
     let answered = home.question(Phase::Answer).await;
     home.act(&answered, Action::Return);
     let report = call.await.unwrap();
+    assert_eq!(report.outcomes(), vec![Outcome::Released, Outcome::Released]);
     let result = report.result.unwrap();
     assert!(text(&result).contains("iron gold"), "{result}");
-    assert_eq!(report.questions, vec![Outcome::Released, Outcome::Released]);
 
     let entry = home.entry(&first.id).await;
     let summary = &entry.summary;
@@ -142,8 +142,8 @@ async fn a_denial_is_a_protocol_error_and_tells_no_reason_typed() {
     let question = home.question(Phase::Request).await;
     home.act(&question, Action::Deny { reason: String::new() });
     let report = call.await.unwrap();
+    assert_eq!(report.outcomes(), [Outcome::Denied]);
     assert_eq!(report.result.unwrap_err().to_string(), "User rejected sampling request");
-    assert_eq!(report.questions, [Outcome::Denied]);
     home.stop().await;
 }
 
@@ -153,7 +153,7 @@ async fn rules_take_the_routine_and_gates_can_be_switched_off() {
     let home = with_model("fastmcp3_prompts.py", "rules", &model).await;
     // No rule: denied, and nobody is asked.
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
-    assert_eq!(report.questions, [Outcome::Denied]);
+    assert_eq!(report.outcomes(), [Outcome::Denied]);
     // A fixed answer.
     let answer = samplegate_engine::wire::RuleView {
         id: String::new(),

@@ -8,8 +8,8 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "samplegate", version, arg_required_else_help = true)]
 pub(crate) struct Args {
-    /// Keep everything under this folder.
-    #[arg(long, global = true, value_name = "DIR", env = "SAMPLEGATE_HOME")]
+    /// Keep everything under this folder [env: SAMPLEGATE_HOME] [default: the platform's directories].
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Who decides, as the audit log names them [default: the OS user].
     #[arg(long, global = true, value_name = "NAME")]
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(Audit),
     /// Check keychain, servers, models and disk, and say how to mend what is wrong.
-    Doctor,
+    Doctor(Json),
     /// Serve the built-in demo server on stdin and stdout.
     DemoServer,
 }
@@ -73,7 +73,7 @@ pub(crate) struct ServerAdd {
     #[command(flatten)]
     pub(crate) given: ServerGiven,
     /// The command and its arguments, after `--`.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "url")]
     pub(crate) command: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct ServerSet {
     #[arg(long, action = ArgAction::Set, value_name = "true|false")]
     pub(crate) enabled: Option<bool>,
     /// The command and its arguments, after `--`.
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "url")]
     pub(crate) command: Vec<String>,
 }
 
@@ -96,13 +96,13 @@ pub(crate) struct ServerGiven {
     /// The endpoint, for streamable HTTP.
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// A header sent with every request.
+    /// A header sent with every request. It stands in the configuration file: see --header-stdin for secrets.
     #[arg(long, value_name = "K=V")]
     pub(crate) header: Vec<String>,
     /// A header whose value is read from stdin, one line each, and kept in the keychain.
     #[arg(long, value_name = "K")]
     pub(crate) header_stdin: Vec<String>,
-    /// A variable for the server's process.
+    /// A variable for the server's process. It stands in the configuration file: see --env-stdin for secrets.
     #[arg(long, value_name = "K=V")]
     pub(crate) env: Vec<String>,
     /// A variable whose value is read from stdin, one line each, and kept in the keychain.
@@ -261,9 +261,9 @@ pub(crate) enum Audit {
     /// List questions, newest first.
     List(Box<AuditList>),
     /// Show one question in full, as JSON.
-    Show(Id),
-    /// Check the chain.
-    Verify(Json),
+    Show(AuditShow),
+    /// Check the whole log.
+    Verify(AuditVerify),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -280,10 +280,13 @@ pub(crate) struct AuditList {
     /// sampling, elicitation, tool_call.
     #[arg(long)]
     pub(crate) kind: Option<String>,
+    /// Where the call was made.
     #[arg(long)]
     pub(crate) host: Option<String>,
+    /// Which server asked.
     #[arg(long)]
     pub(crate) server: Option<String>,
+    /// Which tool's call led to it.
     #[arg(long)]
     pub(crate) tool: Option<String>,
     /// open, released, denied, timed_out, withdrawn, failed, interrupted.
@@ -292,6 +295,7 @@ pub(crate) struct AuditList {
     /// person, rule, limit, drift, timeout, nobody.
     #[arg(long, value_name = "WHO")]
     pub(crate) decided_by: Option<String>,
+    /// The model that answered, or human.
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Only those older than this one.
@@ -301,6 +305,25 @@ pub(crate) struct AuditList {
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
     /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditShow {
+    /// The question's id.
+    pub(crate) id: String,
+    /// It is always JSON.
+    #[arg(long, hide = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditVerify {
+    /// The head that was noted down earlier: then a log that was cut off or written anew is found too.
+    #[arg(long, value_name = "SEQ:HASH")]
+    pub(crate) head: Option<String>,
+    /// One JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -331,7 +354,4 @@ pub(crate) struct Name {
 pub(crate) struct Id {
     /// The id.
     pub(crate) id: String,
-    /// Accepted for symmetry: an entry is always JSON.
-    #[arg(long, hide = true)]
-    pub(crate) json: bool,
 }

@@ -55,16 +55,21 @@ impl Failure {
     }
 }
 
+impl From<&ServerError> for Exit {
+    fn from(error: &ServerError) -> Self {
+        match error {
+            ServerError::NotFound(_) | ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => {
+                Self::Usage
+            }
+            ServerError::NotReady(..) | ServerError::Call(_) => Self::Server,
+            ServerError::Config(_) | ServerError::Secret(_) => Self::Own,
+        }
+    }
+}
+
 impl From<ServerError> for Failure {
     fn from(error: ServerError) -> Self {
-        let exit = match &error {
-            ServerError::NotFound(_) | ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => {
-                Exit::Usage
-            }
-            ServerError::NotReady(..) | ServerError::Call(_) => Exit::Server,
-            ServerError::Config(_) | ServerError::Secret(_) => Exit::Own,
-        };
-        Self::new(exit, error)
+        Self::new(Exit::from(&error), error)
     }
 }
 
@@ -95,6 +100,10 @@ impl From<StartError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Own, error)
+        match error.kind() {
+            // Whoever reads our output has seen enough.
+            std::io::ErrorKind::BrokenPipe => Self::new(Exit::Done, ""),
+            _ => Self::new(Exit::Own, error),
+        }
     }
 }

@@ -43,7 +43,9 @@ fn main() -> ExitCode {
     let code = match runtime.block_on(run(args)) {
         Ok(code) => code,
         Err(failure) => {
-            output::error(&failure.message);
+            if !failure.message.is_empty() {
+                output::error(&output::visible(&failure.message));
+            }
             failure.exit
         }
     };
@@ -66,7 +68,7 @@ async fn run(args: Args) -> Result<exit::Exit, Failure> {
         Command::Prompts(list) => commands::offers::run(&start, list, commands::offers::What::Prompts).await,
         Command::Resources(list) => commands::offers::run(&start, list, commands::offers::What::Resources).await,
         Command::Audit(command) => commands::audit::run(&start, command).await,
-        Command::Doctor => commands::doctor::run(&start).await,
+        Command::Doctor(doctor) => commands::doctor::run(&start, doctor.json).await,
         Command::DemoServer => Ok(samplegate_engine::demo::serve_stdio().await.map(|()| exit::Exit::Done)?),
     }
 }

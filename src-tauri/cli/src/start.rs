@@ -1,16 +1,17 @@
 //! What the process brings: the home, the reviewer, the environment. The only place that reads them.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use samplegate_core::audit::Place;
 use samplegate_engine::{
-    engine::{Engine, Options},
+    engine::{Engine, Options, StartError},
     home::Home,
     mcp::BaseEnv,
     secrets::Keychain,
+    startup::{self, Directories, NoHome},
 };
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// The options that every command has.
 pub(crate) struct Start {
@@ -21,14 +22,10 @@ pub(crate) struct Start {
 impl Start {
     /// Where the files are.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
-        if let Some(folder) = &self.home {
-            return Ok(Home::in_folder(folder)?);
-        }
-        let folders = directories::ProjectDirs::from("", "", "samplegate")
-            .ok_or_else(|| Failure::usage("there is no home folder: give one with --home DIR"))?;
-        let data = folders.data_local_dir().to_owned();
-        let runtime = folders.runtime_dir().map_or_else(|| data.join("run"), ToOwned::to_owned);
-        Ok(Home::in_directories(folders.config_dir().to_owned(), data, runtime))
+        startup::home(self.home.clone(), variable, platform_directories).map_err(|error| match error {
+            NoHome::Unknown => Failure::usage(error),
+            NoHome::Folder(_) => Failure::new(Exit::Own, error),
+        })
     }
 
     /// An engine that starts no server: for what only reads or changes the configuration.
@@ -36,30 +33,47 @@ impl Start {
         self.engine(Vec::new()).await
     }
 
+    /// The same, to learn why it cannot start.
+    pub(crate) async fn try_idle(&self, home: Home) -> Result<Result<Engine, StartError>, Failure> {
+        Ok(Engine::start(self.options(home, Vec::new())?).await)
+    }
+
     /// An engine that starts these servers.
     pub(crate) async fn engine(&self, only: Vec<String>) -> Result<Engine, Failure> {
-        let home = self.home()?;
-        let user =
-            || std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).or_else(|_| std::env::var("USERNAME"));
-        let reviewer = self.reviewer.clone().or_else(|| user().ok()).unwrap_or_else(|| "unknown".into());
-        Ok(Engine::start(Options {
+        Ok(Engine::start(self.options(self.home()?, only)?).await?)
+    }
+
+    fn options(&self, home: Home, only: Vec<String>) -> Result<Options, Failure> {
+        Ok(Options {
             base_env: BaseEnv::from_vars(std::env::vars_os()),
             program: std::env::current_exe()?,
-            reviewer,
+            reviewer: startup::reviewer(self.reviewer.clone(), variable),
             place: Place::Terminal,
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
             only: Some(only),
             home,
         })
-        .await?)
     }
 }
 
-/// Logs to stderr: `RUST_LOG`, else errors. The MCP library logs messages in full: never those.
+/// Logs to stderr.
 pub(crate) fn log() {
-    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "error".into());
+    let wanted = std::env::var("RUST_LOG").ok();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::new(format!("{wanted},rmcp=off")))
+        .with_env_filter(tracing_subscriber::EnvFilter::new(startup::log_directives(wanted.as_deref())))
         .init();
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn platform_directories() -> Option<Directories> {
+    let folders = directories::ProjectDirs::from("", "", "samplegate")?;
+    Some(Directories {
+        config: folders.config_dir().to_owned(),
+        data: folders.data_local_dir().to_owned(),
+        runtime: folders.runtime_dir().map(ToOwned::to_owned),
+    })
 }

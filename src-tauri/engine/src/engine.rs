@@ -112,8 +112,8 @@ impl Engine {
         options.home.create().map_err(StartError::Home)?;
         let config = Config::open(&options.home.config_file())?;
         let store = Store::open(&options.home.database())?;
-        let instance = Instance::acquire(&options.home.runtime).map_err(StartError::Home)?;
-        close_interrupted(&store, &options.home.runtime, jiff::Timestamp::now()).await?;
+        let instance = Instance::acquire(&options.home.data).map_err(StartError::Home)?;
+        close_interrupted(&store, &options.home.data, jiff::Timestamp::now()).await?;
         let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
         let (changes, _) = broadcast::channel(1024);
         let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());

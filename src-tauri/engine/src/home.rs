@@ -10,9 +10,9 @@ use std::{
 pub struct Home {
     /// Holds `config.toml`.
     pub config: PathBuf,
-    /// Holds `samplegate.db`.
+    /// Holds `samplegate.db`, and the lock files of running instances: whoever finds the one must find the others.
     pub data: PathBuf,
-    /// Holds lock files and sockets of running instances.
+    /// Holds files that nothing depends on after the session.
     pub runtime: PathBuf,
     /// The keychain service: one per home, so two homes never share a key.
     pub keychain_service: String,

@@ -14,5 +14,6 @@ pub mod pipeline;
 pub mod provider;
 pub mod review_queue;
 pub mod secrets;
+pub mod startup;
 pub mod store;
 pub mod wire;

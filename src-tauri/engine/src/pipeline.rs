@@ -155,7 +155,7 @@ impl Pipeline {
             Err(end) => {
                 // What could not be read is the server's failure, not a model's.
                 if end.outcome == Outcome::Denied {
-                    self.ends.note(&origin, end.outcome);
+                    self.ends.note(&origin, &Ended::from(&end));
                 }
                 return Err(end.refusal);
             }
@@ -166,8 +166,8 @@ impl Pipeline {
             reviewed = self.review(&mut question) => reviewed,
         };
         let replied = self.reply(question, reviewed).await;
-        self.ends.note(&origin, replied.as_ref().map_or_else(|(outcome, _)| *outcome, |_| Outcome::Released));
-        replied.map_err(|(_, refusal)| refusal)
+        self.ends.note(&origin, &replied.as_ref().map_or_else(Ended::from, |_| Ended::released()));
+        replied.map_err(|end| end.refusal)
     }
 
     /// The two gates, and the model between them.
@@ -188,11 +188,7 @@ impl Pipeline {
     }
 
     /// The last step: the log first, then the server.
-    async fn reply(
-        &self,
-        mut question: Question,
-        reviewed: Result<ReleasedResponse, End>,
-    ) -> Result<Value, (Outcome, Refusal)> {
+    async fn reply(&self, mut question: Question, reviewed: Result<ReleasedResponse, End>) -> Result<Value, End> {
         let protocol = question.asked.server.protocol_version.clone();
         let released = match reviewed {
             Ok(released) => match released.answer().to_result(&protocol) {
@@ -231,7 +227,7 @@ impl Pipeline {
         self.tail.spawn(async move {
             record.last_words(closed, &withdrawn).await;
         });
-        released.map_err(|end| (end.outcome, end.refusal))
+        released
     }
 }
 
@@ -273,12 +269,35 @@ impl Record {
     }
 }
 
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who refused it, where somebody did.
+    pub by: Option<DecidedBy>,
+    /// Why, in words for the person.
+    pub why: String,
+}
+
+impl Ended {
+    fn released() -> Self {
+        Self { outcome: Outcome::Released, by: None, why: "returned to the server".into() }
+    }
+}
+
+impl From<&End> for Ended {
+    fn from(end: &End) -> Self {
+        Self { outcome: end.outcome, by: end.by, why: end.why.clone() }
+    }
+}
+
 /// What came of the questions of each call.
 #[derive(Debug, Clone, Default)]
-pub struct Ends(Arc<Mutex<HashMap<Uuid, Vec<Outcome>>>>);
+pub struct Ends(Arc<Mutex<HashMap<Uuid, Vec<Ended>>>>);
 
 impl Ends {
-    fn note(&self, origin: &Origin, outcome: Outcome) {
+    fn note(&self, origin: &Origin, ended: &Ended) {
         let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = match origin {
             Origin::Call(call) => std::slice::from_ref(call),
@@ -287,8 +306,8 @@ impl Ends {
         };
         for call in calls {
             // A question that ends after its call is nobody's business any more.
-            if let Some(outcomes) = ends.get_mut(&call.call_id) {
-                outcomes.push(outcome);
+            if let Some(known) = ends.get_mut(&call.call_id) {
+                known.push(ended.clone());
             }
         }
     }
@@ -299,7 +318,7 @@ impl Ends {
     }
 
     /// Takes what came of a call's questions.
-    pub fn take(&self, call_id: Uuid) -> Vec<Outcome> {
+    pub fn take(&self, call_id: Uuid) -> Vec<Ended> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
     }
 }

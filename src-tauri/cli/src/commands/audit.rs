@@ -1,8 +1,8 @@
 //! `samplegate audit …`: it only reads, and works while others write.
 
-use samplegate_core::audit::{QuestionId, QuestionSummary, format_time};
-use samplegate_engine::store::{Filter, Store, StoreError};
-use serde_json::json;
+use samplegate_core::audit::{Head, QuestionId, QuestionSummary, Verifier, format_time};
+use samplegate_engine::store::{Filter, Page, Store, StoreError};
+use serde_json::{Value, json};
 
 use crate::{
     args::{Audit, AuditList},
@@ -19,50 +19,78 @@ pub(crate) async fn run(start: &Start, command: Audit) -> Result<Exit, Failure> 
         Err(StoreError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    match (command, store) {
-        (Audit::List(list), Some(store)) => self::list(&store, *list).await,
-        (Audit::List(list), None) => filter(&list).map(|_| Exit::Done),
-        (Audit::Show(id), store) => {
-            let id: QuestionId = id.id.parse().map_err(Failure::usage)?;
-            let store = store.ok_or_else(|| Failure::usage(format!("there is no question {id}")))?;
-            output::json(&store.show(id).await?);
+    match command {
+        Audit::List(list) => self::list(store.as_ref(), *list).await,
+        Audit::Show(show) => {
+            let id: QuestionId = show.id.parse().map_err(Failure::usage)?;
+            let store = store.ok_or(StoreError::Unknown(id))?;
+            output::pretty(&store.show(id).await?)?;
             Ok(Exit::Done)
         }
-        (Audit::Verify(verify), Some(store)) => match store.verify(None).await? {
-            Ok(report) => {
-                if verify.json {
-                    output::json(
-                        &json!({"ok": true, "events": report.events, "last_at": report.last_at.map(format_time), "head": report.head}),
-                    );
-                } else {
-                    output::line(&format!(
-                        "the chain holds: {} events of {} questions",
-                        report.events, report.questions
-                    ));
-                }
-                Ok(Exit::Done)
-            }
-            Err(finding) => {
-                if verify.json {
-                    output::json(&json!({"ok": false, "seq": finding.seq, "what": finding.to_string()}));
-                }
-                Err(Failure::new(Exit::Own, format!("the log does not hold: {finding}")))
-            }
-        },
-        (Audit::Verify(_), None) => {
-            output::line("the log is empty");
-            Ok(Exit::Done)
+        Audit::Verify(verify) => {
+            let known = verify.head.as_deref().map(head).transpose()?;
+            self::verify(store.as_ref(), known, verify.json).await
         }
     }
 }
 
-async fn list(store: &Store, list: AuditList) -> Result<Exit, Failure> {
-    let page = store.list(filter(&list)?).await?;
-    output::listing(&page.questions, list.json, |question| serde_json::to_value(question).unwrap_or_default(), row);
+async fn verify(store: Option<&Store>, known: Option<Head>, as_json: bool) -> Result<Exit, Failure> {
+    let verified = match store {
+        Some(store) => store.verify(known).await?,
+        None => Verifier::new(known).finish(Head::empty(), 0),
+    };
+    match verified {
+        Ok(report) => {
+            if as_json {
+                let mut object = json!({"ok": true});
+                if let (Value::Object(object), Ok(Value::Object(report))) = (&mut object, serde_json::to_value(report))
+                {
+                    object.extend(report);
+                }
+                output::json(&object)?;
+            } else if report.events == 0 {
+                output::line("The log is empty.")?;
+            } else {
+                output::line(&format!(
+                    "The chain holds: {} events of {} questions.\nIts head, to note down and to give with --head the next \
+                     time: {}:{}",
+                    report.events, report.questions, report.head.seq, report.head.hash
+                ))?;
+            }
+            Ok(Exit::Done)
+        }
+        Err(finding) => {
+            if as_json {
+                let message = finding.to_string();
+                output::json(
+                    &json!({"ok": false, "seq": finding.seq, "question": finding.question, "message": message}),
+                )?;
+            }
+            Err(Failure::new(Exit::Own, format!("the log does not hold: {finding}")))
+        }
+    }
+}
+
+async fn list(store: Option<&Store>, list: AuditList) -> Result<Exit, Failure> {
+    let filter = filter(&list)?;
+    let page = match store {
+        Some(store) => store.list(filter).await?,
+        None => Page::default(),
+    };
+    output::listing(&page.questions, list.json, |question| serde_json::to_value(question).unwrap_or_default(), row)?;
     if let Some(next) = page.next {
         output::note(&format!("there is more: --before {next}"));
     }
     Ok(Exit::Done)
+}
+
+/// Reads a head as `verify` prints it.
+fn head(text: &str) -> Result<Head, Failure> {
+    let wrong =
+        || Failure::usage(format!("{text:?} is no head: it looks like 42:9f86d081…, as `audit verify` prints it"));
+    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let hash = serde_json::from_value(Value::String(hash.into())).map_err(|_| wrong())?;
+    Ok(Head { seq: seq.parse().map_err(|_| wrong())?, hash })
 }
 
 fn row(question: &QuestionSummary) -> Vec<String> {
@@ -71,11 +99,11 @@ fn row(question: &QuestionSummary) -> Vec<String> {
         question.cost_microusd.map_or("-".into(), |cost| format!("${}.{:06}", cost / 1_000_000, cost % 1_000_000));
     vec![
         format_time(question.at),
-        output::inline(&question.server),
-        output::inline(question.tool.as_deref().unwrap_or("-")),
+        output::cell(&question.server),
+        output::cell(question.tool.as_deref().unwrap_or("-")),
         question.outcome.to_string(),
         by,
-        output::inline(question.model.as_deref().unwrap_or("-")),
+        output::cell(question.model.as_deref().unwrap_or("-")),
         cost,
         question.id.to_string(),
     ]

@@ -1,11 +1,19 @@
 //! `samplegate call|prompt|read`: a call, and the review of whatever is asked meanwhile.
+//!
+//! Data flow: arguments → the engine's call → its questions to the terminal's reviewer, or to nobody → the result on
+//! stdout; the server's log, what was refused and why on stderr → the exit code.
 
-use samplegate_core::audit::Outcome;
+mod exits;
+mod show;
+
+use samplegate_core::audit::{DecidedBy, Outcome};
 use samplegate_engine::{
-    engine::{CallFailure, CallReport, Target},
+    engine::{CallFailure, CallReport, Engine, Target},
     mcp::CallError,
+    wire::{LogLine, Phase},
 };
 use serde_json::{Value, json};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -18,124 +26,196 @@ use crate::{
 
 pub(crate) async fn tool(start: &Start, call: Call) -> Result<Exit, Failure> {
     let target = Target::Tool { name: call.tool, arguments: object(call.arguments.as_deref())? };
-    let (report, known) = make(start, &call.server, target).await?;
-    let result = match report.result {
+    let made = make(start, &call.server, target).await?;
+    let exit = made.exit();
+    let result = match made.report.result {
         Ok(result) => result,
         // In 2026-07-28 a refused call is not sent again: it ends as a tool error with the refusal's text.
         Err(CallFailure::Call(CallError::Refused(refusal))) => {
             json!({"content": [{"type": "text", "text": refusal.message}], "isError": true})
         }
-        Err(error) => return Err(failure(error, &report.questions, known)),
+        Err(error) => return Err(failure(exit, &error)),
     };
     if call.json {
-        output::json(&result);
+        output::json(&result)?;
     } else {
-        print_blocks(&result["content"]);
-        if let Some(structured) = result.get("structuredContent") {
-            output::foreign(&serde_json::to_string_pretty(structured).unwrap_or_default());
-        }
+        show::tool_result(&result)?;
     }
-    let is_error = result["isError"].as_bool().unwrap_or(false);
-    Ok(if is_error { failed(&report.questions, known) } else { Exit::Done })
+    Ok(exit)
 }
 
 pub(crate) async fn prompt(start: &Start, prompt: Prompt) -> Result<Exit, Failure> {
     let target = Target::Prompt { name: prompt.name, arguments: object(prompt.arguments.as_deref())? };
-    let (report, known) = make(start, &prompt.server, target).await?;
-    let result = report.result.map_err(|error| failure(error, &report.questions, known))?;
+    let made = make(start, &prompt.server, target).await?;
+    let exit = made.exit();
+    let result = made.report.result.map_err(|error| failure(exit, &error))?;
     if prompt.json {
-        output::json(&result);
+        output::json(&result)?;
     } else {
-        for message in result["messages"].as_array().into_iter().flatten() {
-            output::line(&format!("{}:", output::visible(message["role"].as_str().unwrap_or("?"))));
-            print_blocks(&message["content"]);
-        }
+        show::prompt(&result)?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 pub(crate) async fn read(start: &Start, read: Read) -> Result<Exit, Failure> {
-    let (report, known) = make(start, &read.server, Target::Resource { uri: read.uri }).await?;
-    let result = report.result.map_err(|error| failure(error, &report.questions, known))?;
+    let made = make(start, &read.server, Target::Resource { uri: read.uri }).await?;
+    let exit = made.exit();
+    let result = made.report.result.map_err(|error| failure(exit, &error))?;
     if read.json {
-        output::json(&result);
+        output::json(&result)?;
     } else {
-        for content in result["contents"].as_array().into_iter().flatten() {
-            match (content["text"].as_str(), content["blob"].as_str()) {
-                (Some(text), _) => output::foreign(text),
-                (None, Some(blob)) => output::line(&media("resource", content, blob)),
-                (None, None) => output::foreign(&content.to_string()),
-            }
-        }
+        show::resource(&result)?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
-/// Makes the call. Also tells whether the server lists what was called.
-async fn make(start: &Start, server: &str, target: Target) -> Result<(CallReport, bool), Failure> {
+/// A call that was made.
+struct Made {
+    report: CallReport,
+    /// Whether the server has what was called, as far as it tells.
+    known: bool,
+}
+
+impl Made {
+    fn exit(&self) -> Exit {
+        exits::of(&self.report, self.known)
+    }
+}
+
+async fn make(start: &Start, server: &str, target: Target) -> Result<Made, Failure> {
     let engine = start.engine(vec![server.to_owned()]).await?;
+    let made = make_with(&engine, server, target).await;
+    engine.shutdown().await;
+    Ok(made)
+}
+
+async fn make_with(engine: &Engine, server: &str, target: Target) -> Made {
     let cancel = CancellationToken::new();
-    let work = engine.call(server, "terminal", target.clone(), cancel.clone());
-    let mut report = match Terminal::detect() {
-        Some(mut terminal) => terminal.review_while(&engine, work, cancel.clone()).await,
-        None => {
-            tokio::pin!(work);
-            tokio::select! {
-                report = &mut work => report,
-                _ = tokio::signal::ctrl_c() => {
-                    cancel.cancel();
-                    work.await
-                }
-            }
-        }
+    let work = with_log(engine, engine.call(server, "terminal", target.clone(), cancel.clone()));
+    let work = ended_by_signals(work, &cancel);
+    let mut terminal = Terminal::detect();
+    let mut report = match &mut terminal {
+        Some(terminal) => terminal.review_while(engine, work, cancel.clone()).await,
+        None => work.await,
     };
     if cancel.is_cancelled() {
         // The person ended the call: a result that came just then is not wanted any more.
         report.result = Err(CallFailure::Call(CallError::Cancelled));
     }
-    let denied = report.questions.contains(&Outcome::Denied);
-    if denied && Terminal::detect().is_none() {
-        output::note(
-            "A question was denied. Without a terminal nobody can be asked, so only what a rule allows goes on. Run this \
-             in a terminal to review it, make a rule (`samplegate rule add --help`), or call the tool from the desktop \
-             app.",
-        );
-    }
-    let known =
-        matches!(&report.result, Ok(result) if result["isError"] != true) || lists(&engine, server, &target).await;
-    engine.shutdown().await;
-    Ok((report, known))
+    tell_refusals(engine, server, &report, terminal.is_some());
+    let known = !exits::may_be_unknown(&report) || lists(engine, server, &target).await;
+    Made { report, known }
 }
 
-async fn lists(engine: &samplegate_engine::engine::Engine, server: &str, target: &Target) -> bool {
+/// Says on stderr what the server logs while the call runs. Lines wait while a question is open, which has the
+/// terminal to itself.
+async fn with_log<T>(engine: &Engine, work: impl Future<Output = T>) -> T {
+    let mut log = engine.follow_logs();
+    let mut changes = engine.changes();
+    let mut waiting: Vec<String> = Vec::new();
+    tokio::pin!(work);
+    let done = loop {
+        if !waiting.is_empty() && engine.queue().list().iter().all(|question| question.phase == Phase::Closed) {
+            waiting.drain(..).for_each(|line| output::note(&line));
+        }
+        tokio::select! {
+            done = &mut work => break done,
+            line = next_line(&mut log) => waiting.extend(line),
+            // A question may have been closed.
+            _ = changes.recv(), if !waiting.is_empty() => {}
+        }
+    };
+    // What was logged last may come a moment after the result.
+    while let Ok(line) = tokio::time::timeout(std::time::Duration::from_millis(10), next_line(&mut log)).await {
+        waiting.extend(line);
+    }
+    waiting.iter().for_each(|line| output::note(line));
+    done
+}
+
+/// The next line worth showing; a process's own stderr is not, unless it fails.
+async fn next_line(log: &mut Receiver<(String, LogLine)>) -> Option<String> {
+    match log.recv().await {
+        Ok((_, line)) if line.level == "stderr" => None,
+        Ok((server, line)) => Some(output::visible(&format!("{server}: {}: {}", line.level, line.text))),
+        Err(RecvError::Lagged(missed)) => Some(format!("({missed} log lines came too fast and are left out)")),
+        Err(RecvError::Closed) => std::future::pending().await,
+    }
+}
+
+/// Gives the call up, so that its server and the log learn of it, when this process is told to end.
+async fn ended_by_signals<T>(work: impl Future<Output = T>, cancel: &CancellationToken) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = told_to_end() => cancel.cancel(),
+    }
+    work.await
+}
+
+#[cfg(unix)]
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let one = async |kind| match signal(kind) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = one(SignalKind::interrupt()) => {}
+        () = one(SignalKind::terminate()) => {}
+        () = one(SignalKind::hangup()) => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Says which questions were refused without a person, and how to go on.
+fn tell_refusals(engine: &Engine, server: &str, report: &CallReport, reviewed: bool) {
+    let mut nobody = false;
+    for question in &report.questions {
+        match (question.outcome, question.by) {
+            (Outcome::Denied | Outcome::TimedOut, Some(DecidedBy::Person)) => {}
+            (Outcome::Denied | Outcome::TimedOut, by) => {
+                nobody |= by == Some(DecidedBy::Nobody);
+                output::note(&format!("A question of {server} was denied: {}", output::visible(&question.why)));
+            }
+            (Outcome::Failed, _) => {
+                output::note(&format!("A question of {server} failed: {}", output::visible(&question.why)));
+            }
+            (Outcome::Open | Outcome::Released | Outcome::Withdrawn | Outcome::Interrupted, _) => {}
+        }
+    }
+    if nobody && !reviewed && engine.status().trouble.is_empty() {
+        output::note(&format!(
+            "To go on: run this in a terminal and decide there; or make a rule that decides, e.g. `samplegate rule add \
+             --server {server} --action answer --text yes` (`allow` instead of `answer` lets a model answer); or make \
+             the call from the desktop app."
+        ));
+    }
+}
+
+async fn lists(engine: &Engine, server: &str, target: &Target) -> bool {
     let Ok(offers) = engine.server_offers(server).await else { return true };
-    let (items, field, name) = match target {
-        Target::Tool { name, .. } => (offers.tools, "name", name),
-        Target::Prompt { name, .. } => (offers.prompts, "name", name),
+    let (items, name) = match target {
+        Target::Tool { name, .. } => (offers.tools, name),
+        Target::Prompt { name, .. } => (offers.prompts, name),
         // A resource need not be listed: it may come from a template.
         Target::Resource { .. } => return true,
     };
-    items.iter().any(|item| item[field].as_str() == Some(name))
+    items.iter().any(|item| item["name"].as_str() == Some(name))
 }
 
-fn failure(error: CallFailure, questions: &[Outcome], known: bool) -> Failure {
-    match error {
-        CallFailure::Server(error) => error.into(),
-        CallFailure::Call(error) => Failure::new(failed(questions, known), output::visible(&error.to_string())),
+fn failure(exit: Exit, error: &CallFailure) -> Failure {
+    let mut message = error.to_string();
+    if let CallFailure::Call(CallError::Closed { stderr, .. }) = error {
+        stderr.iter().for_each(|line| message.extend(["\n", line]));
     }
-}
-
-/// The exit code of a call that failed.
-fn failed(questions: &[Outcome], known: bool) -> Exit {
-    if !known {
-        Exit::Usage
-    } else if questions.iter().any(|outcome| matches!(outcome, Outcome::Denied | Outcome::TimedOut)) {
-        Exit::Denied
-    } else if questions.contains(&Outcome::Failed) {
-        Exit::Model
-    } else {
-        Exit::Server
-    }
+    Failure::new(exit, output::visible(&message))
 }
 
 fn object(text: Option<&str>) -> Result<Value, Failure> {
@@ -145,23 +225,4 @@ fn object(text: Option<&str>) -> Result<Value, Failure> {
         Ok(_) => Err(Failure::usage("the arguments must be a JSON object, e.g. '{\"topic\": \"tea\"}'")),
         Err(error) => Err(Failure::usage(format!("the arguments are not JSON: {error}"))),
     }
-}
-
-fn print_blocks(content: &Value) {
-    let blocks = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
-    for block in blocks {
-        match (block["type"].as_str(), block["text"].as_str(), block["data"].as_str()) {
-            (Some("text"), Some(text), _) => output::foreign(text),
-            (Some(kind @ ("image" | "audio")), _, Some(data)) => output::line(&media(kind, block, data)),
-            _ => output::foreign(&block.to_string()),
-        }
-    }
-}
-
-fn media(kind: &str, block: &Value, data: &str) -> String {
-    let mime = output::visible(block["mimeType"].as_str().unwrap_or("of unknown type"));
-    format!(
-        "[{kind} {mime}, {} bytes]",
-        data.len() / 4 * 3 - data.bytes().rev().take_while(|byte| *byte == b'=').count().min(2)
-    )
 }

@@ -1,7 +1,15 @@
 //! `samplegate doctor`: what is wrong here, and how to mend it.
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use samplegate_core::settings::{HUMAN, KeySource};
-use samplegate_engine::wire::KeyState;
+use samplegate_engine::{
+    engine::{Engine, StartError},
+    home::Home,
+    wire::TestReport,
+};
+use serde_json::json;
 
 use crate::{
     exit::{Exit, Failure},
@@ -9,74 +17,166 @@ use crate::{
     start::Start,
 };
 
-pub(crate) async fn run(start: &Start) -> Result<Exit, Failure> {
-    let home = start.home()?;
-    let engine = start.idle().await?;
-    let mut report = Report::default();
-    report.good("configuration", &home.config_file().display().to_string());
-    // The engine opened the log for writing, so the disk takes writes.
-    match engine.store().verify(None).await {
-        Ok(Ok(log)) => report.good("audit log", &format!("{} events, the chain holds", log.events)),
-        Ok(Err(finding)) => {
-            report.bad("audit log", &format!("{finding}. Keep a copy of {}", home.database().display()));
+/// How long a locked keychain is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Less than this many bytes are little.
+#[cfg(unix)]
+const LITTLE_SPACE: u64 = 200 * 1024 * 1024;
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// Worth knowing.
+    Note,
+    /// Something to mend.
+    Mend,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Mend => "mend",
         }
-        Err(error) => report.bad("audit log", &error.to_string()),
     }
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+struct Check {
+    name: String,
+    state: State,
+    text: String,
+}
+
+impl Check {
+    fn new(name: impl Into<String>, state: State, text: impl Into<String>) -> Self {
+        Self { name: name.into(), state, text: text.into() }
+    }
+
+    fn of(name: impl Into<String>, report: TestReport) -> Self {
+        Self::new(name, if report.ok { State::Good } else { State::Mend }, report.message)
+    }
+}
+
+pub(crate) async fn run(start: &Start, as_json: bool) -> Result<Exit, Failure> {
+    let home = start.home()?;
+    let mut checks = match start.try_idle(home.clone()).await? {
+        Ok(engine) => {
+            let checks = look(&engine, &home).await;
+            engine.shutdown().await;
+            checks
+        }
+        Err(error) => vec![cannot_start(&error)],
+    };
+    checks.push(disk(&home));
+    checks.push(Check::new("tray and notifications", State::Note, "are checked by the desktop app"));
+    output::listing(
+        &checks,
+        as_json,
+        |check| json!({"name": check.name, "state": check.state.name(), "text": check.text}),
+        |check| vec![check.state.name().into(), output::cell(&check.name), output::cell(&check.text)],
+    )?;
+    Ok(if checks.iter().any(|check| check.state == State::Mend) { Exit::Own } else { Exit::Done })
+}
+
+fn cannot_start(error: &StartError) -> Check {
+    let (name, how) = match error {
+        StartError::Home(_) => ("home", "Give another folder with --home DIR."),
+        StartError::Config(_) => ("configuration", "Mend it, or move the file away to start with a new one."),
+        // These say themselves what to do.
+        StartError::Store(_) => ("audit log", ""),
+        StartError::System(_) => ("system", ""),
+    };
+    Check::new(name, State::Mend, format!("{error}. {how}").trim_end_matches(". ").to_owned())
+}
+
+async fn look(engine: &Engine, home: &Home) -> Vec<Check> {
+    let mut checks = vec![Check::new("configuration", State::Good, home.config_file().display().to_string())];
+    checks.push(audit_log(engine, home).await);
+    checks.push(keychain(engine).await);
+    checks.extend(servers(engine).await);
+    checks.extend(models(engine).await);
+    checks
+}
+
+/// The engine has opened the log for writing, so it can be written.
+async fn audit_log(engine: &Engine, home: &Home) -> Check {
+    let path = home.database().display().to_string();
+    match engine.store().verify(None).await {
+        Ok(Ok(log)) => Check::new("audit log", State::Good, format!("{path}: {} events, the chain holds", log.events)),
+        Ok(Err(finding)) => Check::new(
+            "audit log",
+            State::Mend,
+            format!(
+                "{path} was changed by something else than Samplegate: {finding}. Keep a copy of it for whoever has to find out; move it away to start with a new one."
+            ),
+        ),
+        Err(error) => Check::new("audit log", State::Mend, error.to_string()),
+    }
+}
+
+async fn keychain(engine: &Engine) -> Check {
     let settings = engine.config().settings();
     let needed = settings.models.values().any(|model| model.key == KeySource::Keychain);
-    let keychain = engine.probe_keychain().await;
-    match (keychain.ok, needed) {
-        (true, _) => report.good("keychain", &keychain.message),
-        (false, true) => report.bad("keychain", &keychain.message),
-        (false, false) => report.note("keychain", &format!("{}. No model here needs it", keychain.message)),
+    let report = tokio::time::timeout(PATIENCE, engine.probe_keychain()).await.unwrap_or_else(|_| TestReport {
+        ok: false,
+        message: format!("it did not answer within {} s: is it waiting to be unlocked?", PATIENCE.as_secs()),
+    });
+    match (report.ok, needed) {
+        (false, false) => Check::new("keychain", State::Note, format!("{}. No model here needs it", report.message)),
+        (true, _) | (false, true) => Check::of("keychain", report),
     }
-    for server in engine.list_servers() {
+}
+
+async fn servers(engine: &Engine) -> Vec<Check> {
+    join_all(engine.list_servers().into_iter().map(|server| async move {
         let name = format!("server {}", server.config.name);
-        if !server.config.enabled {
-            report.note(&name, "switched off");
-            continue;
+        if server.config.enabled {
+            Check::of(name, engine.test_server(&server.config).await)
+        } else {
+            Check::new(name, State::Note, "is switched off")
         }
-        let test = engine.test_server(&server.config).await;
-        if test.ok { report.good(&name, &test.message) } else { report.bad(&name, &test.message) }
-    }
-    if settings.models.is_empty() {
-        report.note("models", "none: you answer yourself. Add one with `samplegate model add`");
-    }
+    }))
+    .await
+}
+
+async fn models(engine: &Engine) -> Vec<Check> {
+    let mut checks = Vec::new();
     for model in engine.list_models() {
-        let name = format!("model {}", model.name);
-        match model.key {
-            KeyState::Missing => {
-                report.bad(&name, "its key was kept in memory for an earlier run: remove it and add it again");
-            }
-            KeyState::None | KeyState::Keychain | KeyState::Memory | KeyState::Command => {
-                report.good(&name, "configured; `samplegate model test` asks it for a word");
-            }
-        }
+        let report = tokio::time::timeout(PATIENCE, engine.check_key(&model.name)).await;
+        checks.push(Check::of(
+            format!("model {}", model.name),
+            report.unwrap_or_else(|_| TestReport { ok: false, message: "the keychain does not answer".into() }),
+        ));
     }
-    if settings.default_model == HUMAN {
-        report.note("default", "you answer where no hint names a model");
-    }
-    report.note("tray and notifications", "are looked at by the desktop app, samplegate-desktop");
-    engine.shutdown().await;
-    Ok(if report.bad == 0 { Exit::Done } else { Exit::Own })
+    let default = engine.config().settings().default_model.clone();
+    let text = match default.as_str() {
+        HUMAN => "you answer where no hint names a model; add one with `samplegate model add`".to_owned(),
+        model => format!("{model} answers where no hint names another model"),
+    };
+    checks.push(Check::new("default model", State::Note, text));
+    checks
 }
 
-#[derive(Default)]
-struct Report {
-    bad: usize,
+#[cfg(unix)]
+fn disk(home: &Home) -> Check {
+    let existing = home.data.ancestors().find(|folder| folder.exists());
+    let free = existing.and_then(|folder| rustix::fs::statvfs(folder).ok()).map(|disk| disk.f_bavail * disk.f_frsize);
+    match free {
+        Some(free) if free < LITTLE_SPACE => Check::new(
+            "disk",
+            State::Mend,
+            format!("only {} MiB are free where the log is: a question that cannot be logged is denied", free >> 20),
+        ),
+        Some(free) => Check::new("disk", State::Good, format!("{} MiB are free where the log is", free >> 20)),
+        None => Check::new("disk", State::Note, "how much is free cannot be told here"),
+    }
 }
 
-impl Report {
-    fn good(&mut self, what: &str, text: &str) {
-        output::line(&format!("ok    {what}: {}", output::visible(text)));
-    }
-
-    fn note(&mut self, what: &str, text: &str) {
-        output::line(&format!("note  {what}: {}", output::visible(text)));
-    }
-
-    fn bad(&mut self, what: &str, text: &str) {
-        self.bad += 1;
-        output::line(&format!("MEND  {what}: {}", output::visible(text)));
-    }
+#[cfg(not(unix))]
+fn disk(home: &Home) -> Check {
+    Check::new("disk", State::Note, format!("the log is in {}; look there how much is free", home.data.display()))
 }

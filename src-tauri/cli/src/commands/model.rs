@@ -7,7 +7,7 @@ use samplegate_engine::{
 };
 use serde_json::{Value, json};
 
-use super::secrets_from_stdin;
+use super::stdin;
 use crate::{
     args::{Model, ModelAdd},
     exit::{Exit, Failure},
@@ -19,10 +19,7 @@ pub(crate) async fn run(start: &Start, command: Model) -> Result<Exit, Failure> 
     let engine = start.idle().await?;
     let done = match command {
         Model::Add(add) => self::add(&engine, add).await,
-        Model::List(list) => {
-            output::listing(&engine.list_models(), list.json, to_json, row);
-            Ok(Exit::Done)
-        }
+        Model::List(list) => self::list(&engine, list.json),
         Model::Test(name) => test(&engine, &name.name).await,
         Model::Remove(name) => engine.remove_model(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
         Model::Default(name) => engine.set_default_model(&name.name).map(|()| Exit::Done).map_err(Failure::from),
@@ -34,7 +31,7 @@ pub(crate) async fn run(start: &Start, command: Model) -> Result<Exit, Failure> 
 async fn add(engine: &Engine, add: ModelAdd) -> Result<Exit, Failure> {
     let key = match (add.no_key, add.key_stdin, add.key_command) {
         (true, _, _) => KeyInput::None,
-        (_, true, _) => KeyInput::Keychain(secrets_from_stdin(1)?.remove(0)),
+        (_, true, _) => KeyInput::Keychain(stdin::secret("the key")?),
         (_, _, Some(command)) => KeyInput::Command(command),
         (false, false, None) => match model_format::provider(&add.provider) {
             Some(provider) if provider.needs_key => {
@@ -61,16 +58,21 @@ async fn add(engine: &Engine, add: ModelAdd) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
+    output::listing(&engine.list_models(), as_json, to_json, row)?;
+    Ok(Exit::Done)
+}
+
 async fn test(engine: &Engine, name: &str) -> Result<Exit, Failure> {
     if !engine.config().settings().models.contains_key(name) {
         return Err(Failure::usage(format!("there is no model {name:?}")));
     }
     let report = engine.test_model(name).await;
     if report.ok {
-        output::line(&output::visible(&report.message));
+        output::line(&output::visible(&report.message))?;
         Ok(Exit::Done)
     } else {
-        Err(Failure::new(Exit::Model, output::visible(&report.message)))
+        Err(Failure::new(Exit::Model, report.message))
     }
 }
 

@@ -1,11 +1,14 @@
 //! `samplegate rule …`
 
-use samplegate_engine::wire::{self, RuleView};
+use samplegate_engine::{
+    engine::Engine,
+    wire::{self, RuleView},
+};
 use serde_json::{Value, json};
 
 use super::server::gates;
 use crate::{
-    args::{Rule, RuleAction, RuleAdd},
+    args::{Gates, Rule, RuleAction, RuleAdd},
     exit::{Exit, Failure},
     output,
     start::Start,
@@ -14,26 +17,28 @@ use crate::{
 pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
     let engine = start.idle().await?;
     let done = match command {
-        Rule::Add(add) => match rule(add, &engine) {
-            Ok(rule) => engine.add_rule(rule).map_err(Failure::from).map(|id| {
-                output::line(&id);
-                Exit::Done
-            }),
-            Err(failure) => Err(failure),
-        },
-        Rule::List(list) => {
-            output::listing(&engine.list_rules(), list.json, to_json, |rule| {
-                vec![rule.id.clone(), output::inline(&rule.sentence)]
-            });
-            Ok(Exit::Done)
-        }
+        Rule::Add(add) => self::add(&engine, add),
+        Rule::List(list) => self::list(&engine, list.json),
         Rule::Remove(id) => engine.remove_rule(&id.id).map(|()| Exit::Done).map_err(Failure::from),
     };
     engine.shutdown().await;
     done
 }
 
-fn rule(add: RuleAdd, engine: &samplegate_engine::engine::Engine) -> Result<RuleView, Failure> {
+fn add(engine: &Engine, add: RuleAdd) -> Result<Exit, Failure> {
+    let id = engine.add_rule(rule(add, engine)?)?;
+    output::line(&id)?;
+    Ok(Exit::Done)
+}
+
+fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
+    output::listing(&engine.list_rules(), as_json, to_json, |rule| {
+        vec![rule.id.clone(), output::cell(&rule.sentence)]
+    })?;
+    Ok(Exit::Done)
+}
+
+fn rule(add: RuleAdd, engine: &Engine) -> Result<RuleView, Failure> {
     if let Some(server) = &add.server
         && !engine.config().settings().servers.contains_key(server)
     {
@@ -41,6 +46,9 @@ fn rule(add: RuleAdd, engine: &samplegate_engine::engine::Engine) -> Result<Rule
     }
     if add.action != RuleAction::Answer && add.text.is_some() {
         return Err(Failure::usage("--text goes with --action answer"));
+    }
+    if add.action == RuleAction::Answer && matches!(add.gate, Gates::Answer) {
+        return Err(Failure::usage("a fixed answer is given at the request gate: leave --gate out, or say request"));
     }
     Ok(RuleView {
         id: String::new(),
@@ -64,16 +72,13 @@ fn to_json(rule: &RuleView) -> Value {
         wire::RuleAction::Deny => ("deny", None),
         wire::RuleAction::Answer(text) => ("answer", Some(text)),
     };
-    let mut object = json!({
+    json!({
         "id": rule.id,
         "server": rule.server,
         "tool": rule.tool,
         "gate": rule.gate,
         "action": action,
+        "text": text,
         "sentence": rule.sentence,
-    });
-    if let Some(text) = text {
-        object["text"] = json!(text);
-    }
-    object
+    })
 }

@@ -1,12 +1,12 @@
 //! `samplegate server …`
 
 use samplegate_engine::{
-    engine::Engine,
+    engine::{Engine, ServerError},
     wire::{self, NamedValue, SamplingMode, SamplingTools, ServerInput, TransportInput},
 };
 use serde_json::{Value, json};
 
-use super::secrets_from_stdin;
+use super::stdin;
 use crate::{
     args::{Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
     exit::{Exit, Failure},
@@ -19,23 +19,9 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
     let done = match command {
         Server::Add(add) => self::add(&engine, add).await,
         Server::Set(set) => self::set(&engine, set).await,
-        Server::List(list) => {
-            let servers: Vec<ServerInput> = engine.list_servers().into_iter().map(|server| server.config).collect();
-            output::listing(&servers, list.json, to_json, row);
-            Ok(Exit::Done)
-        }
-        Server::Show(show) => find(&engine, &show.name).map(|server| {
-            if show.json {
-                output::json(&to_json(&server));
-            } else {
-                print(&server);
-            }
-            Exit::Done
-        }),
-        Server::Test(name) => match find(&engine, &name.name) {
-            Ok(server) => Ok(test(&engine, &server).await),
-            Err(failure) => Err(failure),
-        },
+        Server::List(list) => self::list(&engine, list.json),
+        Server::Show(show) => self::show(&engine, &show.name, show.json),
+        Server::Test(name) => self::test(&engine, &name.name).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
     engine.shutdown().await;
@@ -45,8 +31,7 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
 async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
     let server = ServerInput {
         name: add.name,
-        transport: transport(&add.given, add.command)?
-            .ok_or_else(|| Failure::usage("say how it is reached: --url URL, or a command after --"))?,
+        transport: transport(None, &add.given, add.command)?,
         enabled: true,
         sampling: SamplingMode::Off,
         gates: wire::Gates::Both,
@@ -55,104 +40,117 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
     let server = with_settings(server, &add.given);
     let (tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
-    // It is saved either way: a server that is down now may be up later.
-    if test(engine, &tried).await != Exit::Done {
-        output::note(&format!("{name} is saved; try again with `samplegate server test {name}`"));
+    let report = engine.test_server(&tried).await;
+    output::note(&format!("{name}: {}", output::visible(&report.message)));
+    if !report.ok {
+        // It is saved all the same: a server that is down now may be up later.
+        output::note(&format!("{name} is saved; try it again with `samplegate server test {name}`."));
     }
-    if matches!(tried.sampling, SamplingMode::Off) {
-        output::note(&format!("{name} may not sample; allow it with `samplegate server set {name} --sampling ask`"));
+    if tried.sampling == SamplingMode::Off {
+        output::note(&format!("{name} may not sample; allow it with `samplegate server set {name} --sampling ask`."));
     }
     Ok(Exit::Done)
 }
 
 async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     let mut server = find(engine, &set.name)?;
-    if let Some(new) = transport(&set.given, set.command)? {
-        server.transport = new;
-    } else {
-        let (env, headers) = named_values(&set.given)?;
-        match &mut server.transport {
-            TransportInput::Stdio { env: values, .. } if headers.is_empty() => merge(values, env),
-            TransportInput::Http { headers: values, .. } if env.is_empty() => merge(values, headers),
-            TransportInput::Demo if env.is_empty() && headers.is_empty() => {}
-            TransportInput::Stdio { .. } | TransportInput::Http { .. } | TransportInput::Demo => {
-                return Err(Failure::usage("--env is for commands, --header for URLs"));
-            }
-        }
-    }
+    server.transport = transport(Some(server.transport), &set.given, set.command)?;
     server.enabled = set.enabled.unwrap_or(server.enabled);
-    let server = with_settings(server, &set.given);
-    engine.save_server(Some(&set.name), server).await?;
+    engine.save_server(Some(&set.name), with_settings(server, &set.given)).await?;
     Ok(Exit::Done)
 }
 
-fn merge(values: &mut Vec<NamedValue>, new: Vec<NamedValue>) {
-    values.retain(|value| new.iter().all(|new| new.name != value.name));
-    values.extend(new);
+fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
+    let servers: Vec<ServerInput> = engine.list_servers().into_iter().map(|server| server.config).collect();
+    output::listing(&servers, as_json, to_json, row)?;
+    Ok(Exit::Done)
 }
 
-async fn test(engine: &Engine, server: &ServerInput) -> Exit {
-    let report = engine.test_server(server).await;
-    if report.ok {
-        output::note(&format!("{}: {}", server.name, output::visible(&report.message)));
-        Exit::Done
+fn show(engine: &Engine, name: &str, as_json: bool) -> Result<Exit, Failure> {
+    let server = find(engine, name)?;
+    if as_json {
+        output::json(&to_json(&server))?;
     } else {
-        output::error(&format!("{}: {}", server.name, output::visible(&report.message)));
-        Exit::Server
+        output::table(&rows(&server))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn test(engine: &Engine, name: &str) -> Result<Exit, Failure> {
+    let report = engine.test_server(&find(engine, name)?).await;
+    if report.ok {
+        output::line(&output::visible(&report.message))?;
+        Ok(Exit::Done)
+    } else {
+        Err(Failure::new(Exit::Server, report.message))
     }
 }
 
 fn find(engine: &Engine, name: &str) -> Result<ServerInput, Failure> {
     let found = engine.list_servers().into_iter().find(|server| server.config.name == name);
-    found.map(|server| server.config).ok_or_else(|| Failure::usage(format!("there is no server {name:?}")))
+    found.map(|server| server.config).ok_or_else(|| ServerError::NotFound(name.into()).into())
 }
 
-fn transport(given: &ServerGiven, command: Vec<String>) -> Result<Option<TransportInput>, Failure> {
+/// How a server is reached: as it was, with what was given in place of it.
+fn transport(
+    old: Option<TransportInput>,
+    given: &ServerGiven,
+    command: Vec<String>,
+) -> Result<TransportInput, Failure> {
     let mut words = command.into_iter();
-    Ok(match (&given.url, words.next()) {
-        (Some(_), Some(_)) => return Err(Failure::usage("a server has a URL or a command, not both")),
-        (None, None) => None,
-        (Some(url), None) => {
-            let (env, headers) = named_values(given)?;
-            if !env.is_empty() {
-                return Err(Failure::usage("--env is for commands, --header for URLs"));
-            }
-            Some(TransportInput::Http { url: url.clone(), headers })
+    let mut transport = match (given.url.clone(), words.next(), old) {
+        (Some(url), _, Some(TransportInput::Http { headers, .. })) => TransportInput::Http { url, headers },
+        (Some(url), _, _) => TransportInput::Http { url, headers: Vec::new() },
+        (None, Some(command), Some(TransportInput::Stdio { cwd, env, .. })) => {
+            TransportInput::Stdio { command, args: words.collect(), cwd, env }
         }
-        (None, Some(command)) => {
-            let (env, headers) = named_values(given)?;
-            if !headers.is_empty() {
-                return Err(Failure::usage("--env is for commands, --header for URLs"));
-            }
-            Some(TransportInput::Stdio { command, args: words.collect(), cwd: None, env })
+        (None, Some(command), _) => {
+            TransportInput::Stdio { command, args: words.collect(), cwd: None, env: Vec::new() }
         }
-    })
+        (None, None, Some(old)) => old,
+        (None, None, None) => {
+            return Err(Failure::usage("say how it is reached: --url URL, or a command after --"));
+        }
+    };
+    let gives_env = !given.env.is_empty() || !given.env_stdin.is_empty();
+    let gives_headers = !given.header.is_empty() || !given.header_stdin.is_empty();
+    match &mut transport {
+        TransportInput::Stdio { env, .. } if !gives_headers => {
+            merge(env, values(&given.env, &given.env_stdin)?, |one, other| one == other);
+        }
+        TransportInput::Http { headers, .. } if !gives_env => {
+            merge(headers, values(&given.header, &given.header_stdin)?, str::eq_ignore_ascii_case);
+        }
+        TransportInput::Demo if !gives_env && !gives_headers => {}
+        TransportInput::Stdio { .. } | TransportInput::Http { .. } | TransportInput::Demo => {
+            return Err(Failure::usage("variables are for commands, headers for URLs"));
+        }
+    }
+    Ok(transport)
 }
 
-fn named_values(given: &ServerGiven) -> Result<(Vec<NamedValue>, Vec<NamedValue>), Failure> {
-    let mut secrets = secrets_from_stdin(given.header_stdin.len() + given.env_stdin.len())?.into_iter();
-    let plain = |texts: &[String]| {
-        texts
-            .iter()
-            .map(|text| match text.split_once('=') {
-                Some((name, value)) if !name.is_empty() => {
-                    Ok(NamedValue { name: name.into(), value: Some(value.into()), secret: false })
-                }
-                _ => Err(Failure::usage(format!("{text:?} is not of the form K=V"))),
-            })
-            .collect::<Result<Vec<_>, _>>()
-    };
-    let mut secret = |names: &[String]| {
-        let values = names.iter().zip(secrets.by_ref());
-        values
-            .map(|(name, value)| NamedValue { name: name.clone(), value: Some(value), secret: true })
-            .collect::<Vec<_>>()
-    };
-    let mut headers = plain(&given.header)?;
-    headers.extend(secret(&given.header_stdin));
-    let mut env = plain(&given.env)?;
-    env.extend(secret(&given.env_stdin));
-    Ok((env, headers))
+fn merge(values: &mut Vec<NamedValue>, new: Vec<NamedValue>, same: impl Fn(&str, &str) -> bool) {
+    values.retain(|value| new.iter().all(|new| !same(&new.name, &value.name)));
+    values.extend(new);
+}
+
+/// Values given as `K=V`, and those whose names are given and that come from stdin.
+fn values(plain: &[String], from_stdin: &[String]) -> Result<Vec<NamedValue>, Failure> {
+    let mut values = Vec::new();
+    for text in plain {
+        let (name, value) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| Failure::usage(format!("{text:?} is not of the form K=V")))?;
+        values.push(NamedValue { name: name.into(), value: Some(value.into()), secret: false });
+    }
+    let secrets = stdin::secrets(from_stdin)?;
+    values.extend(from_stdin.iter().zip(secrets).map(|(name, value)| NamedValue {
+        name: name.clone(),
+        value: Some(value),
+        secret: true,
+    }));
+    Ok(values)
 }
 
 fn with_settings(mut server: ServerInput, given: &ServerGiven) -> ServerInput {
@@ -235,19 +233,18 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn row(server: &ServerInput) -> Vec<String> {
-    let state = if server.enabled { "on" } else { "off" };
     vec![
         server.name.clone(),
-        state.into(),
+        if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
-        output::visible(&reached(server)),
+        output::cell(&reached(server)),
     ]
 }
 
-fn print(server: &ServerInput) {
+fn rows(server: &ServerInput) -> Vec<Vec<String>> {
     let mut rows = vec![
         vec!["name".to_owned(), server.name.clone()],
-        vec!["reached".into(), output::visible(&reached(server))],
+        vec!["reached".into(), output::cell(&reached(server))],
         vec!["enabled".into(), server.enabled.to_string()],
         vec!["sampling".into(), word(&server.sampling)],
         vec!["gates".into(), word(&server.gates)],
@@ -256,7 +253,7 @@ fn print(server: &ServerInput) {
             match &server.sampling_tools {
                 SamplingTools::None => "none".into(),
                 SamplingTools::All => "all".into(),
-                SamplingTools::Only(names) => names.join(","),
+                SamplingTools::Only(names) => output::cell(&names.join(",")),
             },
         ],
     ];
@@ -267,7 +264,7 @@ fn print(server: &ServerInput) {
     };
     for value in values {
         let shown = value.value.as_deref().unwrap_or("(in the keychain)");
-        rows.push(vec![what.into(), format!("{}={shown}", value.name)]);
+        rows.push(vec![what.into(), output::cell(&format!("{}={shown}", value.name))]);
     }
-    output::table(&rows);
+    rows
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Engine, ServerError};
 use crate::{
     mcp::{CallError, CallKind, CallRef},
-    pipeline::{call_view, now},
+    pipeline::{Ended, call_view, now},
     wire::{self, CallInput, LogLine, RunState, RunView, Topic},
 };
 
@@ -31,7 +31,14 @@ pub struct CallReport {
     /// The protocol's result object, or why there is none.
     pub result: Result<Value, CallFailure>,
     /// What came of the questions asked in it.
-    pub questions: Vec<Outcome>,
+    pub questions: Vec<Ended>,
+}
+
+impl CallReport {
+    /// How the questions asked in it ended.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        self.questions.iter().map(|question| question.outcome).collect()
+    }
 }
 
 /// Why a call has no result.

@@ -206,6 +206,23 @@ impl Engine {
         })
     }
 
+    /// Looks whether a model's key is where it should be, without using it. A key command is not run.
+    pub async fn check_key(&self, name: &str) -> TestReport {
+        let settings = self.config.settings();
+        let found = match settings.models.get(name).map(|model| &model.key) {
+            None => Err(format!("there is no model {name:?}")),
+            Some(KeySource::None) => Ok("needs no key".into()),
+            Some(KeySource::Command(command)) => Ok(format!("its key comes from `{command}` at each call")),
+            Some(KeySource::Keychain | KeySource::Memory) => {
+                self.pipeline.key(name).await.map(|_| "its key is there".into())
+            }
+        };
+        match found {
+            Ok(message) => TestReport { ok: true, message },
+            Err(message) => TestReport { ok: false, message },
+        }
+    }
+
     /// Asks a model for one word, and says what was seen. Costs a few tokens; only when a person asks for it.
     pub async fn test_model(&self, name: &str) -> TestReport {
         match self.try_model(name).await {

@@ -9,6 +9,7 @@ use std::{
 use samplegate_core::settings::{self, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
@@ -58,10 +59,17 @@ impl From<InvalidSetting> for ServerError {
 }
 
 /// The last log lines of each server, and what kept a server from being started at all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Logs {
     lines: Arc<Mutex<HashMap<String, VecDeque<LogLine>>>>,
+    live: broadcast::Sender<(String, LogLine)>,
     unresolved: Arc<Mutex<HashMap<String, String>>>,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { lines: Arc::default(), live: broadcast::Sender::new(LOG_LINES), unresolved: Arc::default() }
+    }
 }
 
 impl Engine {
@@ -230,10 +238,10 @@ impl Engine {
     pub async fn server_offers(&self, name: &str) -> Result<Offers, ServerError> {
         let connection = self.ready(name).await?;
         Ok(Offers {
-            tools: connection.list(Listing::Tools).await?,
-            prompts: connection.list(Listing::Prompts).await?,
-            resources: connection.list(Listing::Resources).await?,
-            resource_templates: connection.list(Listing::ResourceTemplates).await?,
+            tools: all(&connection, Listing::Tools).await?,
+            prompts: all(&connection, Listing::Prompts).await?,
+            resources: all(&connection, Listing::Resources).await?,
+            resource_templates: all(&connection, Listing::ResourceTemplates).await?,
         })
     }
 
@@ -366,6 +374,11 @@ impl Engine {
         })
     }
 
+    /// The servers' log lines from now on, each with its server's name. Who reads too slowly misses some.
+    pub fn follow_logs(&self) -> broadcast::Receiver<(String, LogLine)> {
+        self.logs.live.subscribe()
+    }
+
     fn log_lines(&self, server: &str) -> Vec<LogLine> {
         let lines = self.logs.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.get(server).map(|lines| lines.iter().cloned().collect()).unwrap_or_default()
@@ -404,12 +417,22 @@ impl Engine {
         };
         let line = LogLine { at: now(), level, text };
         self.runs.log(server, &line);
+        // Nobody listening is no error.
+        let _ = self.logs.live.send((server.to_owned(), line.clone()));
         let mut lines = self.logs.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = lines.entry(server.to_owned()).or_default();
         lines.push_back(line);
         if lines.len() > LOG_LINES {
             lines.pop_front();
         }
+    }
+}
+
+/// Lists one kind. Many servers declare resources and know no templates, or declare more than they have.
+async fn all(connection: &mcp::Connection, listing: Listing) -> Result<Vec<Value>, CallError> {
+    match connection.list(listing).await {
+        Err(CallError::Protocol { code: -32601, .. }) => Ok(Vec::new()),
+        listed => listed,
     }
 }
 

@@ -26,12 +26,13 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Takes a new lock in `instances/` of the runtime folder.
+    /// Takes a new lock in `instances/` of the home's data folder, which is the same for whoever opens the log: one that
+    /// depended on the session would make a living process look dead to another session.
     ///
     /// # Errors
     /// The folder or the file cannot be written, or the file system knows no locks.
-    pub fn acquire(runtime: &Path) -> io::Result<Self> {
-        let folder = folder(runtime);
+    pub fn acquire(data: &Path) -> io::Result<Self> {
+        let folder = folder(data);
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -65,8 +66,8 @@ impl Drop for Instance {
     }
 }
 
-fn folder(runtime: &Path) -> PathBuf {
-    runtime.join("instances")
+fn folder(data: &Path) -> PathBuf {
+    data.join("instances")
 }
 
 fn lock_path(folder: &Path, id: &str) -> PathBuf {
@@ -94,8 +95,8 @@ fn is_dead(folder: &Path, id: &str) -> io::Result<(bool, Option<File>)> {
 ///
 /// # Errors
 /// [`StoreError`] where the log cannot be read or written, or a lock not be tried.
-pub async fn close_interrupted(store: &Store, runtime: &Path, at: Timestamp) -> Result<Vec<QuestionId>, StoreError> {
-    let folder = folder(runtime);
+pub async fn close_interrupted(store: &Store, data: &Path, at: Timestamp) -> Result<Vec<QuestionId>, StoreError> {
+    let folder = folder(data);
     let mut dead: HashMap<String, bool> = HashMap::new();
     let mut held = Vec::new();
     let mut closed = Vec::new();

@@ -1,0 +1,106 @@
+//! From what a process was started with to what the engine takes. Pure: a binary reads its arguments, its environment
+//! and the platform's directories, and hands them in, so that the desktop app and the terminal command agree.
+
+use std::{ffi::OsString, io, path::PathBuf};
+
+use crate::home::Home;
+
+/// The variable that puts a whole home under one folder.
+pub const HOME_VARIABLE: &str = "SAMPLEGATE_HOME";
+
+/// The directories that the platform gives an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// For configuration.
+    pub config: PathBuf,
+    /// For data that stays on this computer.
+    pub data: PathBuf,
+    /// For files that end with the session; not every platform has one.
+    pub runtime: Option<PathBuf>,
+}
+
+/// Why there is no home.
+#[derive(Debug, thiserror::Error)]
+pub enum NoHome {
+    /// The platform names no directories.
+    #[error("there is no home folder: give one with --home DIR or {HOME_VARIABLE}")]
+    Unknown,
+    /// The folder that was given cannot be used.
+    #[error("the home folder cannot be used: {0}")]
+    Folder(#[from] io::Error),
+}
+
+/// The home: the folder of `--home`, else that of the variable, else the platform's directories.
+///
+/// # Errors
+/// [`NoHome`].
+pub fn home(
+    folder: Option<PathBuf>,
+    variable: impl Fn(&str) -> Option<OsString>,
+    platform: impl FnOnce() -> Option<Directories>,
+) -> Result<Home, NoHome> {
+    let from_variable = || variable(HOME_VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    if let Some(folder) = folder.or_else(from_variable) {
+        return Ok(Home::in_folder(&folder)?);
+    }
+    let Directories { config, data, runtime } = platform().ok_or(NoHome::Unknown)?;
+    let runtime = runtime.unwrap_or_else(|| data.join("run"));
+    Ok(Home::in_directories(config, data, runtime))
+}
+
+/// Who decides: the name of `--reviewer`, else the user of the operating system.
+pub fn reviewer(given: Option<String>, variable: impl Fn(&str) -> Option<OsString>) -> String {
+    let user = || {
+        let set = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| variable(name)?.into_string().ok());
+        set.filter(|name| !name.is_empty())
+    };
+    given.or_else(user).unwrap_or_else(|| "unknown".into())
+}
+
+/// What is logged: what `RUST_LOG` asks for, else warnings. The MCP library logs messages in full, so directives about
+/// it, and those that reach into any module's spans, are left out.
+pub fn log_directives(wanted: Option<&str>) -> String {
+    let wanted = wanted.filter(|wanted| !wanted.trim().is_empty()).unwrap_or("warn");
+    let harmless = wanted.split(',').map(str::trim).filter(|one| !one.starts_with("rmcp") && !one.contains('['));
+    harmless.filter(|one| !one.is_empty()).chain(["rmcp=off"]).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn nothing(_: &str) -> Option<OsString> {
+        None
+    }
+
+    #[test]
+    fn a_folder_that_was_given_comes_before_the_variable_and_that_before_the_platform() {
+        let directories = || Some(Directories { config: "/config".into(), data: "/data".into(), runtime: None });
+        let variable = |name: &str| (name == HOME_VARIABLE).then(|| OsString::from("/variable"));
+        let of = |folder: &str| Home::in_folder(Path::new(folder)).unwrap();
+        assert_eq!(home(Some("/given".into()), variable, directories).unwrap(), of("/given"));
+        assert_eq!(home(None, variable, directories).unwrap(), of("/variable"));
+        let platform = Home::in_directories("/config".into(), "/data".into(), "/data/run".into());
+        assert_eq!(home(None, nothing, directories).unwrap(), platform);
+        let empty = |_: &str| Some(OsString::new());
+        assert_eq!(home(None, empty, directories).unwrap(), platform, "an empty variable is none");
+        assert!(matches!(home(None, nothing, || None), Err(NoHome::Unknown)));
+    }
+
+    #[test]
+    fn the_reviewer_is_the_user_unless_named() {
+        let user = |name: &str| (name == "LOGNAME").then(|| OsString::from("ada"));
+        assert_eq!(reviewer(None, user), "ada");
+        assert_eq!(reviewer(Some("grace".into()), user), "grace");
+        assert_eq!(reviewer(None, nothing), "unknown");
+    }
+
+    #[test]
+    fn nothing_makes_the_protocol_library_log() {
+        assert_eq!(log_directives(None), "warn,rmcp=off");
+        assert_eq!(log_directives(Some("info,rmcp::service=trace,[span]=trace")), "info,rmcp=off");
+        assert_eq!(log_directives(Some("")), "warn,rmcp=off");
+    }
+}
