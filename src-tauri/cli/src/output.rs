@@ -67,9 +67,9 @@ pub(crate) fn visible(text: &str) -> String {
     })
 }
 
-/// The same on one line, for a cell of a table.
-pub(crate) fn cell(text: &str) -> String {
-    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+/// Text that must stay on its line: what would break it is made visible too.
+pub(crate) fn inline(text: &str) -> String {
+    visible(text).replace('\n', "⏎").replace('\t', " ")
 }
 
 fn is_hidden(c: char) -> bool {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_or_hide_is_made_visible() {
         assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\td\n"), "a‹U+001B›[2Jb‹U+202E›c\td\n");
-        assert_eq!(cell("two\n lines\r"), "two lines");
+        assert_eq!(inline("two\n\tlines\r"), "two⏎ lines‹U+000D›");
     }
 
     #[test]

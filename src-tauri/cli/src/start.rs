@@ -1,6 +1,6 @@
 //! What the process brings: the home, the reviewer, the environment. The only place that reads them.
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, sync::Arc};
 
 use samplegate_core::audit::Place;
 use samplegate_engine::{
@@ -61,6 +61,7 @@ pub(crate) fn log() {
     let wanted = std::env::var("RUST_LOG").ok();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
         .with_env_filter(tracing_subscriber::EnvFilter::new(startup::log_directives(wanted.as_deref())))
         .init();
 }

@@ -99,11 +99,11 @@ fn row(question: &QuestionSummary) -> Vec<String> {
         question.cost_microusd.map_or("-".into(), |cost| format!("${}.{:06}", cost / 1_000_000, cost % 1_000_000));
     vec![
         format_time(question.at),
-        output::cell(&question.server),
-        output::cell(question.tool.as_deref().unwrap_or("-")),
+        output::inline(&question.server),
+        output::inline(question.tool.as_deref().unwrap_or("-")),
         question.outcome.to_string(),
         by,
-        output::cell(question.model.as_deref().unwrap_or("-")),
+        output::inline(question.model.as_deref().unwrap_or("-")),
         cost,
         question.id.to_string(),
     ]

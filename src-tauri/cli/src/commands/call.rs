@@ -104,6 +104,14 @@ async fn make_with(engine: &Engine, server: &str, target: Target) -> Made {
     }
     tell_refusals(engine, server, &report, terminal.is_some());
     let known = !exits::may_be_unknown(&report) || lists(engine, server, &target).await;
+    if !known {
+        let what = match &target {
+            Target::Tool { name, .. } => format!("no tool {name:?}: see `samplegate tools {server}`"),
+            Target::Prompt { name, .. } => format!("no prompt {name:?}: see `samplegate prompts {server}`"),
+            Target::Resource { uri } => format!("no resource {uri:?}"),
+        };
+        output::note(&format!("{server} has {what}"));
+    }
     Made { report, known }
 }
 
@@ -120,25 +128,24 @@ async fn with_log<T>(engine: &Engine, work: impl Future<Output = T>) -> T {
         }
         tokio::select! {
             done = &mut work => break done,
-            line = next_line(&mut log) => waiting.extend(line),
+            line = next_line(&mut log) => waiting.push(line),
             // A question may have been closed.
             _ = changes.recv(), if !waiting.is_empty() => {}
         }
     };
     // What was logged last may come a moment after the result.
     while let Ok(line) = tokio::time::timeout(std::time::Duration::from_millis(10), next_line(&mut log)).await {
-        waiting.extend(line);
+        waiting.push(line);
     }
     waiting.iter().for_each(|line| output::note(line));
     done
 }
 
-/// The next line worth showing; a process's own stderr is not, unless it fails.
-async fn next_line(log: &mut Receiver<(String, LogLine)>) -> Option<String> {
+/// The next line to show.
+async fn next_line(log: &mut Receiver<(String, LogLine)>) -> String {
     match log.recv().await {
-        Ok((_, line)) if line.level == "stderr" => None,
-        Ok((server, line)) => Some(output::visible(&format!("{server}: {}: {}", line.level, line.text))),
-        Err(RecvError::Lagged(missed)) => Some(format!("({missed} log lines came too fast and are left out)")),
+        Ok((server, line)) => output::visible(&format!("{server}: {}: {}", line.level, line.text)),
+        Err(RecvError::Lagged(missed)) => format!("({missed} log lines came too fast and are left out)"),
         Err(RecvError::Closed) => std::future::pending().await,
     }
 }

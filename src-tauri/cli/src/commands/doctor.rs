@@ -77,7 +77,7 @@ pub(crate) async fn run(start: &Start, as_json: bool) -> Result<Exit, Failure> {
         &checks,
         as_json,
         |check| json!({"name": check.name, "state": check.state.name(), "text": check.text}),
-        |check| vec![check.state.name().into(), output::cell(&check.name), output::cell(&check.text)],
+        |check| vec![check.state.name().into(), output::inline(&check.name), output::inline(&check.text)],
     )?;
     Ok(if checks.iter().any(|check| check.state == State::Mend) { Exit::Own } else { Exit::Done })
 }

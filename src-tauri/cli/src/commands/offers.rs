@@ -28,14 +28,14 @@ pub(crate) async fn run(start: &Start, list: List, what: What) -> Result<Exit, F
         What::Resources => offers.resources.into_iter().chain(offers.resource_templates).collect(),
     };
     output::listing(&items, list.json, Value::clone, |item| {
-        let text = |field: &str| output::cell(item[field].as_str().unwrap_or_default());
+        let text = |field: &str| output::inline(item[field].as_str().unwrap_or_default());
         let place = match what {
             What::Resources if item["uri"].is_string() => text("uri"),
             What::Resources => text("uriTemplate"),
             What::Tools | What::Prompts => text("name"),
         };
         let says = item["description"].as_str().or(item["title"].as_str()).unwrap_or_default();
-        vec![place, output::cell(says.lines().find(|line| !line.trim().is_empty()).unwrap_or_default())]
+        vec![place, output::inline(says.lines().find(|line| !line.trim().is_empty()).unwrap_or_default())]
     })?;
     Ok(Exit::Done)
 }

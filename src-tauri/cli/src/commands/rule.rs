@@ -33,7 +33,7 @@ fn add(engine: &Engine, add: RuleAdd) -> Result<Exit, Failure> {
 
 fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
     output::listing(&engine.list_rules(), as_json, to_json, |rule| {
-        vec![rule.id.clone(), output::cell(&rule.sentence)]
+        vec![rule.id.clone(), output::inline(&rule.sentence)]
     })?;
     Ok(Exit::Done)
 }

@@ -237,14 +237,14 @@ fn row(server: &ServerInput) -> Vec<String> {
         server.name.clone(),
         if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
-        output::cell(&reached(server)),
+        output::inline(&reached(server)),
     ]
 }
 
 fn rows(server: &ServerInput) -> Vec<Vec<String>> {
     let mut rows = vec![
         vec!["name".to_owned(), server.name.clone()],
-        vec!["reached".into(), output::cell(&reached(server))],
+        vec!["reached".into(), output::inline(&reached(server))],
         vec!["enabled".into(), server.enabled.to_string()],
         vec!["sampling".into(), word(&server.sampling)],
         vec!["gates".into(), word(&server.gates)],
@@ -253,7 +253,7 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
             match &server.sampling_tools {
                 SamplingTools::None => "none".into(),
                 SamplingTools::All => "all".into(),
-                SamplingTools::Only(names) => output::cell(&names.join(",")),
+                SamplingTools::Only(names) => output::inline(&names.join(",")),
             },
         ],
     ];
@@ -264,7 +264,7 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
     };
     for value in values {
         let shown = value.value.as_deref().unwrap_or("(in the keychain)");
-        rows.push(vec![what.into(), output::cell(&format!("{}={shown}", value.name))]);
+        rows.push(vec![what.into(), output::inline(&format!("{}={shown}", value.name))]);
     }
     rows
 }

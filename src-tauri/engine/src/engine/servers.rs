@@ -28,6 +28,8 @@ use crate::{
 
 /// How many log lines of a server are kept.
 const LOG_LINES: usize = 500;
+/// The level of lines that a server's process writes to stderr.
+const STDERR: &str = "stderr";
 
 /// Why a server could not be changed or asked.
 #[derive(Debug, thiserror::Error)]
@@ -374,7 +376,8 @@ impl Engine {
         })
     }
 
-    /// The servers' log lines from now on, each with its server's name. Who reads too slowly misses some.
+    /// The log lines and progress of servers from now on, each with its server's name, but not what processes write to
+    /// stderr. Who reads too slowly misses some.
     pub fn follow_logs(&self) -> broadcast::Receiver<(String, LogLine)> {
         self.logs.live.subscribe()
     }
@@ -403,7 +406,7 @@ impl Engine {
                 let amount = total.map_or(format!("{progress}"), |total| format!("{progress}/{total}"));
                 ("progress".into(), message.map_or(amount.clone(), |message| format!("{amount} {message}")))
             }
-            ServerEvent::Stderr(line) => ("stderr".into(), line),
+            ServerEvent::Stderr(line) => (STDERR.into(), line),
             ServerEvent::ToolsChanged | ServerEvent::PromptsChanged | ServerEvent::ResourcesChanged => {
                 self.tell(Topic::Servers, Some(server.into()));
                 return;
@@ -417,8 +420,10 @@ impl Engine {
         };
         let line = LogLine { at: now(), level, text };
         self.runs.log(server, &line);
-        // Nobody listening is no error.
-        let _ = self.logs.live.send((server.to_owned(), line.clone()));
+        if line.level != STDERR {
+            // Nobody listening is no error.
+            let _ = self.logs.live.send((server.to_owned(), line.clone()));
+        }
         let mut lines = self.logs.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = lines.entry(server.to_owned()).or_default();
         lines.push_back(line);

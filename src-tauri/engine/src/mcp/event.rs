@@ -127,6 +127,11 @@ impl Events {
         self.0.subscribe()
     }
 
+    /// Whether listeners keep up. What matters least is left out where they do not, so that it drives out nothing else.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.len() < CAPACITY / 2
+    }
+
     pub(super) fn send(&self, server: &str, event: ServerEvent) {
         // Nobody listening is no error.
         let _ = self.0.send(Noted { server: server.to_owned(), event });

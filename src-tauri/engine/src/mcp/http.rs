@@ -133,12 +133,26 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
         },
     };
     if client.is_connect() {
-        "the server cannot be reached".to_owned()
+        match cause(client) {
+            Some(cause) => format!("the server cannot be reached ({cause})"),
+            None => "the server cannot be reached".to_owned(),
+        }
     } else if client.is_timeout() {
         "the server took too long".to_owned()
     } else {
         "the connection to the server failed".to_owned()
     }
+}
+
+/// The system's own words, such as "Connection refused"; they hold nothing of the request.
+fn cause(error: &reqwest::Error) -> Option<String> {
+    let mut cause = None;
+    let mut next = error.source();
+    while let Some(error) = next {
+        cause = error.downcast_ref::<std::io::Error>().or(cause);
+        next = error.source();
+    }
+    cause.map(ToString::to_string)
 }
 
 /// Fetches bytes and passes them through the tap.

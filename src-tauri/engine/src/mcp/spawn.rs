@@ -10,7 +10,10 @@ use std::{
     io,
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
@@ -175,11 +178,13 @@ pub(super) struct StderrTail {
     server: String,
     events: Events,
     lines: Arc<Mutex<VecDeque<String>>>,
+    /// How many lines nobody was told of, because they came too fast.
+    left_out: Arc<AtomicU64>,
 }
 
 impl StderrTail {
     pub(super) fn new(server: String, events: Events) -> Self {
-        Self { server, events, lines: Arc::default() }
+        Self { server, events, lines: Arc::default(), left_out: Arc::default() }
     }
 
     pub(super) fn push(&self, line: String) {
@@ -189,6 +194,15 @@ impl StderrTail {
         }
         lines.push_back(line.clone());
         drop(lines);
+        if !self.events.has_room() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            let told = format!("({left_out} lines came too fast and are left out)");
+            self.events.send(&self.server, ServerEvent::Stderr(told));
+        }
         self.events.send(&self.server, ServerEvent::Stderr(line));
     }
 

@@ -18,7 +18,7 @@ pub(super) fn tool_result(result: &Value) -> io::Result<()> {
 /// The messages of a prompt.
 pub(super) fn prompt(result: &Value) -> io::Result<()> {
     items(&result["messages"]).iter().try_for_each(|message| {
-        output::line(&format!("{}:", output::cell(message["role"].as_str().unwrap_or("?"))))?;
+        output::line(&format!("{}:", output::inline(message["role"].as_str().unwrap_or("?"))))?;
         blocks(&message["content"])
     })
 }
@@ -39,7 +39,7 @@ fn blocks(content: &Value) -> io::Result<()> {
         Some(kind @ ("image" | "audio")) => output::line(&media(kind, block, &block["data"])),
         Some("resource") => embedded(&block["resource"]),
         Some("resource_link") => {
-            output::line(&format!("[resource {}]", output::cell(block["uri"].as_str().unwrap_or_default())))
+            output::line(&format!("[resource {}]", output::inline(block["uri"].as_str().unwrap_or_default())))
         }
         Some(_) | None => output::pretty(block),
     })
@@ -54,7 +54,7 @@ fn embedded(contents: &Value) -> io::Result<()> {
 
 /// What a block of bytes is, e.g. `[image image/png, 123 bytes]`.
 fn media(kind: &str, block: &Value, data: &Value) -> String {
-    let mime = output::cell(block["mimeType"].as_str().unwrap_or("of unknown type"));
+    let mime = output::inline(block["mimeType"].as_str().unwrap_or("of unknown type"));
     // Base64: four characters for three bytes, less its padding.
     let data = data.as_str().unwrap_or_default().trim_end_matches('=');
     format!("[{kind} {mime}, {} bytes]", data.len() * 3 / 4)
