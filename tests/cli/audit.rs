@@ -41,7 +41,7 @@ async fn a_question_is_logged_from_its_arrival_to_its_end() {
     let model = FakeModel::start().await;
     model.then(Reply::Text("yes"));
     let home = Home::with_model("fastmcp3_prompts.py", ALLOW, &model);
-    assert_eq!(home.ok(&PAY).await.lines().next(), Some("payment sent"));
+    assert_eq!(home.ok(&PAY).await, "payment sent\n");
 
     let listed = home.json(&["audit", "list", "--json"]).await;
     let summary = json!({

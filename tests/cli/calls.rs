@@ -33,7 +33,7 @@ async fn a_tool_samples_twice_and_a_model_answers() {
         let home = Home::with_model(script, ALLOW, &model);
         let ran = home.run(&["call", "s", "generate_keywords", r#"{"topic": "metals"}"#]).await;
         assert_eq!(ran.code, Some(0), "{script}: {ran:?}");
-        assert!(ran.out.starts_with("prompt: List five metals\nkeywords: iron, gold\n"), "{script}: {}", ran.out);
+        assert_eq!(ran.out, "prompt: List five metals\nkeywords: iron, gold\n", "{script}");
         let got = model.got();
         assert_eq!(got.len(), 2, "{script}");
         assert_eq!(got[1].json()["messages"].as_array().unwrap().last().unwrap()["content"], "List five metals");

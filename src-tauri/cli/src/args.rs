@@ -9,10 +9,10 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 #[command(name = "samplegate", version, arg_required_else_help = true)]
 pub(crate) struct Args {
     /// Keep everything under this folder [env: SAMPLEGATE_HOME] [default: the platform's directories].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub(crate) home: Option<PathBuf>,
     /// Who decides, as the audit log names them [default: the OS user].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", display_order = 901)]
     pub(crate) reviewer: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,

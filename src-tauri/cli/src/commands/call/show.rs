@@ -9,10 +9,20 @@ use crate::output;
 /// The result of a tool.
 pub(super) fn tool_result(result: &Value) -> io::Result<()> {
     blocks(&result["content"])?;
-    match result.get("structuredContent") {
-        Some(structured) if !structured.is_null() => output::pretty(structured),
-        Some(_) | None => Ok(()),
+    match &result["structuredContent"] {
+        Value::Null => Ok(()),
+        structured if says(&result["content"], structured) => Ok(()),
+        structured => output::pretty(structured),
     }
+}
+
+/// Whether a text block says the same already: as JSON (MCP asks servers for that), or as FastMCP's `{"result": TEXT}`.
+fn says(content: &Value, structured: &Value) -> bool {
+    items(content).iter().filter_map(|block| block["text"].as_str()).any(|text| {
+        let wrapped = structured.as_object().is_some_and(|object| object.len() == 1);
+        let same_text = wrapped && structured["result"].as_str() == Some(text);
+        same_text || serde_json::from_str::<Value>(text).is_ok_and(|value| value == *structured)
+    })
 }
 
 /// The messages of a prompt.
@@ -65,6 +75,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn structured_content_is_not_said_twice() {
+        let text = |text: &str| json!([{"type": "text", "text": text}]);
+        assert!(says(&text("42"), &json!({"result": "42"})));
+        assert!(says(&text(r#"{"b": 1, "a": 2}"#), &json!({"a": 2, "b": 1})));
+        assert!(!says(&text("done"), &json!({"answer": 42})));
+        assert!(!says(&text("42"), &json!({"result": "42", "unit": "m"})));
+    }
 
     #[test]
     fn bytes_are_counted_without_decoding_them() {
