@@ -8,6 +8,7 @@ pub mod answer;
 pub mod audit;
 pub mod canonical;
 pub mod inspect;
+pub mod limits;
 pub mod model_choice;
 pub mod model_format;
 pub mod policy;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{Action, Rule};
+use crate::policy::Rule;
 
 /// The name that stands for the person as a model.
 pub const HUMAN: &str = "human";
@@ -381,18 +381,7 @@ impl Settings {
             return Err(InvalidSetting("general.deadline_minutes: at least 1, or leave it out for none".into()));
         }
         for rule in &self.rules {
-            let at = |error: &str| InvalidSetting(format!("rules, {:?}: {error}", rule.id));
-            match (rule.action, &rule.text, rule.gate) {
-                (Action::Answer, None, _) => return Err(at("action \"answer\" needs a text")),
-                (Action::Answer, Some(_), Gates::Answer) => {
-                    return Err(at("action \"answer\" is for the request gate: no model is asked then"));
-                }
-                (Action::Answer, Some(_), Gates::Both | Gates::Request) => {}
-                (Action::Allow | Action::Ask | Action::Deny, Some(_), _) => {
-                    return Err(at("text goes with action \"answer\""));
-                }
-                (Action::Allow | Action::Ask | Action::Deny, None, _) => {}
-            }
+            rule.check()?;
         }
         let mut ids: Vec<&str> = self.rules.iter().map(|rule| rule.id.as_str()).collect();
         ids.sort_unstable();

@@ -1,0 +1,404 @@
+//! A rule: which questions it is about, and what it does with them.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Case,
+    pattern::{Pattern, Reach},
+};
+use crate::{
+    audit::{Gate, Kind},
+    inspect::{FindingKind, Severity},
+    settings::{Gates, InvalidSetting},
+};
+
+/// A rule that a person made, as it stands in the file. Every condition that is given must hold; one that is left out holds always.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its id, named in the audit log.
+    pub id: String,
+    /// What it does.
+    pub action: Action,
+    /// The text of `answer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The gate it is about.
+    #[serde(default)]
+    pub gate: Gates,
+    /// The server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The tool (or prompt, or resource) whose call led to the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Arguments of that call, by name. What is no string is matched as its JSON.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub arguments: BTreeMap<String, Pattern>,
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The host whose call led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The text of the messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Pattern>,
+    /// The system prompt; where there is none, the empty text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<Pattern>,
+    /// The answer's text, at the answer gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Pattern>,
+    /// The request has at most this many bytes of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<usize>,
+    /// The request has more bytes of JSON than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_bytes: Option<usize>,
+    /// maxTokens is at most this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// maxTokens is more than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_tokens: Option<u32>,
+    /// The configured model that would be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Which findings there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingsAre>,
+    /// Which tools the request uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolsAre>,
+    /// Whether it asks for context of servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_context: Option<bool>,
+    /// The time of day, on the person's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+    /// From this moment on it matches nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// How often it may let through; counted in the database, for all processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
+    /// What the person wants to remember about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Goes on without a look.
+    Allow,
+    /// A person decides.
+    Ask,
+    /// Refused.
+    Deny,
+    /// Answered with a fixed text; no model is asked.
+    Answer,
+}
+
+impl Action {
+    /// Whether it spares a person's look.
+    pub fn lets_through(self) -> bool {
+        matches!(self, Self::Allow | Self::Answer)
+    }
+
+    /// How much of a text a pattern must describe: all of it to let it through, a part to hold it up.
+    fn reach(self) -> Reach {
+        if self.lets_through() { Reach::Whole } else { Reach::Anywhere }
+    }
+}
+
+/// Findings: `"none"`, `"any"`, a severity (`"high"`: this or worse), or a list of kinds (one of them).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FindingsAre {
+    /// None, or any.
+    Word(FindingsWord),
+    /// This severity or worse.
+    AtLeast(Severity),
+    /// One of these kinds.
+    Kinds(Vec<FindingKind>),
+}
+
+/// Whether there are findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingsWord {
+    /// There is none.
+    None,
+    /// There is one.
+    Any,
+}
+
+/// Tools in a request: `"none"`, `"any"`, or a list. For what lets through, the request uses no other than these; for
+/// what asks or denies, it uses one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ToolsAre {
+    /// None, or any.
+    Word(FindingsWord),
+    /// These.
+    Names(Vec<String>),
+}
+
+/// A span of the day, `"08:00-18:00"`; it may pass midnight. The end is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hours {
+    from: civil::Time,
+    to: civil::Time,
+}
+
+impl Hours {
+    fn holds(self, time: civil::Time) -> bool {
+        if self.from <= self.to { self.from <= time && time < self.to } else { self.from <= time || time < self.to }
+    }
+}
+
+impl TryFrom<String> for Hours {
+    type Error = InvalidSetting;
+
+    fn try_from(text: String) -> Result<Self, InvalidSetting> {
+        let wrong = || InvalidSetting(format!("hours are like \"08:00-18:00\", not {text:?}"));
+        let (from, to) = text.split_once('-').ok_or_else(wrong)?;
+        let time = |text: &str| text.trim().parse::<civil::Time>().map_err(|_| wrong());
+        let (from, to) = (time(from)?, time(to)?);
+        if from == to { Err(wrong()) } else { Ok(Self { from, to }) }
+    }
+}
+
+impl From<Hours> for String {
+    fn from(hours: Hours) -> Self {
+        let time = |time: civil::Time| format!("{:02}:{:02}", time.hour(), time.minute());
+        format!("{}-{}", time(hours.from), time(hours.to))
+    }
+}
+
+impl Rule {
+    /// A rule about everything, to be narrowed down.
+    pub fn new(id: impl Into<String>, action: Action) -> Self {
+        Self {
+            id: id.into(),
+            action,
+            text: None,
+            gate: Gates::Both,
+            server: None,
+            tool: None,
+            arguments: BTreeMap::new(),
+            kind: None,
+            host: None,
+            prompt: None,
+            system_prompt: None,
+            answer: None,
+            max_bytes: None,
+            over_bytes: None,
+            max_tokens: None,
+            over_tokens: None,
+            model: None,
+            findings: None,
+            tools: None,
+            include_context: None,
+            hours: None,
+            expires: None,
+            uses: None,
+            note: None,
+        }
+    }
+
+    /// Whether it is about this case. What costs least is looked at first.
+    pub fn matches(&self, case: &Case<'_>) -> bool {
+        self.is_about(case.gate) && self.expires.is_none_or(|expires| case.now < expires) && self.conditions_hold(case)
+    }
+
+    fn is_about(&self, gate: Gate) -> bool {
+        match (self.gate, gate) {
+            // A fixed answer is given at the request gate, or not at all.
+            (_, Gate::Answer) if self.action == Action::Answer => false,
+            (Gates::Both, _) | (Gates::Request, Gate::Request) | (Gates::Answer, Gate::Answer) => true,
+            (Gates::Request, Gate::Answer) | (Gates::Answer, Gate::Request) => false,
+        }
+    }
+
+    /// Checks what the type system cannot.
+    ///
+    /// # Errors
+    /// Names the rule and what is wrong with it.
+    pub fn check(&self) -> Result<(), InvalidSetting> {
+        let wrong = |error: &str| Err(InvalidSetting(format!("rules, {:?}: {error}", self.id)));
+        match (self.action, &self.text, self.gate) {
+            (Action::Answer, None, _) => return wrong("action \"answer\" needs a text"),
+            (Action::Answer, Some(_), Gates::Answer) => {
+                return wrong("action \"answer\" is for the request gate: no model is asked then");
+            }
+            (Action::Answer, Some(_), Gates::Both | Gates::Request) => {}
+            (Action::Allow | Action::Ask | Action::Deny, Some(_), _) => {
+                return wrong("text goes with action \"answer\"");
+            }
+            (Action::Allow | Action::Ask | Action::Deny, None, _) => {}
+        }
+        if self.answer.is_some() && self.gate != Gates::Answer {
+            return wrong("`answer` needs gate = \"answer\": there is no answer at the request gate");
+        }
+        if self.uses == Some(0) {
+            return wrong("uses is at least 1; remove the rule, or leave `uses` out for no limit");
+        }
+        if self.uses.is_some() && !self.action.lets_through() {
+            return wrong("uses goes with action \"allow\" or \"answer\"");
+        }
+        Ok(())
+    }
+
+    /// The rule in a sentence.
+    pub fn sentence(&self) -> String {
+        let who = match (&self.server, &self.tool) {
+            (Some(server), Some(tool)) => format!("{tool} of {server}"),
+            (Some(server), None) => server.clone(),
+            (None, Some(tool)) => format!("the tool {tool} of any server"),
+            (None, None) => "any server".into(),
+        };
+        let what = match self.gate {
+            Gates::Both => "requests and answers",
+            Gates::Request => "requests",
+            Gates::Answer => "answers",
+        };
+        let mut sentence = match self.action {
+            Action::Allow => format!("Allow {what} of {who} without a look"),
+            Action::Ask => format!("Ask about {what} of {who}"),
+            Action::Deny => format!("Deny {what} of {who}"),
+            Action::Answer => format!("Answer requests of {who} with “{}”", self.text.as_deref().unwrap_or_default()),
+        };
+        let conditions = self.conditions();
+        if !conditions.is_empty() {
+            sentence.push_str(" when ");
+            sentence.push_str(&conditions.join(", and "));
+        }
+        if let Some(expires) = self.expires {
+            sentence.push_str(&format!(", until {}", crate::audit::format_time(expires)));
+        }
+        if let Some(uses) = self.uses {
+            sentence.push_str(&format!(", at most {uses} {}", if uses == 1 { "time" } else { "times" }));
+        }
+        sentence
+    }
+}
+
+impl Rule {
+    fn conditions_hold(&self, case: &Case<'_>) -> bool {
+        let (facts, action, reach) = (case.facts, self.action, self.action.reach());
+        self.server.as_deref().is_none_or(|server| server == case.server)
+            && self.tool.as_deref().is_none_or(|tool| Some(tool) == case.tool)
+            && self.kind.is_none_or(|kind| kind == case.kind)
+            && self.host.as_deref().is_none_or(|host| Some(host) == case.host)
+            && self.model.as_deref().is_none_or(|model| Some(model) == case.model)
+            && self.max_bytes.is_none_or(|max| facts.bytes <= max)
+            && self.over_bytes.is_none_or(|over| facts.bytes > over)
+            && self.max_tokens.is_none_or(|max| facts.max_tokens <= max)
+            && self.over_tokens.is_none_or(|over| facts.max_tokens > over)
+            && self.include_context.is_none_or(|asks| facts.asks_for_context == asks)
+            && self.hours.is_none_or(|hours| hours.holds(case.local.time()))
+            && self.tools.as_ref().is_none_or(|tools| tools.hold(&facts.tools, action))
+            && self.findings.as_ref().is_none_or(|findings| findings.hold(case))
+            && self.arguments.iter().all(|(name, pattern)| argument(case, name, pattern, reach))
+            && self
+                .system_prompt
+                .as_ref()
+                .is_none_or(|pattern| pattern.matches(facts.system_prompt.as_deref().unwrap_or_default(), reach))
+            && self.prompt.as_ref().is_none_or(|pattern| pattern.matches(&facts.prompt, reach))
+            && self
+                .answer
+                .as_ref()
+                .is_none_or(|pattern| facts.answer.as_ref().is_some_and(|answer| pattern.matches(answer, reach)))
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let (action, reach) = (self.action, self.action.reach());
+        let mut words = Vec::new();
+        let mut add = |text: Option<String>| words.extend(text);
+        add(self.kind.map(|kind| match kind {
+            Kind::Sampling => "it asks for sampling".into(),
+            Kind::Elicitation => "it asks for your input".into(),
+            Kind::ToolCall => "it is a tool call".into(),
+        }));
+        add(self.host.as_ref().map(|host| format!("the call comes from {host}")));
+        for (name, pattern) in &self.arguments {
+            add(Some(format!("its argument {name} {}", pattern.words(reach))));
+        }
+        add(self.prompt.as_ref().map(|pattern| format!("its prompt {}", pattern.words(reach))));
+        add(self.system_prompt.as_ref().map(|pattern| format!("its system prompt {}", pattern.words(reach))));
+        add(self.answer.as_ref().map(|pattern| format!("the answer {}", pattern.words(reach))));
+        add(self.max_bytes.map(|max| format!("it has at most {max} bytes")));
+        add(self.over_bytes.map(|over| format!("it has more than {over} bytes")));
+        add(self.max_tokens.map(|max| format!("it asks for at most {max} tokens")));
+        add(self.over_tokens.map(|over| format!("it asks for more than {over} tokens")));
+        add(self.model.as_ref().map(|model| format!("{model} would answer")));
+        add(self.findings.as_ref().map(FindingsAre::words));
+        add(self.tools.as_ref().map(|tools| tools.words(action)));
+        add(self.include_context.map(|asks| match asks {
+            true => "it asks for context of servers".into(),
+            false => "it asks for no context of servers".into(),
+        }));
+        add(self.hours.map(|hours| format!("it is between {}", String::from(hours).replace('-', " and "))));
+        words
+    }
+}
+
+fn argument(case: &Case<'_>, name: &str, pattern: &Pattern, reach: Reach) -> bool {
+    match case.arguments.and_then(|arguments| arguments.get(name)) {
+        Some(Value::String(text)) => pattern.matches(text, reach),
+        Some(other) => pattern.matches(&other.to_string(), reach),
+        None => false,
+    }
+}
+
+impl FindingsAre {
+    fn hold(&self, case: &Case<'_>) -> bool {
+        match self {
+            Self::Word(FindingsWord::None) => case.findings.is_empty(),
+            Self::Word(FindingsWord::Any) => !case.findings.is_empty(),
+            Self::AtLeast(severity) => case.findings.iter().any(|finding| finding.severity >= *severity),
+            Self::Kinds(kinds) => case.findings.iter().any(|finding| kinds.contains(&finding.kind)),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Word(FindingsWord::None) => "nothing was found in it".into(),
+            Self::Word(FindingsWord::Any) => "something was found in it".into(),
+            Self::AtLeast(severity) => format!("a finding is {} or worse", severity.as_str()),
+            Self::Kinds(kinds) => {
+                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+                format!("a finding is of kind {}", kinds.join(" or "))
+            }
+        }
+    }
+}
+
+impl ToolsAre {
+    fn hold(&self, used: &[String], action: Action) -> bool {
+        match self {
+            Self::Word(FindingsWord::None) => used.is_empty(),
+            Self::Word(FindingsWord::Any) => !used.is_empty(),
+            Self::Names(names) if action.lets_through() => used.iter().all(|tool| names.contains(tool)),
+            Self::Names(names) => used.iter().any(|tool| names.contains(tool)),
+        }
+    }
+
+    fn words(&self, action: Action) -> String {
+        match self {
+            Self::Word(FindingsWord::None) => "it uses no tools".into(),
+            Self::Word(FindingsWord::Any) => "it uses tools".into(),
+            Self::Names(names) if action.lets_through() => format!("it uses no tools but {}", names.join(", ")),
+            Self::Names(names) => format!("it uses {}", names.join(" or ")),
+        }
+    }
+}
