@@ -3,11 +3,18 @@
 //! The shape is that of `config.toml`. Reading and writing the file is the engine's; nothing here does I/O.
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
+mod record;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Rule;
+pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools, as_markdown};
+
+use crate::{
+    limits::Limits,
+    policy::{Risk, Rule},
+};
 
 /// The name that stands for the person as a model.
 pub const HUMAN: &str = "human";
@@ -20,6 +27,9 @@ pub struct Settings {
     pub default_model: String,
     /// General settings.
     pub general: General,
+    /// Limits of all servers together; what is not said has no limit.
+    #[serde(skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
     /// Servers by name.
     pub servers: BTreeMap<String, Server>,
     /// Models by name.
@@ -34,6 +44,7 @@ impl Default for Settings {
         Self {
             default_model: HUMAN.into(),
             general: General::default(),
+            limits: Limits::default(),
             servers: BTreeMap::new(),
             models: BTreeMap::new(),
             rules: Vec::new(),
@@ -81,6 +92,16 @@ pub struct Server {
     pub gates: Gates,
     /// Which tools it may put into sampling requests.
     pub sampling_tools: SamplingTools,
+    /// How much it can do.
+    pub risk: Risk,
+    /// Its limits.
+    pub limits: Limits,
+    /// Why it may sample; none: nobody filled it in.
+    pub record: Option<Record>,
+    /// What the person said about its tools.
+    pub tools: Tools,
+    /// What its process may reach.
+    pub confine: Confinement,
 }
 
 /// A server as it stands in the file: one flat table, so that an unknown key is an error with its line.
@@ -113,6 +134,16 @@ struct ServerRepr {
     gates: Gates,
     #[serde(default, skip_serializing_if = "SamplingTools::is_none")]
     sampling_tools: SamplingTools,
+    #[serde(default = "medium", skip_serializing_if = "is_medium")]
+    risk: Risk,
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    limits: Limits,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<Record>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    tools: Tools,
+    #[serde(default, skip_serializing_if = "Confinement::is_default")]
+    confine: Confinement,
 }
 
 impl TryFrom<ServerRepr> for Server {
@@ -135,6 +166,11 @@ impl TryFrom<ServerRepr> for Server {
             sampling: repr.sampling,
             gates: repr.gates,
             sampling_tools: repr.sampling_tools,
+            risk: repr.risk,
+            limits: repr.limits,
+            record: repr.record,
+            tools: repr.tools,
+            confine: repr.confine,
         })
     }
 }
@@ -155,6 +191,11 @@ impl From<Server> for ServerRepr {
             sampling: server.sampling,
             gates: server.gates,
             sampling_tools: server.sampling_tools,
+            risk: server.risk,
+            limits: server.limits,
+            record: server.record,
+            tools: server.tools,
+            confine: server.confine,
         };
         match server.transport {
             Transport::Stdio { command, args, cwd, env, secret_env } => {
@@ -171,6 +212,16 @@ impl From<Server> for ServerRepr {
 
 fn yes() -> bool {
     true
+}
+
+/// What nobody classified is neither harmless nor worth asking twice.
+fn medium() -> Risk {
+    Risk::Medium
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_medium(risk: &Risk) -> bool {
+    *risk == Risk::Medium
 }
 
 /// How a server is reached.
@@ -360,6 +411,9 @@ impl Settings {
             let at = |error: InvalidSetting| InvalidSetting(format!("servers.{name}: {error}"));
             check_name(name).map_err(at)?;
             server.check().map_err(at)?;
+            if let Some(record) = &server.record {
+                record.check(|model| model == HUMAN || self.models.contains_key(model)).map_err(at)?;
+            }
         }
         for (name, model) in &self.models {
             let at = |error: InvalidSetting| InvalidSetting(format!("models.{name}: {error}"));
@@ -393,15 +447,25 @@ impl Settings {
 }
 
 impl Server {
-    /// The built-in demo server, which may sample.
-    pub fn demo() -> Self {
+    /// A server that is reached this way and may not sample.
+    pub fn new(transport: Transport) -> Self {
         Self {
-            transport: Transport::Demo { demo: true },
+            transport,
             enabled: true,
-            sampling: Sampling::Ask,
+            sampling: Sampling::Off,
             gates: Gates::Both,
             sampling_tools: SamplingTools::None,
+            risk: Risk::Medium,
+            limits: Limits::default(),
+            record: None,
+            tools: Tools::new(),
+            confine: Confinement::default(),
         }
+    }
+
+    /// The built-in demo server, which may sample.
+    pub fn demo() -> Self {
+        Self { sampling: Sampling::Ask, ..Self::new(Transport::Demo { demo: true }) }
     }
 
     /// Checks the transport.
