@@ -3,7 +3,7 @@
 //! Data flow: [`Store::append`] hands events to the one writer thread, which chains and commits all that wait in one
 //! transaction and answers when that is durable; readers have connections of their own that cannot write, and see the
 //! log as it was when they began, whatever is written meanwhile, by this process or another. The tables have one file
-//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`].
+//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits and grants count on.
 //!
 //! Invariants: events are only ever added; a question's row changes in the transaction of the event that changes it;
 //! what a process decides about the chain or a question it has read in the same transaction. A file that is damaged,
@@ -17,6 +17,7 @@ mod contents;
 mod error;
 mod events;
 mod facets;
+mod guard;
 mod instance;
 mod list;
 mod meta;
@@ -30,6 +31,7 @@ mod writer;
 mod tests;
 
 pub use error::StoreError;
+pub use guard::{Admitted, Asking, Before, Change};
 pub use instance::{Instance, close_interrupted};
 pub use list::{Facets, Filter, Page};
 pub use show::Entry;
@@ -42,11 +44,15 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use samplegate_core::audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report};
+use samplegate_core::{
+    audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report},
+    limits::Tally,
+    policy::Grant,
+};
 use tokio::sync::oneshot;
 
 use error::TxError;
-use writer::Job;
+use writer::{Job, Work};
 
 /// The log. Cheap to clone; the writer stops when the last clone is gone.
 #[derive(Clone)]
@@ -138,7 +144,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was written. Whatever the events were to allow must then not happen.
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
-        self.write(events, true).await
+        self.write(Work::Append(events), true).await
     }
 
     /// As [`Store::append`], but in no hurry: they are committed a moment later, many at once. For what no effect
@@ -147,14 +153,68 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was written.
     pub async fn append_soon(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
-        self.write(events, false).await
+        self.write(Work::Append(events), false).await
     }
 
-    async fn write(&self, events: Vec<NewEvent>, hurry: bool) -> Result<Vec<Appended>, StoreError> {
+    /// Judges a question by what was there before it, and writes and counts what came of that, in one transaction: no
+    /// other question of any process comes between. `judge` may be called more than once; the last result counts.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written, and the answer is no.
+    pub async fn admit<T: Send + 'static>(
+        &self,
+        asking: Asking,
+        judge: impl Fn(&Before) -> (Admitted, T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let slot = Arc::new(Mutex::new(None));
+        let judged = Arc::clone(&slot);
+        let judge = move |before: &Before| {
+            let (admitted, result) = judge(before);
+            *judged.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            admitted
+        };
+        self.write(Work::Admit(asking, Box::new(judge)), true).await?;
+        let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        result.ok_or(StoreError::ReadOnly)
+    }
+
+    /// Changes what is shared, and writes the events that tell of it; false where there was nothing to change.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was changed.
+    pub async fn change(&self, change: Change, events: Vec<NewEvent>) -> Result<bool, StoreError> {
+        Ok(!self.write(Work::Change(change, events), true).await?.is_empty())
+    }
+
+    async fn write(&self, work: Work, hurry: bool) -> Result<Vec<Appended>, StoreError> {
         let jobs = self.jobs.as_ref().ok_or(StoreError::ReadOnly)?;
         let (waiter, answer) = oneshot::channel();
-        jobs.send(Job::Append { events, hurry, waiter }).map_err(|_| StoreError::ReadOnly)?;
+        jobs.send(Job::Write { work, hurry, waiter }).map_err(|_| StoreError::ReadOnly)?;
         answer.await.map_err(|_| StoreError::ReadOnly)?
+    }
+
+    /// What was granted and approved about a server and a tool, as the answer gate needs it. Its tallies are empty.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn standing(&self, server: String, tool: Option<String>) -> Result<Before, StoreError> {
+        self.read(move |connection| guard::standing(connection, &server, tool.as_deref())).await
+    }
+
+    /// Every grant, oldest first.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn grants(&self) -> Result<Vec<Grant>, StoreError> {
+        self.read(|connection| Ok(guard::grants(connection)?)).await
+    }
+
+    /// What a server used today and this month; all servers together where none is named.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn used(&self, server: Option<String>, at: Timestamp) -> Result<Tally, StoreError> {
+        self.read(move |connection| guard::used(connection, server.as_deref(), at)).await
     }
 
     /// Reads off the runtime's threads.

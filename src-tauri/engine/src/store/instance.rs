@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use samplegate_core::audit::{NewEvent, Outcome, QuestionId};
 
-use super::{Store, StoreError};
+use super::{Change, Store, StoreError};
 
 /// This process, alive as long as this value.
 #[derive(Debug)]
@@ -122,13 +122,24 @@ pub async fn close_interrupted(store: &Store, data: &Path, at: Timestamp) -> Res
     }
     drop(held);
     remove_free_locks(&folder);
+    // Whatever lock is still there is held by somebody.
+    store.change(Change::Tidy { now: at, alive: locks(&folder).filter_map(|path| name(&path)).collect() }, vec![]).await?;
     Ok(closed)
+}
+
+/// The lock files.
+fn locks(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "lock"))
+}
+
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_stem()?.to_str()?.to_owned())
 }
 
 /// Tidies up. A file that cannot be looked at stays.
 fn remove_free_locks(folder: &Path) {
-    let Ok(files) = std::fs::read_dir(folder) else { return };
-    for path in files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "lock")) {
+    for path in locks(folder) {
         let free = File::open(&path).ok().filter(|file| file.try_lock().is_ok());
         if free.is_some() {
             let _ = std::fs::remove_file(&path);

@@ -8,10 +8,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{contents, error::StoreError, events, facets, meta, questions, search};
+use super::{contents, error::StoreError, events, facets, guard, meta, questions, search};
 
 /// The version of the schema that this build writes: the number of its migrations.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours: "SGAT".
 const APPLICATION_ID: i64 = 0x5347_4154;
@@ -19,6 +19,7 @@ const APPLICATION_ID: i64 = 0x5347_4154;
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// The first version. What came later has a migration of its own, which never changes again.
 fn schema() -> String {
     [
         &format!("PRAGMA application_id = {APPLICATION_ID};"),
@@ -68,7 +69,7 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
 /// Brings the schema up to date. Where another process did that meanwhile, there is nothing left to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let schema = schema();
-    let done = Migrations::new(vec![M::up(&schema)]).to_latest(connection);
+    let done = Migrations::new(vec![M::up(&schema), M::up(guard::SCHEMA)]).to_latest(connection);
     match (done, version(connection)) {
         (_, Ok(SCHEMA_VERSION)) => Ok(()),
         (Err(rusqlite_migration::Error::RusqliteError { err, .. }), _) | (Ok(()), Err(err)) => {

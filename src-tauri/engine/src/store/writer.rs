@@ -24,6 +24,7 @@ use super::{
     error::{StoreError, TxError},
     events,
     facets::Numbering,
+    guard::{self, Admitted, Asking, Before, Change},
     meta, questions,
     search::{self, Text},
 };
@@ -42,10 +43,10 @@ pub(super) type Answer = Result<Vec<Appended>, StoreError>;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    /// Append these, all or none.
-    Append {
-        /// The events.
-        events: Vec<NewEvent>,
+    /// Write this, all or nothing.
+    Write {
+        /// What.
+        work: Work,
         /// Whether an effect waits for it.
         hurry: bool,
         /// Who waits.
@@ -56,6 +57,17 @@ pub(super) enum Job {
     With(Box<dyn FnOnce(&Connection) + Send>),
 }
 
+/// What is written in one step.
+pub(super) enum Work {
+    /// These events.
+    Append(Vec<NewEvent>),
+    /// A question, judged by what was there before it, in the same transaction. Judged again where the transaction
+    /// is tried again.
+    Admit(Asking, Box<dyn Fn(&Before) -> Admitted + Send>),
+    /// A change of what is shared, and the events that tell of it; no events where nothing changed.
+    Change(Change, Vec<NewEvent>),
+}
+
 /// More than this is not taken into one transaction, so that the first waiter does not wait for the thousandth.
 const LARGEST_BATCH: usize = 512;
 
@@ -63,7 +75,7 @@ const LARGEST_BATCH: usize = 512;
 /// write than its beginning, because it is then indexed, and nobody should wait for that.
 const AT_LEISURE: Duration = Duration::from_millis(20);
 
-type Request = (Vec<NewEvent>, oneshot::Sender<Answer>);
+type Request = (Work, oneshot::Sender<Answer>);
 
 /// Writes until every [`super::Store`] is gone.
 pub(super) fn run(mut connection: Connection, path: &Path, jobs: &Receiver<Job>) {
@@ -80,9 +92,9 @@ pub(super) fn run(mut connection: Connection, path: &Path, jobs: &Receiver<Job>)
         let mut batch = Vec::new();
         while let Some(job) = next {
             match job {
-                Job::Append { events, hurry: true, waiter } => batch.push((events, waiter)),
-                Job::Append { events, hurry: false, waiter } => {
-                    later.push((events, waiter));
+                Job::Write { work, hurry: true, waiter } => batch.push((work, waiter)),
+                Job::Write { work, hurry: false, waiter } => {
+                    later.push((work, waiter));
                     due.get_or_insert_with(|| Instant::now() + AT_LEISURE);
                 }
                 #[cfg(test)]
@@ -133,15 +145,15 @@ impl Writer<'_> {
         }
     }
 
-    fn transaction(&mut self, requests: &[Vec<NewEvent>]) -> Result<Vec<Answer>, StoreError> {
+    fn transaction(&mut self, requests: &[Work]) -> Result<Vec<Answer>, StoreError> {
         write(self.connection, requests).map_err(|error| error.at(&self.path))
     }
 }
 
-fn write(connection: &mut Connection, requests: &[Vec<NewEvent>]) -> Result<Vec<Answer>, TxError> {
+fn write(connection: &mut Connection, requests: &[Work]) -> Result<Vec<Answer>, TxError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut batch = Batch::begin(&transaction)?;
-    let answers = requests.iter().map(|events| batch.append(events)).collect::<Result<_, _>>()?;
+    let answers = requests.iter().map(|work| batch.work(work)).collect::<Result<_, _>>()?;
     batch.finish()?;
     transaction.commit()?;
     Ok(answers)
@@ -167,6 +179,22 @@ struct Batch<'t> {
 impl<'t> Batch<'t> {
     fn begin(transaction: &'t Connection) -> Result<Self, TxError> {
         Ok(Self { transaction, head: meta::head(transaction)?, touched: BTreeMap::new(), added: 0 })
+    }
+
+    fn work(&mut self, work: &Work) -> Result<Answer, TxError> {
+        match work {
+            Work::Append(events) => self.append(events),
+            Work::Admit(asking, judge) => {
+                let admitted = judge(&guard::before(self.transaction, asking)?);
+                let answer = self.append(&admitted.events)?;
+                if answer.is_ok() {
+                    guard::admit(self.transaction, asking, &admitted)?;
+                }
+                Ok(answer)
+            }
+            Work::Change(change, events) if guard::change(self.transaction, change)? => self.append(events),
+            Work::Change(..) => Ok(Ok(Vec::new())),
+        }
     }
 
     /// Appends all events of a request, or none of them and says why.
@@ -210,6 +238,9 @@ impl<'t> Batch<'t> {
     }
 
     fn append_one(&mut self, new: &NewEvent) -> Result<Appended, TxError> {
+        if let Some(id) = new.question {
+            guard::follow(self.transaction, id, new.at, &new.event)?;
+        }
         let sealed = seal(new.clone(), self.head, || -> Result<_, TxError> {
             let mut salt = [0; 32];
             getrandom::fill(&mut salt).map_err(|error| StoreError::Random(error.to_string()))?;

@@ -1,0 +1,435 @@
+//! What all processes of a home share besides the log: how much was asked, what a person granted, how often rules were
+//! used, and which identity of a server was approved.
+//!
+//! Limits hold only if counting and admitting are one step: [`before`] reads and [`admit`] counts in the transaction
+//! that writes the question's first events. Counts follow the log from there: [`follow`] sees every event that is
+//! appended, by whatever process, so a question that dies with its process stops counting when it is closed.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use samplegate_core::{
+    audit::{AuditEvent, NewEvent, QuestionId, Verdict},
+    limits::{Reserved, Tally},
+    policy::{Grant, Until},
+};
+
+use super::error::{TxError, unreadable};
+
+/// The tables.
+pub(super) const SCHEMA: &str = "
+CREATE TABLE under_way (
+    question BLOB PRIMARY KEY,
+    server TEXT NOT NULL,
+    waiting INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    sent INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    microusd INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE recent (at INTEGER NOT NULL, question BLOB NOT NULL, server TEXT NOT NULL, PRIMARY KEY (at, question))
+    STRICT, WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, asked INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE usage (
+    server TEXT NOT NULL,
+    day TEXT NOT NULL,
+    asked INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    microusd INTEGER NOT NULL,
+    PRIMARY KEY (server, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rule_uses (rule TEXT PRIMARY KEY, used INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE grants (
+    id TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_about ON grants (server, tool);
+CREATE TABLE pins (server TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Counters of sessions and calls that nobody counted on for this long are forgotten, in milliseconds: 30 days.
+const FORGET_AFTER_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+const MINUTE_MS: i64 = 60_000;
+/// The row of [`usage`] that counts all servers together: no server can have this name.
+const ALL: &str = "";
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// The question.
+    pub question: QuestionId,
+    /// The server.
+    pub server: String,
+    /// The tool whose call leads here, where it is known.
+    pub tool: Option<String>,
+    /// The connection; none where the protocol has none, then a day is one.
+    pub session: Option<String>,
+    /// The call, where it is known.
+    pub call_id: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was there before the question.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// Of its server.
+    pub server: Tally,
+    /// Of all servers together.
+    pub all: Tally,
+    /// How often rules were used.
+    pub uses: BTreeMap<String, u64>,
+    /// Grants about its server and tool.
+    pub grants: Vec<Grant>,
+    /// The approved identity of the server, as JSON.
+    pub pin: Option<String>,
+}
+
+/// What came of judging a question.
+#[derive(Debug, Clone, Default)]
+pub struct Admitted {
+    /// The events to write.
+    pub events: Vec<NewEvent>,
+    /// The most that it can use; none: it was refused by a limit, and counts for nothing.
+    pub counts: Option<Reserved>,
+    /// Rules that let it through, and are used once more.
+    pub used: Vec<String>,
+}
+
+/// A change of what is shared, written together with the events that tell of it.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A person granted something. `owner` is the process in which its call or session lives.
+    Grant {
+        /// What.
+        grant: Box<Grant>,
+        /// The process.
+        owner: String,
+    },
+    /// A grant ends.
+    EndGrant {
+        /// Its id.
+        id: String,
+    },
+    /// A call or a session has ended, and with it what was granted for it.
+    EndScope {
+        /// The id of the call or the session.
+        id: String,
+    },
+    /// A server's identity was approved.
+    Pin {
+        /// The server.
+        server: String,
+        /// The identity as JSON.
+        json: String,
+    },
+    /// What nobody counts on any more is forgotten.
+    Tidy {
+        /// Now.
+        now: Timestamp,
+        /// The processes that live.
+        alive: Vec<String>,
+    },
+    /// A server was removed: nothing that was approved about it is left.
+    Forget {
+        /// The server.
+        server: String,
+    },
+}
+
+/// The day on a person's calendar.
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::system()).date()
+}
+
+fn session_name(asking: &Asking) -> String {
+    match &asking.session {
+        Some(session) => format!("session {session}"),
+        None => format!("day {} {}", day(asking.at), asking.server),
+    }
+}
+
+fn call_name(call_id: &str) -> String {
+    format!("call {call_id}")
+}
+
+fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0).cast_unsigned())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads what was there before a question.
+pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before, TxError> {
+    Ok(Before {
+        server: tally(connection, Some(asking), &asking.server, asking.at)?,
+        all: tally(connection, None, ALL, asking.at)?,
+        ..standing(connection, &asking.server, asking.tool.as_deref())?
+    })
+}
+
+/// The part of [`before`] that also counts at the answer gate.
+pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>) -> Result<Before, TxError> {
+    let uses = connection
+        .prepare_cached("SELECT rule, used FROM rule_uses")?
+        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
+        .collect::<Result<_, _>>()?;
+    let pin = connection
+        .prepare_cached("SELECT json FROM pins WHERE server = ?1")?
+        .query_row([server], |row| row.get(0))
+        .optional()?;
+    let grants = match tool {
+        Some(tool) => connection
+            .prepare_cached("SELECT json FROM grants WHERE server = ?1 AND tool = ?2 ORDER BY id")?
+            .query_map([server, tool], grant)?
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    Ok(Before { uses, pin, grants, ..Before::default() })
+}
+
+fn grant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Grant> {
+    serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(unreadable)
+}
+
+/// `asking` is given for the tally of its server, not for that of all.
+fn tally(
+    connection: &Connection,
+    asking: Option<&Asking>,
+    server: &str,
+    at: Timestamp,
+) -> Result<Tally, rusqlite::Error> {
+    let today = day(at).to_string();
+    let mut tally = Tally::default();
+    let since = at.as_millisecond() - MINUTE_MS;
+    tally.last_minute = connection
+        .prepare_cached("SELECT count(*) FROM recent WHERE at > ?1 AND (?2 = '' OR server = ?2)")?
+        .query_row(params![since, server], |row| count(row, 0))?;
+    (tally.in_flight, tally.queue, tally.tokens_in_day, tally.tokens_out_day, tally.microusd_day) = connection
+        .prepare_cached(
+            "SELECT count(*), sum(waiting), sum(active * tokens_in), sum(active * tokens_out), sum(active * microusd) \
+             FROM under_way WHERE ?1 = '' OR server = ?1",
+        )?
+        .query_row([server], |row| {
+            Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?, count(row, 4)?))
+        })?;
+    tally.microusd_month = tally.microusd_day;
+    let mut usage = connection.prepare_cached(
+        "SELECT day, asked, tokens_in, tokens_out, microusd FROM usage WHERE server = ?1 AND day BETWEEN ?2 AND ?3",
+    )?;
+    let mut rows = usage.query(params![server, format!("{}-01", &today[..7]), today])?;
+    while let Some(row) = rows.next()? {
+        let spent = count(row, 4)?;
+        tally.microusd_month = tally.microusd_month.saturating_add(spent);
+        if row.get_ref(0)?.as_str()? == today {
+            tally.day = count(row, 1)?;
+            tally.tokens_in_day = tally.tokens_in_day.saturating_add(count(row, 2)?);
+            tally.tokens_out_day = tally.tokens_out_day.saturating_add(count(row, 3)?);
+            tally.microusd_day = tally.microusd_day.saturating_add(spent);
+        }
+    }
+    if let Some(asking) = asking {
+        let mut counter = connection.prepare_cached("SELECT asked FROM counters WHERE name = ?1")?;
+        let mut asked =
+            |name: String| counter.query_row([name], |row| count(row, 0)).optional().map(Option::unwrap_or_default);
+        tally.session = asked(session_name(asking))?;
+        tally.call = asking.call_id.as_deref().map(|call| asked(call_name(call))).transpose()?;
+    }
+    Ok(tally)
+}
+
+/// Counts a question that was not refused by a limit.
+pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitted) -> rusqlite::Result<()> {
+    let Some(reserved) = admitted.counts else { return Ok(()) };
+    let at = asking.at.as_millisecond();
+    let id = asking.question.as_bytes();
+    connection.prepare_cached("DELETE FROM recent WHERE at <= ?1")?.execute([at - MINUTE_MS])?;
+    connection.prepare_cached("INSERT INTO recent VALUES (?1, ?2, ?3)")?.execute(params![at, id, asking.server])?;
+    let waiting = admitted.events.iter().any(|new| asks(&new.event));
+    connection.prepare_cached("INSERT OR REPLACE INTO under_way VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6)")?.execute(
+        params![
+            id,
+            asking.server,
+            waiting,
+            signed(reserved.tokens_in),
+            signed(reserved.tokens_out),
+            signed(reserved.microusd)
+        ],
+    )?;
+    let names = [Some(session_name(asking)), asking.call_id.as_deref().map(call_name)];
+    for name in names.into_iter().flatten() {
+        connection
+            .prepare_cached(
+                "INSERT INTO counters VALUES (?1, 1, ?2) ON CONFLICT DO UPDATE SET asked = asked + 1, at = excluded.at",
+            )?
+            .execute(params![name, at])?;
+    }
+    add_usage(connection, &asking.server, day(asking.at), 1, Reserved::default())?;
+    for rule in &admitted.used {
+        connection
+            .prepare_cached("INSERT INTO rule_uses VALUES (?1, 1) ON CONFLICT DO UPDATE SET used = used + 1")?
+            .execute([rule])?;
+    }
+    Ok(())
+}
+
+fn asks(event: &AuditEvent) -> bool {
+    matches!(event, AuditEvent::Evaluated(evaluated) if evaluated.verdict == Verdict::Ask)
+}
+
+fn add_usage(connection: &Connection, server: &str, day: Date, asked: i64, used: Reserved) -> rusqlite::Result<()> {
+    for server in [server, ALL] {
+        connection
+            .prepare_cached(
+                "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+                 asked = asked + excluded.asked, tokens_in = tokens_in + excluded.tokens_in, \
+                 tokens_out = tokens_out + excluded.tokens_out, microusd = microusd + excluded.microusd",
+            )?
+            .execute(params![
+                server,
+                day.to_string(),
+                asked,
+                signed(used.tokens_in),
+                signed(used.tokens_out),
+                signed(used.microusd)
+            ])?;
+    }
+    Ok(())
+}
+
+/// Keeps the counts in step with an event that is appended.
+pub(super) fn follow(
+    connection: &Connection,
+    id: QuestionId,
+    at: Timestamp,
+    event: &AuditEvent,
+) -> rusqlite::Result<()> {
+    let set = |what: &str| -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(&format!("UPDATE under_way SET {what} WHERE question = ?1"))?
+            .execute([id.as_bytes()])?;
+        Ok(())
+    };
+    match event {
+        AuditEvent::Evaluated(evaluated) if evaluated.verdict == Verdict::Ask => set("waiting = 1"),
+        AuditEvent::Decided(_) => set("waiting = 0"),
+        AuditEvent::Sent(_) => set("active = 1, sent = 1"),
+        AuditEvent::Answered(answered) => {
+            let Some((server, reserved, _)) = under_way(connection, id)? else { return Ok(()) };
+            // What the provider does not tell counts at its most, unless it failed.
+            let told = |told: Option<u64>, most: u64| told.unwrap_or(if answered.error.is_some() { 0 } else { most });
+            let used = Reserved {
+                tokens_in: told(answered.tokens_in, reserved.tokens_in),
+                tokens_out: told(answered.tokens_out, reserved.tokens_out),
+                // An unknown price is not counted; the person was told.
+                microusd: answered.cost_microusd.unwrap_or(0),
+            };
+            add_usage(connection, &server, day(at), 0, used)?;
+            set("active = 0, sent = 0")
+        }
+        AuditEvent::Closed(_) => {
+            // Sent and never answered: it may have cost all it could.
+            if let Some((server, reserved, true)) = under_way(connection, id)? {
+                add_usage(connection, &server, day(at), 0, reserved)?;
+            }
+            connection.prepare_cached("DELETE FROM under_way WHERE question = ?1")?.execute([id.as_bytes()])?;
+            Ok(())
+        }
+        AuditEvent::Received(_)
+        | AuditEvent::Evaluated(_)
+        | AuditEvent::Shown(_)
+        | AuditEvent::Released(_)
+        | AuditEvent::Replied(_)
+        | AuditEvent::ReplyFailed(_)
+        | AuditEvent::Note(_) => Ok(()),
+    }
+}
+
+/// The server, what is reserved, and whether a model is being asked.
+fn under_way(connection: &Connection, id: QuestionId) -> rusqlite::Result<Option<(String, Reserved, bool)>> {
+    connection
+        .prepare_cached("SELECT server, tokens_in, tokens_out, microusd, sent FROM under_way WHERE question = ?1")?
+        .query_row([id.as_bytes()], |row| {
+            let reserved = Reserved { tokens_in: count(row, 1)?, tokens_out: count(row, 2)?, microusd: count(row, 3)? };
+            Ok((row.get(0)?, reserved, row.get(4)?))
+        })
+        .optional()
+}
+
+/// Makes a change; false where there was nothing to change.
+pub(super) fn change(connection: &Connection, change: &Change) -> Result<bool, TxError> {
+    let changed = match change {
+        Change::Grant { grant, owner } => {
+            let json = serde_json::to_string(grant).map_err(unreadable)?;
+            connection.execute(
+                "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![grant.id, grant.server, grant.tool, owner, json],
+            )?
+        }
+        Change::EndGrant { id } => connection.execute("DELETE FROM grants WHERE id = ?1", [id])?,
+        Change::EndScope { id } => {
+            let ended: Vec<String> = grants(connection)?
+                .into_iter()
+                .filter(|grant| match &grant.until {
+                    Until::Call { call_id } => call_id == id,
+                    Until::Session { session } => session == id,
+                    Until::Time { .. } | Until::Revoked => false,
+                })
+                .map(|grant| grant.id)
+                .collect();
+            for id in &ended {
+                connection.execute("DELETE FROM grants WHERE id = ?1", [id])?;
+            }
+            connection
+                .execute("DELETE FROM counters WHERE name IN (?1, ?2)", [format!("session {id}"), call_name(id)])?;
+            ended.len()
+        }
+        Change::Pin { server, json } => connection.execute(
+            "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json",
+            [server, json],
+        )?,
+        Change::Tidy { now, alive } => tidy(connection, *now, alive)?,
+        Change::Forget { server } => {
+            connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
+                + connection.execute("DELETE FROM pins WHERE server = ?1", [server])?
+        }
+    };
+    Ok(changed > 0)
+}
+
+/// Every grant, oldest first.
+pub(super) fn grants(connection: &Connection) -> rusqlite::Result<Vec<Grant>> {
+    connection.prepare_cached("SELECT json FROM grants ORDER BY id")?.query_map([], grant)?.collect()
+}
+
+/// Forgets what nobody counts on any more, and what was granted for calls and sessions of processes that died.
+fn tidy(connection: &Connection, now: Timestamp, alive: &[String]) -> Result<usize, TxError> {
+    connection.execute("DELETE FROM counters WHERE at < ?1", [now.as_millisecond() - FORGET_AFTER_MS])?;
+    let owned: Vec<(String, Grant)> = connection
+        .prepare("SELECT json, owner FROM grants")?
+        .query_map([], |row| Ok((row.get(1)?, grant(row)?)))?
+        .collect::<Result<_, _>>()?;
+    let is_over = |(owner, grant): &(String, Grant)| match &grant.until {
+        Until::Time { at } => *at <= now,
+        Until::Call { .. } | Until::Session { .. } => !alive.contains(owner),
+        Until::Revoked => false,
+    };
+    let over: Vec<String> = owned.into_iter().filter(is_over).map(|(_, grant)| grant.id).collect();
+    for id in &over {
+        connection.execute("DELETE FROM grants WHERE id = ?1", [id])?;
+    }
+    Ok(over.len())
+}
+
+/// What a server used today and this month, for display; all servers together where none is named.
+pub(super) fn used(connection: &Connection, server: Option<&str>, at: Timestamp) -> Result<Tally, TxError> {
+    Ok(tally(connection, None, server.unwrap_or(ALL), at)?)
+}
