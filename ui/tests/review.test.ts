@@ -372,6 +372,21 @@ describe('nothing is hidden', () => {
     expect(screen.getByTestId('answer').textContent).toContain(nasty)
   })
 
+  test('an answer that the server cannot take says why and offers no Return', async () => {
+    const why = 'this answer cannot be returned: it holds tool calls; edit it, ask again, or deny'
+    await open({ seeds: [{ ...payment, cannotReturn: why }] })
+    await armed()
+    await key('a')
+    await pass(2000)
+    expect(screen.getByTestId('cannot-return').textContent).toBe(why)
+    expect(screen.queryByTestId('return')).toBeNull()
+    for (const other of ['edit', 'ask-again', 'deny']) expect(screen.getByTestId(other), other).toBeTruthy()
+    await armed()
+    await key('a')
+    await pass(500)
+    expect(screen.getByTestId('cannot-return'), 'the key does nothing').toBeTruthy()
+  })
+
   test('odd keys are keys like any other', async () => {
     const block = JSON.parse('{"type":"text","text":"hello","__proto__":{"a":"inherited"},"toString":"own","constructor":"too"}')
     await open({ seeds: [{ ...payment, request: { messages: [{ role: 'user', content: block }, { role: 'user', content: { type: '__proto__', x: 'seen' } }, { role: 'user', content: { type: 'toString', y: 'seen too' } }], maxTokens: 1 } }] })

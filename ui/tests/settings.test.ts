@@ -192,8 +192,11 @@ describe('audit', () => {
     screen.getAllByTestId('audit-row').find((r) => r.getAttribute('data-outcome') === 'released')!.click()
     await settle()
     const line = screen.getByTestId('timeline').textContent!.replace(/\s+/g, ' ')
-    for (const part of ['Received from keywords', 'Approved by ada', 'Sent to claude-sonnet-5-5', 'Answer edited and approved', 'Released as edited', 'Closed released']) expect(line).toContain(part)
+    for (const part of ['Received from keywords', 'Approved by ada', 'Sent to claude-sonnet-5-5', 'Answer edited and approved', 'Released as edited', 'Closed as released', 'Answered by claude-sonnet-5-5, 212 tokens in', 'Checked and left to a person. One thing was flagged.']) expect(line).toContain(part)
     expect(screen.getByTestId('entry-answer').querySelector('del')).not.toBeNull()
+    const call = screen.getByTestId('entry-call').textContent!
+    expect(call).toContain('The call that led here')
+    expect(call).toContain('elements')
   })
 
   test('verifies the chain', async () => {

@@ -201,7 +201,7 @@ named! {
     Window = "window",
     /// A terminal.
     Terminal = "terminal",
-    /// A desktop notification that held all of it.
+    /// A desktop notification in which they decided.
     Notification = "notification",
 }
 

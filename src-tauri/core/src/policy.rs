@@ -97,7 +97,7 @@ pub struct Case<'a> {
     pub sampling: Sampling,
     /// Which gates ask for this server.
     pub gates: Gates,
-    /// The worst byte-level finding.
+    /// The worst byte-level finding in what stands at the gate, or in the request that led to it.
     pub worst: Option<Severity>,
 }
 
@@ -154,7 +154,11 @@ pub fn evaluate(case: &Case<'_>, rules: &[Rule]) -> Evaluation {
     }
     if evaluation.verdict == Verdict::Allow && case.worst >= Some(Severity::High) {
         evaluation.verdict = Verdict::Ask;
-        evaluation.reason = format!("{} But hidden text was found in it.", evaluation.reason);
+        let place = match case.gate {
+            Gate::Request => "in it",
+            Gate::Answer => "in it or in its request",
+        };
+        evaluation.reason = format!("{} But hidden text was found {place}.", evaluation.reason);
     }
     if evaluation.verdict != Verdict::Allow {
         evaluation.answer = None;

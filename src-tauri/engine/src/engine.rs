@@ -18,6 +18,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     settings::Settings,
 };
+use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -196,10 +197,44 @@ impl Engine {
     /// # Errors
     /// The log cannot be written.
     pub async fn shown(&self, id: QuestionId, revision: u32) -> Result<(), StoreError> {
-        let Some(shown) = self.queue.mark_shown(id, revision) else { return Ok(()) };
-        let event =
-            Shown { gate: shown.gate, place: self.options.place, sha256: Some(Sha256Hex::of_json(&shown.content)) };
-        self.store.append(vec![NewEvent::new(id, jiff::Timestamp::now(), event)]).await.map(drop)
+        self.log_shown(id, revision, self.options.place, |shown| (Sha256Hex::of_json(shown), None)).await
+    }
+
+    /// Logs what a notification said, before a decision that was taken in it is carried out. `whole`: it held all of
+    /// what stands at the gate.
+    ///
+    /// # Errors
+    /// The log cannot be written: then nothing may be approved.
+    pub async fn shown_in_notification(
+        &self,
+        id: QuestionId,
+        revision: u32,
+        said: String,
+        whole: bool,
+    ) -> Result<(), StoreError> {
+        self.log_shown(id, revision, Place::Notification, |shown| {
+            let digest = if whole { Sha256Hex::of_json(shown) } else { Sha256Hex::of(said.as_bytes()) };
+            (digest, Some(said))
+        })
+        .await
+    }
+
+    async fn log_shown(
+        &self,
+        id: QuestionId,
+        revision: u32,
+        place: Place,
+        seen: impl FnOnce(&Value) -> (Sha256Hex, Option<String>),
+    ) -> Result<(), StoreError> {
+        let Some(shown) = self.queue.mark_shown(id, revision, place) else { return Ok(()) };
+        let (sha256, text) = seen(&shown.content);
+        let event = Shown { gate: shown.gate, place, sha256: Some(sha256), text };
+        let logged = self.store.append(vec![NewEvent::new(id, jiff::Timestamp::now(), event)]).await;
+        if logged.is_err() {
+            // The next one to show it tries again.
+            self.queue.unmark_shown(id, shown.gate, place);
+        }
+        logged.map(drop)
     }
 
     /// The app at a glance.

@@ -37,6 +37,8 @@ export interface Seed {
   answer?: string
   answerContent?: JsonValue
   answerFindings?: FindingView[]
+  /** The answer cannot be returned as it is, for this reason. */
+  cannotReturn?: string
   /** The fake model fails with this. */
   fails?: string
   /** Deny by the model server for a while. */

@@ -59,6 +59,13 @@ function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
   return actions
 }
 
+function answerActions(answer: AnswerView): ActionKind[] {
+  const actions: ActionKind[] = ['edit', 'askAgain', 'deny']
+  if (answer.cannotReturn === null) actions.unshift('return')
+  if (answer.edited) actions.push('revert')
+  return actions
+}
+
 function firstText(params: JsonValue): string {
   const messages = (params as { messages?: { content: JsonValue }[] }).messages ?? []
   for (const { content } of messages) {
@@ -179,6 +186,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       result: null,
       edited: false,
       findings: [],
+      cannotReturn: null,
       error: null,
       tookMs: 0,
       tokensIn: null,
@@ -207,7 +215,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         answer.tokensOut = Math.ceil(answer.partial.length / 4)
         answer.costMicrousd = 1900
         item.phase = 'answer'
-        item.actions = ['return', 'edit', 'askAgain', 'deny']
+        answer.cannotReturn = seed.cannotReturn ?? null
+        item.actions = answerActions(answer)
         if (gates === 'request') close(item, 'released', 'returned to the server')
       }
       touch(item)
@@ -263,7 +272,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.answer!.result = clone(action.result)
         item.answer!.edited = JSON.stringify(item.answer!.result) !== JSON.stringify(item.answer!.original)
         item.answer!.findings = []
-        item.actions = ['return', 'edit', 'askAgain', 'deny', ...(item.answer!.edited ? (['revert'] as const) : [])]
+        item.answer!.cannotReturn = null
+        item.actions = answerActions(item.answer!)
         break
       case 'revert':
         if (item.phase === 'request') {
@@ -276,7 +286,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
           item.answer!.result = clone(item.answer!.original)
           item.answer!.edited = false
           item.answer!.findings = question.seed.answerFindings ?? []
-          item.actions = ['return', 'edit', 'askAgain', 'deny']
+          item.answer!.cannotReturn = question.seed.cannotReturn ?? null
+          item.actions = answerActions(item.answer!)
         }
         break
       case 'deny':
@@ -327,7 +338,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     const by = { by: row.decidedBy, reviewer: row.reviewer, rules: row.decidedBy === 'rule' ? ['r1'] : [], scope: 'once' }
     const events: { [key: string]: JsonValue }[] = [
       { at: time(0), event: 'received', kind: 'sampling', host: 'Tool runner', server: row.server, tool: row.tool, round: 1, one_of: null },
-      { at: time(5), event: 'evaluated', gate: 'request', verdict: 'ask', rules: [], reason: 'no rule matches', findings: [] },
+      { at: time(5), event: 'evaluated', gate: 'request', verdict: 'ask', rules: [], reason: 'No rule matches, so you decide.', findings: [] },
     ]
     if (row.decidedBy === 'person') events.push({ at: time(108), event: 'shown', gate: 'request', where: 'window' })
     if (row.decidedBy) {
@@ -337,7 +348,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (asked) {
       events.push({ at: time(16_710), event: 'sent', provider: 'anthropic', model: row.model, attempt: 1 })
       if (released) {
-        events.push({ at: time(19_800), event: 'answered', model: row.model, stop_reason: 'endTurn', tokens_in: 212, tokens_out: 48, cost_microusd: row.costMicrousd, error: null })
+        events.push({ at: time(19_800), event: 'answered', model: row.model, stop_reason: 'endTurn', tokens_in: 212, tokens_out: 48, cost_microusd: row.costMicrousd, verdict: 'ask', rules: [], reason: 'No rule matches, so you decide.', findings: [{ kind: 'tag' }], error: null })
         events.push({ at: time(19_900), event: 'shown', gate: 'answer', where: 'window' })
         events.push({ at: time(24_100), event: 'decided', gate: 'answer', decision: 'edited', reason: null, ...by })
       } else {
@@ -352,7 +363,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       reason: row.outcome === 'denied' ? 'no exfiltration' : null, model: row.model, tokens_in: asked ? 212 : null, tokens_out: asked ? 48 : null,
       cost_microusd: row.costMicrousd, request_sha256: data.fakeHash(row.id), approved_sha256: asked ? data.fakeHash(row.id + 'a') : null,
       sent_sha256: asked ? data.fakeHash(row.id + 'a') : null, wire_sha256: asked ? data.fakeHash(row.id + 'w') : null,
-      request: params, approved, answer, released: out,
+      request: params, approved, answer, released: out, arguments: { topic: 'elements' },
       events: events.map((e, i) => ({ seq: 100 + i, ...e, hash: data.fakeHash(row.id + i) })),
     }
   }

@@ -105,6 +105,9 @@ pub(super) fn answer(item: &ReviewItem) {
         None => {
             page.title(&format!("Return this answer to {}?", item.provenance.server));
             page.line(&muted(&measured(answer)));
+            if let Some(why) = &answer.cannot_return {
+                page.line(&bad(why));
+            }
             findings(&mut page, &answer.findings);
             if let Some(result) = &answer.result {
                 content(&mut page, "Answer", &result["content"]);

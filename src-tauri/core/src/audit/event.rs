@@ -41,7 +41,7 @@ pub struct Received {
     pub first_line: Option<String>,
 }
 
-/// Limits, inspection and policy looked at it.
+/// Limits, inspection and policy looked at the request. What they made of an answer is part of [`Answered`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// At this gate.
@@ -57,7 +57,7 @@ pub struct Evaluated {
     pub findings: Option<Value>,
 }
 
-/// A person was shown it, in full.
+/// A person was shown it: in full, or in the words of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// At this gate.
@@ -65,9 +65,12 @@ pub struct Shown {
     /// Where.
     #[serde(rename = "where")]
     pub place: Place,
-    /// Of what was shown. Sealed.
+    /// Of the request or answer where all of it was shown, else of the words that were. Sealed.
     #[serde(default)]
     pub sha256: Option<Sha256Hex>,
+    /// The words of the notification. Sealed.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// It was decided.
@@ -109,7 +112,8 @@ pub struct Sent {
     pub wire_sha256: Option<Sha256Hex>,
 }
 
-/// The model answered, or failed to.
+/// The model answered, or failed to; and what limits, inspection and policy said about the answer, which is not an event
+/// of its own: this one is durable before the answer is shown or released, whoever decides about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
     /// The model's own name for itself.
@@ -124,6 +128,18 @@ pub struct Answered {
     pub tokens_out: Option<u64>,
     /// Millionths of a US dollar; none if unknown.
     pub cost_microusd: Option<u64>,
+    /// What policy made of the answer; none: there is no whole answer.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// The rules that matched.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Why, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What inspection found in the answer. Sealed.
+    #[serde(default)]
+    pub findings: Option<Value>,
     /// What went wrong. Sealed: a provider may quote the request.
     #[serde(default)]
     pub error: Option<String>,
@@ -231,8 +247,6 @@ named! {
     Request = "request",
     /// The arguments of the tool call that led to the question.
     Arguments = "arguments",
-    /// What a person saw, where it is neither the request nor the answer as it came.
-    Shown = "shown",
     /// The object as approved: the params, the model and the provider.
     Approved = "approved",
     /// The HTTP body.

@@ -52,6 +52,10 @@ fn answered(tokens: Option<u64>, cost: Option<u64>) -> Answered {
         tokens_in: tokens,
         tokens_out: tokens,
         cost_microusd: cost,
+        verdict: Some(Verdict::Ask),
+        rules: Vec::new(),
+        reason: Some("No rule matches, so you decide.".to_owned()),
+        findings: Some(json!([{"kind": "zero_width"}])),
         error: None,
     }
 }
@@ -86,7 +90,7 @@ fn line(id: QuestionId) -> Vec<NewEvent> {
         answer_class: None,
         released_sha256: Some(Sha256Hex::of(b"answer")),
     };
-    let shown = |gate| Shown { gate, place: Place::Window, sha256: Some(Sha256Hex::of(b"request")) };
+    let shown = |gate| Shown { gate, place: Place::Window, sha256: Some(Sha256Hex::of(b"request")), text: None };
     let answer = || Content::json(&json!({"text": "yes"}));
     vec![
         NewEvent::received(id, at(1), received(), Content::json(&json!({"messages": []}))),
@@ -199,9 +203,15 @@ fn content_can_be_pruned_with_its_salt() {
 fn nothing_that_was_written_is_in_the_chain() {
     for (_, bytes, ..) in some_log().events {
         let text = String::from_utf8(bytes).unwrap();
-        for secret in
-            ["Summarise this page", "bidi", "exit status", "messages", "yes", &Sha256Hex::of(b"request").to_hex()]
-        {
+        for secret in [
+            "Summarise this page",
+            "bidi",
+            "zero_width",
+            "exit status",
+            "messages",
+            "yes",
+            &Sha256Hex::of(b"request").to_hex(),
+        ] {
             assert!(!text.contains(secret), "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Content, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
+    audit::{Closed, Evaluated, Gate, Outcome, Received, Replied, format_time},
     canonical::Sha256Hex,
     inspect,
     policy::{self, Case, Evaluation, Verdict},
@@ -32,7 +32,7 @@ impl Pipeline {
         let parsed = SamplingRequest::parse(asked.params.clone())
             .map_err(|error| error.to_string())
             .and_then(|request| check_tools(request, server));
-        record.note_with(received(self, &asked, parsed.as_ref().ok()), Role::Request, Content::json(&asked.params));
+        record.received(received(self, &asked, parsed.as_ref().ok()), &asked.params, arguments(&asked.origin));
         let request = match parsed {
             Ok(request) => request,
             Err(why) => {
@@ -60,7 +60,7 @@ impl Pipeline {
             provenance: provenance(&asked),
             evaluation: EvaluationView::from(&evaluation),
             notes: Vec::new(),
-            review: Review::new(request.clone(), request, model),
+            review: Review::new(request.clone(), request, model, asked.server.protocol_version.clone()),
         });
         // Made durable with what is decided, or before anybody is asked: whichever comes first.
         Ok(Question { asked, record, entry, decisions, worst, attempt: 0 })
@@ -121,6 +121,16 @@ fn received(pipeline: &Pipeline, asked: &Asked, request: Option<&SamplingRequest
         owner: Some(pipeline.instance.clone()),
         request_sha256: Some(Sha256Hex::of_json(&asked.params)),
         first_line: request.map(SamplingRequest::first_line),
+    }
+}
+
+/// The arguments of the call that led here, where it is known for certain and has some.
+fn arguments(origin: &Origin) -> Option<&Value> {
+    match origin {
+        Origin::Call(CallRef {
+            kind: CallKind::Tool { arguments, .. } | CallKind::Prompt { arguments, .. }, ..
+        }) => Some(arguments).filter(|arguments| !arguments.is_null()),
+        Origin::Call(CallRef { kind: CallKind::Resource { .. }, .. }) | Origin::OneOf(_) | Origin::None => None,
     }
 }
 

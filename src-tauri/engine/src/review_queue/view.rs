@@ -107,6 +107,7 @@ fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
         result: None,
         edited: false,
         findings: Vec::new(),
+        cannot_return: review.cannot_return().map(|why| why.to_string()),
         error: None,
         took_ms: progress.took_ms.unwrap_or_else(|| {
             progress.since.map_or(0, |since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX))

@@ -280,6 +280,8 @@ pub struct AnswerView {
     pub edited: bool,
     /// Findings in `result`; pointers are into it.
     pub findings: Vec<FindingView>,
+    /// Why `result` cannot be returned to this server, in a sentence; none: it can, or there is none yet.
+    pub cannot_return: Option<String>,
     /// Why the model failed, if it did; asking again is possible.
     pub error: Option<String>,
     /// How long it took so far, milliseconds.
