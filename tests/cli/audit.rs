@@ -82,7 +82,12 @@ async fn a_question_is_logged_from_its_arrival_to_its_end() {
     });
     assert_eq!(without(&verified, CHANGES), expected);
     let head = format!("{}:{}", verified["head"]["seq"], verified["head"]["hash"].as_str().unwrap());
-    home.ok(&["audit", "verify", "--head", &head]).await;
+    let first = format!(
+        "The chain holds: 9 events of 1 question.\nIts head, to note down and to give with --head the next time: {head}\n"
+    );
+    assert_eq!(home.ok(&["audit", "verify"]).await, first);
+    let again = first.replace("question.\n", "question.\nThe head that was noted down, 9, is in it.\n");
+    assert_eq!(home.ok(&["audit", "verify", "--head", &head]).await, again);
     home.fails(1, &["audit", "verify", "--head", &head.replace("9:", "10:")]).await;
     home.fails(2, &["audit", "verify", "--head", "9:short"]).await;
 }

@@ -27,7 +27,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Head, Sealed, StoredContent, StoredEvent, genesis, seal};
+pub use chain::{Head, NotAHead, Sealed, StoredContent, StoredEvent, genesis, seal};
 pub use event::{
     Answered, AuditEvent, Closed, Content, Decided, Evaluated, NewEvent, Note, Received, Released, Replied,
     ReplyFailed, Role, Sent, Shown,

@@ -576,12 +576,21 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       total: auditTotal,
     }),
     auditShow: async (id) => entry(id),
-    auditVerify: async () => ({
-      ok: true,
-      events: auditTotal * 8,
-      lastAt: new Date(Date.now() - 300_000).toISOString(),
-      message: `${(auditTotal * 8).toLocaleString('en')} events checked; each carries the hash of the one before.`,
-    }),
+    auditVerify: async (known) => {
+      const events = auditTotal * 8
+      const head = `${events}:${data.fakeHash('head')}`
+      if (known !== null && !/^\d+:[0-9a-f]{64}$/.test(known)) throw wireError('invalid', `"${known}" is no head: it looks like 42:9f86d081…`)
+      if (known !== null && known !== head) {
+        return { ok: false, events: 0, lastAt: null, message: `the log: event ${known.split(':')[0]} is not the one that was noted down`, head: null }
+      }
+      return {
+        ok: true,
+        events,
+        lastAt: new Date(Date.now() - 300_000).toISOString(),
+        message: `${events} events of ${auditTotal} questions, none changed.${known === null ? '' : ` The head that was noted down, ${events}, is in it.`}`,
+        head,
+      }
+    },
 
     status: async () => ({
       pending: [...questions.values()].filter(({ item }) => item.phase === 'request' || item.phase === 'answer').length,

@@ -74,7 +74,8 @@ export interface Host {
   auditList(query: AuditQuery): Promise<AuditPage>
   auditFacets(): Promise<AuditFacets>
   auditShow(id: string): Promise<AuditEntry>
-  auditVerify(): Promise<VerifyReport>
+  /** `known`: a head that was noted down earlier; null: none. */
+  auditVerify(known: string | null): Promise<VerifyReport>
 
   status(): Promise<Status>
   setPaused(paused: boolean): Promise<void>

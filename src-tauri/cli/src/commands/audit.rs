@@ -28,7 +28,7 @@ pub(crate) async fn run(start: &Start, command: Audit) -> Result<Exit, Failure> 
             Ok(Exit::Done)
         }
         Audit::Verify(verify) => {
-            let known = verify.head.as_deref().map(head).transpose()?;
+            let known: Option<Head> = verify.head.map(|head| head.parse()).transpose().map_err(Failure::usage)?;
             self::verify(store.as_ref(), known, verify.json).await
         }
     }
@@ -51,10 +51,15 @@ async fn verify(store: Option<&Store>, known: Option<Head>, as_json: bool) -> Re
             } else if report.events == 0 {
                 output::line("The log is empty.")?;
             } else {
+                let count = |count: u64, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let events = count(report.events, "event");
+                output::line(&format!("The chain holds: {events} of {}.", count(report.questions, "question")))?;
+                if let Some(known) = known {
+                    output::line(&format!("The head that was noted down, {}, is in it.", known.seq))?;
+                }
                 output::line(&format!(
-                    "The chain holds: {} events of {} questions.\nIts head, to note down and to give with --head the next \
-                     time: {}:{}",
-                    report.events, report.questions, report.head.seq, report.head.hash
+                    "Its head, to note down and to give with --head the next time: {}",
+                    report.head
                 ))?;
             }
             Ok(Exit::Done)
@@ -82,15 +87,6 @@ async fn list(store: Option<&Store>, list: AuditList) -> Result<Exit, Failure> {
         output::note(&format!("there is more: --before {next}"));
     }
     Ok(Exit::Done)
-}
-
-/// Reads a head as `verify` prints it.
-fn head(text: &str) -> Result<Head, Failure> {
-    let wrong =
-        || Failure::usage(format!("{text:?} is no head: it looks like 42:9f86d081…, as `audit verify` prints it"));
-    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
-    let hash = serde_json::from_value(Value::String(hash.into())).map_err(|_| wrong())?;
-    Ok(Head { seq: seq.parse().map_err(|_| wrong())?, hash })
 }
 
 fn row(question: &QuestionSummary) -> Vec<String> {

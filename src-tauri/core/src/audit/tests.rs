@@ -237,6 +237,21 @@ fn a_cut_tail_is_told_by_the_head() {
 }
 
 #[test]
+fn a_head_is_noted_down_as_it_is_printed() {
+    let head = some_log().head;
+    let noted = head.to_string();
+    assert_eq!(noted, format!("20:{}", head.hash));
+    assert_eq!(noted.parse(), Ok(head));
+    assert_eq!(format!(" {noted}\n").parse(), Ok(head));
+    for wrong in ["", "20", "20:", "20:short", ":", &noted[2..], &noted.replace("20:", "-1:")] {
+        assert!(wrong.parse::<Head>().is_err(), "{wrong}");
+    }
+    let other = Head { seq: 0, hash: head.hash };
+    assert_eq!(some_log().verify(Some(other)).unwrap_err().what, What::Known(0));
+    assert!(some_log().verify(Some(Head::empty())).is_ok());
+}
+
+#[test]
 fn rows_that_were_added_or_removed_are_found() {
     let mut log = some_log();
     let row = log.rows.pop().unwrap();

@@ -232,7 +232,7 @@ impl Verifier {
             return Err(at(What::Head { found: self.head.seq, expected: stored.seq }));
         }
         if let Some(known) = self.known
-            && known.seq > self.head.seq
+            && (known.seq > self.head.seq || (known.seq == 0 && known != Head::empty()))
         {
             return Err(at(What::Known(known.seq)));
         }

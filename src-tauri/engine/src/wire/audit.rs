@@ -1,5 +1,6 @@
 //! The audit log's listing. One entry in full is the JSON that `samplegate audit show` prints.
 
+use samplegate_core::audit::{Finding, Head, Report, format_time};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -93,4 +94,31 @@ pub struct VerifyReport {
     pub last_at: Option<String>,
     /// A sentence: what was checked, or where it broke.
     pub message: String,
+    /// The head of the chain, `42:9f86d081…`, to note down and to compare with the next time; none where it is broken.
+    pub head: Option<String>,
+}
+
+impl VerifyReport {
+    /// What came of a verification against a head that was noted down earlier, if one was.
+    pub fn new(verified: Result<Report, Finding>, known: Option<Head>) -> Self {
+        match verified {
+            Ok(report) => {
+                let count = |count: u64, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let events = count(report.events, "event");
+                let noted = known.map(|known| format!(" The head that was noted down, {}, is in it.", known.seq));
+                Self {
+                    ok: true,
+                    events: u32::try_from(report.events).unwrap_or(u32::MAX),
+                    last_at: report.last_at.map(format_time),
+                    message: format!(
+                        "{events} of {}, none changed.{}",
+                        count(report.questions, "question"),
+                        noted.unwrap_or_default()
+                    ),
+                    head: Some(report.head.to_string()),
+                }
+            }
+            Err(finding) => Self { ok: false, events: 0, last_at: None, message: finding.to_string(), head: None },
+        }
+    }
 }
