@@ -129,6 +129,36 @@ async fn the_list_is_filtered_and_paged_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_settings_are_listed_apart_from_the_questions() {
+    let home = Home::new();
+    assert_eq!(home.json(&["audit", "changes", "--json"]).await, Vec::<Value>::new());
+    let id = home.ok(&["rule", "add", "--action", "deny", "--server", "demo"]).await.trim().to_owned();
+    home.ok(&["--reviewer", "ada", "server", "set", "demo", "--gates", "request", "--sampling", "rules"]).await;
+    let secret = ["server", "add", "other", "--env", "TOKEN=s3cret", "--", "/nonexistent/server"];
+    home.run(&secret).await;
+    let listed = home.json(&["audit", "changes", "--json"]).await;
+    assert_eq!(listed.len(), 3, "{listed:?}");
+    let expected = json!({
+        "id": listed[1]["id"], "at": "<at>", "via": "command", "reviewer": "ada",
+        "text": "Server demo was changed: gates, sampling.",
+        "changes": [
+            {"key": "servers.demo.gates", "before": "both", "after": "request"},
+            {"key": "servers.demo.sampling", "before": "ask", "after": "rules"},
+        ],
+        "hash": "<hash>",
+    });
+    assert_eq!(without(&listed[1], &["at", "hash"]), expected);
+    assert_eq!(listed[2]["text"], format!("Rule {id} was added."));
+    assert_eq!(listed[0]["changes"][0]["after"]["env"], json!({"TOKEN": "(not shown)"}));
+    let table = home.ok(&["audit", "changes", "--limit", "1"]).await;
+    assert!(table.contains("  command  ") && table.contains("  Server other was added."), "{table}");
+    let older = home.json(&["audit", "changes", "--json", "--before", &listed[1]["id"].to_string()]).await;
+    assert_eq!(older, [listed[2].clone()]);
+    assert_eq!(home.json(&["audit", "list", "--json"]).await, Vec::<Value>::new(), "questions only");
+    assert_eq!(home.one(&["audit", "verify", "--json"]).await["events"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_changed_is_told() {
     let home = Home::new();
     home.fails(3, &["call", "demo", "confirm_payment", r#"{"amount": 5, "to": "Ada"}"#]).await;

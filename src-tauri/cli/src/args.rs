@@ -262,8 +262,23 @@ pub(crate) enum Audit {
     List(Box<AuditList>),
     /// Show one question in full, as JSON.
     Show(AuditShow),
+    /// List what was changed in the settings, newest first.
+    Changes(AuditChanges),
     /// Check the whole log.
     Verify(AuditVerify),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditChanges {
+    /// Only those older than this one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<u64>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,8 +3,11 @@
 //! The shape is that of `config.toml`. Reading and writing the file is the engine's; nothing here does I/O.
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
+mod changes;
+
 use std::collections::BTreeMap;
 
+pub use changes::{SettingChange, changes, summary};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Action, Rule};

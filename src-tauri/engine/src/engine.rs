@@ -4,6 +4,7 @@
 //! shells take [`Engine`], list and act, and read again when [`Engine::changes`] says so.
 
 mod calls;
+mod changes;
 mod models;
 mod servers;
 
@@ -115,6 +116,10 @@ impl Engine {
         let store = Store::open(&options.home.database())?;
         let instance = Instance::acquire(&options.home.data).map_err(StartError::Home)?;
         close_interrupted(&store, &options.home.data, jiff::Timestamp::now()).await?;
+        let changes =
+            changes::Changes { store: store.clone(), reviewer: options.reviewer.clone(), place: options.place };
+        let changes = Arc::new(changes);
+        config.keep_journal(Arc::clone(&changes) as _, |text| changes.began(text))?;
         let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
         let (changes, _) = broadcast::channel(1024);
         let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());

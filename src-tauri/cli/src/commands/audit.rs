@@ -1,11 +1,11 @@
 //! `samplegate audit …`: it only reads, and works while others write.
 
 use samplegate_core::audit::{Head, QuestionId, QuestionSummary, Verifier, format_time};
-use samplegate_engine::store::{Filter, Page, Store, StoreError};
+use samplegate_engine::store::{Change, Filter, Page, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Audit, AuditList},
+    args::{Audit, AuditChanges, AuditList},
     exit::{Exit, Failure},
     output,
     start::Start,
@@ -27,6 +27,7 @@ pub(crate) async fn run(start: &Start, command: Audit) -> Result<Exit, Failure> 
             output::pretty(&store.show(id).await?)?;
             Ok(Exit::Done)
         }
+        Audit::Changes(wanted) => changes(store.as_ref(), &wanted).await,
         Audit::Verify(verify) => {
             let known: Option<Head> = verify.head.map(|head| head.parse()).transpose().map_err(Failure::usage)?;
             self::verify(store.as_ref(), known, verify.json).await
@@ -85,6 +86,23 @@ async fn list(store: Option<&Store>, list: AuditList) -> Result<Exit, Failure> {
     output::listing(&page.questions, list.json, |question| serde_json::to_value(question).unwrap_or_default(), row)?;
     if let Some(next) = page.next {
         output::note(&format!("there is more: --before {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+async fn changes(store: Option<&Store>, wanted: &AuditChanges) -> Result<Exit, Failure> {
+    let changes = match store {
+        Some(store) => store.changes(wanted.before, wanted.limit).await?,
+        None => Vec::new(),
+    };
+    let row = |change: &Change| {
+        let text = change.text.as_deref().unwrap_or("(no longer kept)");
+        let who = change.reviewer.as_deref().map_or("-".into(), output::inline);
+        vec![format_time(change.at), change.via.to_string(), who, output::inline(&text.replace('\n', " "))]
+    };
+    output::listing(&changes, wanted.json, |change| serde_json::to_value(change).unwrap_or_default(), row)?;
+    if let Some(last) = changes.last().filter(|_| changes.len() >= wanted.limit as usize) {
+        output::note(&format!("there may be more: --before {}", last.id));
     }
     Ok(Exit::Done)
 }

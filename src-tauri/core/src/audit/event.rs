@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DecidedBy, Decision, Gate, Kind, Outcome, Place, QuestionId, Verdict, named};
+use super::{DecidedBy, Decision, Gate, Kind, Outcome, Place, QuestionId, Verdict, Via, named};
 use crate::canonical::Sha256Hex;
 
 /// A server asked.
@@ -181,16 +181,34 @@ pub struct Closed {
     pub reason: Option<String>,
 }
 
-/// Something worth keeping that is no question: a message refused for its size, a server that failed, a setting changed.
+/// Something worth keeping that is no question: a message refused for its size, a server that failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// What it is about, as a stable word: `oversized_message`, `server_failed`, `settings_changed`, …
+    /// What it is about, as a stable word: `oversized_message`, `server_failed`, …
     pub topic: String,
     /// The server, where it is about one.
     pub server: Option<String>,
     /// A sentence. Sealed: it may quote what a server wrote.
     #[serde(default)]
     pub text: Option<String>,
+}
+
+/// What is allowed was changed: a server, a model, a rule, a general setting, the pause. Belongs to no question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingsChanged {
+    /// How.
+    pub via: Via,
+    /// Who; none where the file was edited.
+    pub reviewer: Option<String>,
+    /// What changed, in sentences. Sealed.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// What changed, as a list of [`crate::settings::SettingChange`]; none where that is not known. Sealed.
+    #[serde(default)]
+    pub changes: Option<Value>,
+    /// Of the configuration file as it is now; none where it did not change. Sealed.
+    #[serde(default)]
+    pub config_sha256: Option<Sha256Hex>,
 }
 
 /// An event of the log.
@@ -209,12 +227,15 @@ pub enum AuditEvent {
     ReplyFailed(ReplyFailed),
     Closed(Closed),
     Note(Note),
+    SettingsChanged(SettingsChanged),
 }
 
 impl AuditEvent {
     /// The fields that would reveal content and are therefore stored with it.
     pub const SEALED: &[&str] = &[
         "approved_sha256",
+        "changes",
+        "config_sha256",
         "error",
         "findings",
         "first_line",
@@ -236,7 +257,20 @@ macro_rules! bodies {
         })+
     };
 }
-bodies!(Received, Evaluated, Shown, Decided, Sent, Answered, Released, Replied, ReplyFailed, Closed, Note);
+bodies!(
+    Received,
+    Evaluated,
+    Shown,
+    Decided,
+    Sent,
+    Answered,
+    Released,
+    Replied,
+    ReplyFailed,
+    Closed,
+    Note,
+    SettingsChanged
+);
 
 named! {
     /// What a piece of content is to its event.
@@ -291,7 +325,7 @@ impl std::fmt::Debug for Content {
 /// An event on its way into the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// The question; none for a note.
+    /// The question; none for a note and for a change of the settings.
     pub question: Option<QuestionId>,
     /// When it happened.
     pub at: Timestamp,
@@ -352,6 +386,12 @@ impl NewEvent {
     #[must_use]
     pub fn note(at: Timestamp, note: Note) -> Self {
         Self { question: None, at, event: note.into(), contents: Vec::new() }
+    }
+
+    /// A change of the settings.
+    #[must_use]
+    pub fn settings_changed(at: Timestamp, change: SettingsChanged) -> Self {
+        Self { question: None, at, event: change.into(), contents: Vec::new() }
     }
 
     /// Adds content, in the place of earlier content of the same role.

@@ -111,7 +111,7 @@ impl QuestionSummary {
             (Some(before), _) => before,
         };
         match event {
-            AuditEvent::Received(_) | AuditEvent::Note(_) => {
+            AuditEvent::Received(_) | AuditEvent::Note(_) | AuditEvent::SettingsChanged(_) => {
                 return Err(SummaryError::Misplaced(id));
             }
             AuditEvent::Evaluated(_) | AuditEvent::Shown(_) | AuditEvent::Replied(_) | AuditEvent::ReplyFailed(_) => {}

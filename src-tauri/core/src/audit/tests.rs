@@ -120,6 +120,17 @@ fn note() -> NewEvent {
     )
 }
 
+fn settings_changed() -> NewEvent {
+    let change = SettingsChanged {
+        via: Via::Window,
+        reviewer: Some("ada".to_owned()),
+        text: Some("Rule r was added.".to_owned()),
+        changes: Some(json!([{"key": "rules.r", "before": null, "after": {"action": "allow"}}])),
+        config_sha256: Some(Sha256Hex::of(b"config")),
+    };
+    NewEvent::settings_changed(at(0), change)
+}
+
 /// A log as it lies in a database.
 #[derive(Debug, Clone)]
 struct Log {
@@ -145,7 +156,7 @@ fn log(events: Vec<NewEvent>) -> Log {
 }
 
 fn some_log() -> Log {
-    let mut events = vec![note()];
+    let mut events = vec![note(), settings_changed()];
     let mut other = line(id(2));
     let still_open = other.split_off(6);
     for (one, other) in line(id(1)).into_iter().zip(other.into_iter().map(Some).chain(std::iter::repeat(None))) {
@@ -176,7 +187,7 @@ impl Log {
 fn a_log_holds_as_it_was_written() {
     let log = some_log();
     let contents = log.events.iter().map(|(.., contents)| contents.len() as u64).sum();
-    let report = Report { events: 20, questions: 2, contents, pruned: 0, last_at: Some(at(13)), head: log.head };
+    let report = Report { events: 21, questions: 2, contents, pruned: 0, last_at: Some(at(13)), head: log.head };
     assert_eq!(log.verify(None), Ok(report));
     assert_eq!(log.verify(Some(log.head)), Ok(report));
     assert_eq!(log.verify(Some(Head { seq: 3, hash: log.events[2].2 })), Ok(report));
@@ -208,6 +219,7 @@ fn nothing_that_was_written_is_in_the_chain() {
             "bidi",
             "zero_width",
             "exit status",
+            "Rule r",
             "messages",
             "yes",
             &Sha256Hex::of(b"request").to_hex(),
@@ -240,10 +252,10 @@ fn a_cut_tail_is_told_by_the_head() {
 fn a_head_is_noted_down_as_it_is_printed() {
     let head = some_log().head;
     let noted = head.to_string();
-    assert_eq!(noted, format!("20:{}", head.hash));
+    assert_eq!(noted, format!("21:{}", head.hash));
     assert_eq!(noted.parse(), Ok(head));
     assert_eq!(format!(" {noted}\n").parse(), Ok(head));
-    for wrong in ["", "20", "20:", "20:short", ":", &noted[2..], &noted.replace("20:", "-1:")] {
+    for wrong in ["", "21", "21:", "21:short", ":", &noted[2..], &noted.replace("21:", "-1:")] {
         assert!(wrong.parse::<Head>().is_err(), "{wrong}");
     }
     let other = Head { seq: 0, hash: head.hash };
@@ -418,7 +430,7 @@ proptest! {
     }
 
     #[test]
-    fn a_dropped_or_moved_event_is_found(one in 0_usize..20, other in 0_usize..20) {
+    fn a_dropped_or_moved_event_is_found(one in 0_usize..21, other in 0_usize..21) {
         let whole = some_log();
         let mut dropped = whole.clone();
         dropped.events.remove(one);

@@ -178,7 +178,7 @@ impl Verifier {
     fn fold(&mut self, event: &StoredEvent) -> Result<Option<QuestionSummary>, What> {
         let Some(id) = event.question else {
             return match event.event {
-                AuditEvent::Note(_) => Ok(None),
+                AuditEvent::Note(_) | AuditEvent::SettingsChanged(_) => Ok(None),
                 AuditEvent::Received(_)
                 | AuditEvent::Evaluated(_)
                 | AuditEvent::Shown(_)
