@@ -206,6 +206,21 @@ describe('audit', () => {
     expect(screen.queryByTestId('head-error')).toBeNull()
   })
 
+  test('changes of the settings are listed with their values before and after', async () => {
+    await audit()
+    await click('show-changes')
+    const rows = screen.getAllByTestId('change').map((row) => row.textContent!.replace(/\s+/g, ' '))
+    expect(rows.length).toBe(3)
+    expect(rows[0]).toContain('in the file')
+    expect(rows[1]).toContain('in a window, by ada Server crawler was changed: gates.Rule r-7 was removed.')
+    expect(rows[1]).toContain('servers.crawler.gates "both" "request"')
+    expect(rows[1]).toContain('"action":"deny"} nothing')
+    expect(screen.queryByTestId('audit-search')).toBeNull()
+    await click('show-changes')
+    expect(screen.queryByTestId('changes')).toBeNull()
+    expect(screen.getByTestId('audit-search')).toBeTruthy()
+  })
+
   test('a head that was noted down is looked for in the chain', async () => {
     const host = await audit()
     const verify = vi.spyOn(host, 'auditVerify')

@@ -5,13 +5,16 @@ use samplegate_core::audit::{Head, QuestionId, format_time};
 use samplegate_engine::{
     engine::Engine,
     store::Filter,
-    wire::{AuditFacets, AuditPage, AuditQuery, AuditRow, ErrorCode, VerifyReport},
+    wire::{AuditFacets, AuditPage, AuditQuery, AuditRow, ChangeRow, ErrorCode, VerifyReport},
 };
 use serde_json::Value;
 use tauri::State;
 
 use super::Answer;
 use crate::error::CommandError;
+
+/// As many as the window reads at once.
+const CHANGES_A_PAGE: u32 = 100;
 
 fn invalid(error: impl ToString) -> CommandError {
     CommandError::new(ErrorCode::Invalid, error)
@@ -72,6 +75,12 @@ pub(super) async fn audit_facets(engine: State<'_, Engine>) -> Answer<AuditFacet
 pub(super) async fn audit_show(engine: State<'_, Engine>, id: String) -> Answer<Value> {
     let entry = engine.store().show(id.parse::<QuestionId>()?).await?;
     serde_json::to_value(entry).map_err(|error| CommandError::new(ErrorCode::Failed, error))
+}
+
+#[tauri::command]
+pub(super) async fn audit_changes(engine: State<'_, Engine>, before: Option<u64>) -> Answer<Vec<ChangeRow>> {
+    let changes = engine.store().changes(before, CHANGES_A_PAGE).await?;
+    Ok(changes.into_iter().map(ChangeRow::from).collect())
 }
 
 #[tauri::command]

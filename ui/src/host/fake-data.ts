@@ -1,6 +1,7 @@
 //! What the fake host starts with: one question of every sort that a person meets.
 
 import type { AuditRow } from '../bindings/AuditRow'
+import type { ChangeRow } from '../bindings/ChangeRow'
 import type { FindingView } from '../bindings/FindingView'
 import type { ModelOption } from '../bindings/ModelOption'
 import type { ModelView } from '../bindings/ModelView'
@@ -348,6 +349,18 @@ export const weather: Seed = {
     { type: 'tool_use', id: 'u2', name: 'get_forecast', input: { place: 'Porto' } },
   ],
 }
+
+export const changes: ChangeRow[] = [
+  { id: 420, at: '2026-11-20T16:02:11.000Z', via: 'file', reviewer: null, text: 'The configuration file was edited since the last change that is logged.', changes: [] },
+  {
+    id: 318, at: '2026-11-20T09:41:00.000Z', via: 'window', reviewer: 'ada', text: 'Server crawler was changed: gates.\nRule r-7 was removed.',
+    changes: [
+      { key: 'servers.crawler.gates', before: 'both', after: 'request' },
+      { key: 'rules.r-7', before: { id: 'r-7', server: 'crawler', action: 'deny' }, after: null },
+    ],
+  },
+  { id: 12, at: '2026-11-18T08:00:00.000Z', via: 'command', reviewer: 'ada', text: 'General settings were changed: approve_from_notifications.', changes: [{ key: 'general.approve_from_notifications', before: false, after: true }] },
+]
 
 export const options: ModelOption[] = [
   { name: 'claude', provider: 'anthropic', model: 'claude-sonnet-5-5', why: 'hint “sonnet”', tokensIn: 212, estimate: true, costAtMostMicrousd: 15700, cannot: null },

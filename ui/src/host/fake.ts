@@ -576,6 +576,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       total: auditTotal,
     }),
     auditShow: async (id) => entry(id),
+    auditChanges: async (before) => (before === null ? data.changes : []),
     auditVerify: async (known) => {
       const events = auditTotal * 8
       const head = `${events}:${data.fakeHash('head')}`

@@ -56,6 +56,7 @@ export const tauriHost: Host = {
 
   auditList: (query) => invoke('audit_list', { query }),
   auditFacets: () => invoke('audit_facets'),
+  auditChanges: (before) => invoke('audit_changes', { before }),
   auditShow: (id) => invoke('audit_show', { id }),
   auditVerify: (known) => invoke('audit_verify', { known }),
 

@@ -2,7 +2,10 @@
 
 use samplegate_core::audit::{Finding, Head, Report, format_time};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ts_rs::TS;
+
+use crate::store::Change;
 
 /// What to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -79,6 +82,52 @@ pub struct AuditFacets {
     pub models: Vec<String>,
     /// How many entries there are.
     pub total: u32,
+}
+
+/// A change of the settings in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRow {
+    /// The number of its event; the cursor of the next page.
+    #[ts(type = "number")]
+    pub id: u64,
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// window, command, file.
+    pub via: String,
+    /// Who; none where the file was edited.
+    pub reviewer: Option<String>,
+    /// What changed, a sentence a line; empty once it is no longer kept.
+    pub text: String,
+    /// Each key with its value before and after; empty where that is not known.
+    pub changes: Vec<KeyChange>,
+}
+
+/// A key of the configuration whose value changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyChange {
+    /// Its place in the file, e.g. `servers.demo.gates`.
+    pub key: String,
+    /// The value before; null: there was none. Secrets are not in it.
+    pub before: Value,
+    /// The value after; null: there is none.
+    pub after: Value,
+}
+
+impl From<Change> for ChangeRow {
+    fn from(change: Change) -> Self {
+        Self {
+            id: change.id,
+            at: format_time(change.at),
+            via: change.via.as_str().into(),
+            reviewer: change.reviewer,
+            text: change.text.unwrap_or_default(),
+            changes: change.changes.and_then(|changes| serde_json::from_value(changes).ok()).unwrap_or_default(),
+        }
+    }
 }
 
 /// The result of checking the chain.
