@@ -641,6 +641,10 @@ export function fakeHostFromAddress(address: Location): Host {
     flagged: { seeds: [data.keywords] },
     everything: { seeds: [data.everything, data.payment] },
     answer: { seeds: [data.crawler], streamMs: 5 },
+    cannot: {
+      seeds: [{ ...data.weather, cannotReturn: 'this answer cannot be returned: the server speaks a protocol before 2025-11-25, whose answers cannot hold tool calls; edit it, ask again, or deny' }],
+      streamMs: 5,
+    },
     tools: { seeds: [data.weather], streamMs: 5 },
     failed: { seeds: [{ ...data.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
     waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
