@@ -1,6 +1,6 @@
 //! What changes what is allowed is in the log, once, whoever changed it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use samplegate_core::audit::Via;
 use samplegate_engine::{
@@ -21,6 +21,13 @@ fn rule(action: RuleAction) -> RuleView {
 
 async fn changes(engine: &Engine) -> Vec<Change> {
     engine.store().changes(None, 100).await.unwrap()
+}
+
+/// As editors do it: nobody ever reads half of it.
+fn save(file: &Path, text: &str) {
+    let beside = file.with_extension("edited");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, file).unwrap();
 }
 
 async fn home() -> Running {
@@ -70,16 +77,15 @@ async fn what_another_process_or_a_person_wrote_into_the_file_is_logged_once() {
     // A person edits the file; both see it, and one of them logs it.
     let file = home.folder.path().join("config.toml");
     let text = std::fs::read_to_string(&file).unwrap().replace("sampling = \"ask\"", "sampling = \"rules\"");
-    std::fs::write(&file, format!("# By hand.\n{text}")).unwrap();
+    save(&file, &format!("# By hand.\n{text}"));
     for engine in [&home.engine, &beside] {
         let is_taken_up =
             || engine.config().settings().servers["s"].sampling == samplegate_core::settings::Sampling::Rules;
         home.eventually(|| is_taken_up().then_some(())).await;
     }
     // A comment is no change.
-    std::fs::write(&file, format!("# Still by hand.\n{text}")).unwrap();
-    let removed = home.engine.remove_rule(&id);
-    removed.unwrap();
+    save(&file, &format!("# Still by hand.\n{text}"));
+    home.engine.remove_rule(&id).unwrap();
     home.eventually(|| beside.list_rules().is_empty().then_some(())).await;
     let logged = changes(&home.engine).await;
     let told: Vec<_> = logged.iter().rev().map(|change| (change.via, change.text.clone().unwrap())).collect();
@@ -95,7 +101,7 @@ async fn what_another_process_or_a_person_wrote_into_the_file_is_logged_once() {
     // While nobody watches.
     beside.shutdown().await;
     home.engine.shutdown().await;
-    std::fs::write(&file, &text).unwrap();
+    save(&file, &text);
     let again = Engine::start(options(home.folder.path())).await.unwrap();
     let found = changes(&again).await;
     assert_eq!((found.len(), found[0].via, found[0].changes.clone()), (4, Via::File, None));

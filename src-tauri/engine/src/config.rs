@@ -226,10 +226,27 @@ impl Config {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 while changes.try_recv().is_ok() {}
                 let config = config.clone();
-                let _ = tokio::task::spawn_blocking(move || config.reload()).await;
+                let _ = tokio::task::spawn_blocking(move || {
+                    config.settle();
+                    config.reload();
+                })
+                .await;
             }
         });
         Ok(())
+    }
+
+    /// Waits until the file reads twice the same: whoever empties it before they fill it again means no empty file.
+    fn settle(&self) {
+        let mut before = fs::read(&self.path).ok();
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(25));
+            let now = fs::read(&self.path).ok();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// For the watching task, which must not keep its own watcher alive.
