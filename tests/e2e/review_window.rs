@@ -80,8 +80,14 @@ fn takes_no_focus_no_hasty_key_and_loses_nothing() -> Result<()> {
         }
         ensure!(review.question("request").await? == question);
 
-        // Enter never approves, not even on the button.
+        // After its second they count, though nothing in the window was ever clicked.
         review.see("[data-testid=decisions][data-armed=true]").await?;
+        press(&["w"])?;
+        review.see("answer-form").await?;
+        press(&["Escape"])?;
+        review.gone("answer-form").await?;
+
+        // Enter never approves, not even on the button.
         press(&["Return"])?;
         review.script("document.querySelector('[data-testid=approve]').focus()").await?;
         press(&["Return", "KP_Enter"])?;
