@@ -26,6 +26,8 @@ use windows::Window;
 
 /// Windows are told of changes at most this often.
 const COALESCE: Duration = Duration::from_millis(30);
+/// How long the engine may take to stop when the app is ended from outside.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Starts a server's process under our wing; see the engine's `mcp::spawn`.
 pub fn run_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -76,8 +78,12 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         RunEvent::WindowEvent { label, event, .. } => windows::on_event(app, &label, &event),
         RunEvent::Exit => {
+            // Nothing is left to do after Quit. When the session ends us, what waits for this thread can wait forever.
             if let Some(engine) = app.try_state::<Engine>() {
-                tauri::async_runtime::block_on(engine.shutdown());
+                let stopped = async { tokio::time::timeout(LAST_WORDS, engine.shutdown()).await };
+                if tauri::async_runtime::block_on(stopped).is_err() {
+                    tracing::warn!("the engine did not stop in {LAST_WORDS:?}; open questions end as interrupted");
+                }
             }
         }
         _ => {}
@@ -148,6 +154,15 @@ async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
         }
     }
     Some(moment)
+}
+
+/// Ends the app. The engine stops first, while the event loop still serves the tray and the windows that it tells of it.
+fn quit(app: &AppHandle) {
+    let (app, engine) = (app.clone(), app.state::<Engine>().inner().clone());
+    tauri::async_runtime::spawn(async move {
+        engine.shutdown().await;
+        app.exit(0);
+    });
 }
 
 /// Whoever started it from a menu sees no stderr.

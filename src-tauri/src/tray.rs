@@ -108,7 +108,7 @@ fn clicked(app: &AppHandle, item: &str) {
             let paused = *queue.paused().borrow();
             queue.set_paused(!paused);
         }
-        "quit" => app.exit(0),
+        "quit" => crate::quit(app),
         _ => {}
     }
 }

@@ -45,6 +45,31 @@ impl Drop for Other {
     }
 }
 
+/// As by Alt+Tab or the task list. The driver leaves the window alone: what it does in a page gives the page the keys.
+#[test]
+fn gets_the_keys_when_it_is_activated_from_outside() -> Result<()> {
+    on_desktop(async || {
+        let home = Home::with(&config(None)?)?;
+        let mut app = App::start(&home).await?;
+        let settings = app.window(SETTINGS).await?;
+        let _other = Other::open().await?;
+        settings.run_tool("raw", "fine_hello", &json!({})).await?;
+        let review = window_named(REVIEW).await?;
+        eventually("a question that was painted", async || {
+            let entry = home.only_entry().await?;
+            ensure!(entry.events.iter().any(|event| event["event"] == "shown"));
+            Ok(())
+        })
+        .await?;
+        give_focus(&review).await?;
+        press(&["Escape"])?;
+        no_window_named(REVIEW).await?;
+        // The question waits still, and Quit does not wait for it.
+        app.quit().await?;
+        home.newest_ended("withdrawn").await.map(drop)
+    })
+}
+
 #[test]
 fn takes_no_focus_no_hasty_key_and_loses_nothing() -> Result<()> {
     on_desktop(async || {
