@@ -107,6 +107,11 @@ pub(crate) fn config(model: Option<&str>) -> Result<String> {
     ))
 }
 
+/// A model of this name that needs no key, for the configuration.
+pub(crate) fn model_table(name: &str, url: &str) -> String {
+    format!("[models.{name}]\nprovider = \"openai\"\nbase_url = \"{url}\"\nmodel = \"{name}-1\"\nkey = \"none\"\n")
+}
+
 /// A running app.
 pub(crate) struct App {
     child: Child,
@@ -253,7 +258,7 @@ impl Drop for App {
     }
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -377,6 +382,33 @@ impl Window {
             Ok(())
         })
         .await
+    }
+
+    /// In the settings window: gets a prompt in the tool runner.
+    pub(crate) async fn get_prompt(&self, server: &str, prompt: &str, arguments: &serde_json::Value) -> Result<()> {
+        self.click("nav-tools").await?;
+        self.choose("run-server", server).await?;
+        self.click("run-tab-prompt").await?;
+        self.choose("run-name", prompt).await?;
+        if !self.has("run-json").await? {
+            self.click("run-as-json").await?;
+        }
+        self.fill("run-json", &arguments.to_string()).await?;
+        self.click("run-tool").await
+    }
+
+    /// In the review window: denies what is shown, with a reason.
+    pub(crate) async fn deny(&self, reason: &str) -> Result<()> {
+        self.click("deny").await?;
+        self.fill("deny-reason", reason).await?;
+        self.click("deny-confirm").await
+    }
+
+    /// In the review window: answers what is shown by hand.
+    pub(crate) async fn answer(&self, text: &str) -> Result<()> {
+        self.click("answer-by-hand").await?;
+        self.fill("answer-text", text).await?;
+        self.click("answer-send").await
     }
 
     /// In the review window: waits for a question at this gate, and gives its id.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     app::{App, Home, REVIEW, SETTINGS, config},
-    desktop::{eventually, focused, give_focus, no_window_named, on_desktop, press, window_named},
+    desktop::{eventually, focused, give_focus, look, no_window_named, on_desktop, press, window_named},
     model::Model,
 };
 
@@ -67,6 +67,46 @@ fn gets_the_keys_when_it_is_activated_from_outside() -> Result<()> {
         // The question waits still, and Quit does not wait for it.
         app.quit().await?;
         home.newest_ended("withdrawn").await.map(drop)
+    })
+}
+
+/// A sliver of the last line is not the end.
+#[test]
+fn a_flagged_request_is_read_to_its_end_before_it_can_be_approved() -> Result<()> {
+    on_desktop(async || {
+        let model = Model::start(&["No."], Duration::from_millis(10)).await?;
+        let home = Home::with(&config(Some(&model.base_url))?)?;
+        let mut app = App::start(&home).await?;
+        let settings = app.window(SETTINGS).await?;
+        let text = format!("Pay the \u{202e}gro.live\u{202c} bill.\n{}", "And then some more.\n".repeat(60));
+        let message = json!({ "role": "user", "content": { "type": "text", "text": text } });
+        settings.run_tool("raw", "sample", &json!({ "params": { "messages": [message], "maxTokens": 16 } })).await?;
+        let review = app.window(REVIEW).await?;
+        review.question("request").await?;
+        review.says("unseen", "the end").await?;
+        look("flagged").await?;
+        // All but the last ten pixels of the last line.
+        let hide = "const paper = document.querySelector('[data-testid=paper]'); \
+            const below = () => document.querySelector('[data-testid=all-shown]').getBoundingClientRect().bottom \
+                - paper.getBoundingClientRect().bottom; \
+            paper.scrollTop += below() - 10; return below()";
+        eventually("the last line cut", async || {
+            let below = review.script(hide).await?.as_f64().context("no number")?;
+            ensure!((5.0..15.0).contains(&below), "{below} pixels are below the edge");
+            Ok(())
+        })
+        .await?;
+        review.see("[data-testid=decisions][data-armed=true]").await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        ensure!(review.text("unseen").await?.contains("the end"), "a part of the last line was enough");
+        ensure!(review.attr("approve", "aria-disabled").await? == "true");
+        review.click("show-unseen").await?;
+        review.gone("unseen").await?;
+        review.click("approve").await?;
+        review.question("answer").await?;
+        review.click("return").await?;
+        home.newest_ended("released").await?;
+        app.quit().await
     })
 }
 

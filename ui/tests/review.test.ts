@@ -63,6 +63,26 @@ describe('the main line', () => {
     expect(screen.getByTestId('empty').textContent).toContain('Nothing waits for you')
   })
 
+  test('another model is a choice before the first gate, and is asked at the second', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    const models = host.question(payment.id).models.map(({ name }) => name)
+    const pick = async (name: string) => {
+      await key('m')
+      screen.getAllByTestId('model-option').find((e) => e.getAttribute('data-name') === name)!.click()
+      await pass(0)
+    }
+    await pick(models[1]!)
+    expect(phase()).toBe('request')
+    await armed()
+    await key('a')
+    await pass(200)
+    expect(phase()).toBe('answer')
+    await armed()
+    await pick(models[0]!)
+    expect(host.acted.slice(-1)[0]!.action).toEqual({ type: 'askAgain', model: models[0] })
+  })
+
   test('each decision names the revision on the screen', async () => {
     const host = await open({ seeds: [payment] })
     await armed()

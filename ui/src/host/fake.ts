@@ -196,7 +196,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       if (seed.fails) {
         answer.error = seed.fails
         item.phase = 'answer'
-        item.actions = ['askAgain', 'answerByHand', 'deny']
+        item.actions = ['deny', 'answerByHand', 'chooseModel', 'askAgain']
       } else {
         const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
         answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }
@@ -207,7 +207,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         answer.tokensOut = Math.ceil(answer.partial.length / 4)
         answer.costMicrousd = 1900
         item.phase = 'answer'
-        item.actions = ['return', 'edit', 'askAgain', 'deny']
+        item.actions = ['deny', 'answerByHand', 'askAgain', 'chooseModel', 'edit', 'return']
         if (gates === 'request') close(item, 'released', 'returned to the server')
       }
       touch(item)
