@@ -60,7 +60,7 @@ fn a_locked_keychain_is_waited_for() -> Result<()> {
         settings.choose("model-key-kind", "keychain").await?;
         settings.fill("model-key", KEY).await?;
         settings.click("model-save").await?;
-        settings.says("[data-testid=model][data-name=probe]", "key in the keychain").await?;
+        settings.gone("model-key").await?;
         lock().await?;
 
         // The request waits, and says for what; the person may change their mind.
