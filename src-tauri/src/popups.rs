@@ -194,7 +194,7 @@ impl Popups {
             (Click::Deny, Some((id, _))) => {
                 // A denial needs no fresh look: whatever the question became, the answer is no.
                 let Some(item) = queue.get(id) else { return };
-                queue.act(id, item.revision, Action::Deny { reason: "denied in the notification".into() })
+                queue.act(id, item.revision, Action::Deny { reason: "in the notification".into() })
             }
             (Click::Approve, Some((id, revision))) => queue.act(id, revision, Action::Approve),
             (Click::Deny | Click::Approve, None) => return,

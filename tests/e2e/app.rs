@@ -20,7 +20,7 @@ use samplegate_engine::store::{Entry, Filter, Store};
 use tempfile::TempDir;
 
 use crate::{
-    desktop::{eventually, program, window_named},
+    desktop::{eventually, give_focus, look, program, wants_pictures, window_named},
     tray::Tray,
 };
 
@@ -364,6 +364,14 @@ impl Window {
     /// Runs a script in the page and gives what it returns.
     pub(crate) async fn script(&self, script: &str) -> Result<serde_json::Value> {
         Ok(self.to_front().await?.execute(script, Vec::new()).await?)
+    }
+
+    /// Brings the window to the front for a picture, where pictures are wanted.
+    pub(crate) async fn look(&self, name: &str) -> Result<()> {
+        if wants_pictures() {
+            give_focus(&self.x_id).await?;
+        }
+        look(name).await
     }
 
     /// In the settings window: runs a tool in the tool runner with these arguments.

@@ -28,7 +28,7 @@ fn deny_in_the_notification() -> Result<()> {
         settings.says("run-result", "User rejected sampling request").await?;
         let question = home.newest_ended("denied").await?;
         ensure!(question.decided_by.is_some_and(|by| by.as_str() == "person"), "{question:?}");
-        ensure!(question.reason.as_deref() == Some("denied in the notification"), "{question:?}");
+        ensure!(question.reason.as_deref() == Some("in the notification"), "{question:?}");
         app.quit().await
     })
 }
@@ -50,7 +50,7 @@ fn approve_in_the_notification() -> Result<()> {
         settings.click("nav-general").await?;
         settings.click("approve-from-notifications").await?;
         settings.says("general-saved", "Saved").await?;
-        look("general").await?;
+        settings.look("general").await?;
         // A finding, a second line, a system prompt: each is more than it shows.
         let hello =
             |text: &str| json!({ "messages": [{ "role": "user", "content": { "type": "text", "text": text } }] });

@@ -72,7 +72,8 @@ fn fastmcp_3_over_http_and_all_of_the_answer_gate() -> Result<()> {
         // Meanwhile the runner shows how far it is, and what the server says.
         settings.says("run", "rewriting the prompt for tea").await?;
         ensure!(settings.script(PROGRESS).await? == 0, "it is further than it is");
-        look("http-request").await?;
+        settings.look("http-runner").await?;
+        review.look("http-request").await?;
 
         review.click("approve").await?;
         review.says("answer", "First try.").await?;
@@ -110,7 +111,7 @@ fn fastmcp_3_over_http_and_all_of_the_answer_gate() -> Result<()> {
         review.deny("not a list of keywords").await?;
         settings.see("run-is-error").await?;
         settings.says("run-result", "User rejected sampling request").await?;
-        look("http-denied").await?;
+        settings.look("http-denied").await?;
 
         home.newest_ended("denied").await?;
         let log = home.audit().await?;
@@ -175,7 +176,7 @@ fn fastmcp_4_in_rounds() -> Result<()> {
             Ok(())
         })
         .await?;
-        look("rounds-denied").await?;
+        settings.look("rounds-denied").await?;
         app.quit().await
     })
 }
@@ -215,16 +216,16 @@ fn server_everything() -> Result<()> {
             Ok(())
         })
         .await?;
-        look("everything-progress").await?;
+        settings.look("everything-progress").await?;
         settings.get_prompt("everything", "args-prompt", &json!({ "city": "Bonn" })).await?;
         settings.says("run-result", "Bonn").await?;
-        look("everything-prompt").await?;
+        settings.look("everything-prompt").await?;
         settings.click("run-tab-resource").await?;
         settings.click("[data-testid=run-resource]").await?;
         settings.click("run-tool").await?;
         settings.says("[data-testid=run]:first-of-type", "demo://resource").await?;
         settings.see("[data-testid=run]:first-of-type[data-state=done] [data-testid=run-result]").await?;
-        look("everything-resource").await?;
+        settings.look("everything-resource").await?;
         app.quit().await
     })
 }

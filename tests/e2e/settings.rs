@@ -21,7 +21,7 @@ fn prompts_and_resources_that_ask() -> Result<()> {
         look("prompt-asks").await?;
         review.answer("leaf, cup, steam").await?;
         settings.says("run-result", "Mind these: leaf, cup, steam").await?;
-        look("prompt-result").await?;
+        settings.look("prompt-result").await?;
 
         settings.click("run-tab-resource").await?;
         settings.click("run-resource").await?;
@@ -30,7 +30,7 @@ fn prompts_and_resources_that_ask() -> Result<()> {
         review.question("request").await?;
         review.answer("Buy tea.").await?;
         settings.says("[data-testid=run]:first-of-type [data-testid=run-result]", "Today: Buy tea.").await?;
-        look("resource-result").await?;
+        settings.look("resource-result").await?;
         app.quit().await
     })
 }
@@ -44,7 +44,8 @@ fn what_a_server_logs_is_shown_with_its_level() -> Result<()> {
         settings.run_tool("prompts", "log_everything", &json!({})).await?;
         settings.says("run-result", "logged").await?;
         settings.click("[data-testid=run] details:has(.log) summary").await?;
-        look("log").await?;
+        settings.script("document.querySelector('.log').scrollIntoView({ block: 'center' })").await?;
+        settings.look("log").await?;
         for (level, message) in
             [("info", "an info message"), ("warning", "a warning message"), ("error", "an error message")]
         {
@@ -62,17 +63,17 @@ fn a_rule_answers_until_it_is_removed() -> Result<()> {
         let mut app = App::start(&home).await?;
         let settings = app.window(SETTINGS).await?;
         settings.click("nav-rules").await?;
-        look("rules-none").await?;
+        settings.look("rules-none").await?;
         settings.click("rule-add").await?;
         settings.choose("rule-server", "prompts").await?;
         settings.fill("rule-tool", "confirm_payment").await?;
         settings.choose("rule-action", "answer").await?;
         settings.fill("rule-text", "yes").await?;
         settings.says("rule-preview", "Requests of confirm_payment of prompts are answered").await?;
-        look("rules-form").await?;
+        settings.look("rules-form").await?;
         settings.click("rule-save").await?;
         settings.says("rule", "confirm_payment").await?;
-        look("rules-one").await?;
+        settings.look("rules-one").await?;
         let payment = json!({ "amount": 1000, "to": "Acme" });
         settings.run_tool("prompts", "confirm_payment", &payment).await?;
         settings.says("run-result", "payment sent").await?;
