@@ -95,13 +95,16 @@ impl Runs {
     }
 
     /// A server's log line belongs to all its calls under way, and to those that ended just now: lines and results
-    /// are taken up by different tasks, so what was said before a result may be read after it.
-    pub(super) fn log(&self, server: &str, line: &LogLine) {
+    /// are taken up by different tasks, so what was said before a result may be read after it. Says whether any took it.
+    pub(super) fn log(&self, server: &str, line: &LogLine) -> bool {
+        let mut taken = false;
         for run in self.lock().iter_mut().filter(|run| run.view.server == server) {
             if run.ended.is_none_or(|ended| ended.elapsed() < LAST_LINES) && run.view.log.len() < LOG_LINES {
                 run.view.log.push(line.clone());
+                taken = true;
             }
         }
+        taken
     }
 }
 
