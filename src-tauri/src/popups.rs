@@ -17,6 +17,7 @@ mod platform;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -70,18 +71,29 @@ pub(crate) fn cannot_start(why: &str) {
     }
 }
 
+/// Puts the app's icon where a notification daemon can read it. Without it, the daemon takes one of its own.
+pub(crate) fn icon(folder: &Path) -> Option<PathBuf> {
+    let file = folder.join("samplegate.png");
+    let written = std::fs::write(&file, include_bytes!("../../icons/128x128.png"));
+    written
+        .inspect_err(|error| tracing::warn!("the notifications' icon could not be written: {error}"))
+        .ok()
+        .map(|()| file)
+}
+
 /// The popups on screen.
 pub(crate) struct Popups {
     engine: Engine,
     app: AppHandle,
+    icon: Option<PathBuf>,
     /// What was told already. The sender closes the popup when it is dropped.
     told: Mutex<HashMap<Gate, Option<oneshot::Sender<()>>>>,
     many: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Popups {
-    pub(crate) fn new(engine: Engine, app: AppHandle) -> Arc<Self> {
-        Arc::new(Self { engine, app, told: Mutex::default(), many: Mutex::default() })
+    pub(crate) fn new(engine: Engine, app: AppHandle, icon: Option<PathBuf>) -> Arc<Self> {
+        Arc::new(Self { engine, app, icon, told: Mutex::default(), many: Mutex::default() })
     }
 
     /// Brings the popups, and the review window, to the queue as it is now.
@@ -164,7 +176,7 @@ impl Popups {
         tauri::async_runtime::spawn(async move {
             let about = popup.about;
             let said = format!("{}\n{}", popup.title, popup.body);
-            match platform::show(popup, closed).await {
+            match platform::show(popup, popups.icon.as_deref(), closed).await {
                 Ok(click) => popups.clicked(click, about, said).await,
                 // Not every desktop has notifications; the tray and the window are still there.
                 Err(error) => tracing::warn!("a notification could not be shown: {error}"),
@@ -187,7 +199,7 @@ impl Popups {
                 if let Err(error) = self.engine.shown_in_notification(id, item.revision, said, false).await {
                     tracing::error!("what a notification said could not be logged: {error}");
                 }
-                queue.act(id, item.revision, Action::Deny { reason: "denied in the notification".into() })
+                queue.act(id, item.revision, Action::Deny { reason: "in the notification".into() })
             }
             (Click::Approve, Some((id, revision))) => {
                 if let Err(error) = self.engine.shown_in_notification(id, revision, said, true).await {

@@ -110,7 +110,7 @@ fn clicked(app: &AppHandle, item: &str) {
                 tracing::error!("the pause could not be logged: {error}");
             }
         }
-        "quit" => app.exit(0),
+        "quit" => crate::quit(app),
         _ => {}
     }
 }

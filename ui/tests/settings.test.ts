@@ -45,13 +45,26 @@ describe('servers', () => {
       name: 'new',
       transport: { type: 'stdio', command: 'uv', args: ['run', '--with', 'fast mcp', 'x.py'], cwd: null, env: [{ name: 'TOKEN', value: 's3cret', secret: true }] },
       enabled: true,
-      sampling: 'ask',
+      sampling: 'off',
       gates: 'both',
       samplingTools: { type: 'none' },
     })
     await settle(150)
     expect(screen.queryByTestId('server-form')).toBeNull()
     expect(screen.getAllByTestId('server').map((e) => e.getAttribute('data-name'))).toContain('new')
+  })
+
+  test('a new server may not sample unless somebody says so, and what each choice means is said', async () => {
+    await open('servers')
+    await click('server-add')
+    const choice = screen.getByTestId<HTMLSelectElement>('server-sampling')
+    const said: string[] = []
+    for (const value of ['off', 'ask', 'rules']) {
+      if (said.length === 0) expect(choice.value).toBe('off')
+      else await type('server-sampling', value)
+      said.push(screen.getByTestId('sampling-means').textContent)
+    }
+    expect(new Set(said).size).toBe(3)
   })
 
   test('what is stored and secret is kept when nothing is typed', async () => {

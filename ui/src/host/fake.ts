@@ -204,7 +204,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       if (seed.fails) {
         answer.error = seed.fails
         item.phase = 'answer'
-        item.actions = ['askAgain', 'answerByHand', 'deny']
+        item.actions = ['deny', 'answerByHand', 'chooseModel', 'askAgain']
       } else {
         const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
         answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }

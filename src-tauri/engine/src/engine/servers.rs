@@ -419,7 +419,9 @@ impl Engine {
             ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
         };
         let line = LogLine { at: now(), level, text };
-        self.runs.log(server, &line);
+        if self.runs.log(server, &line) {
+            self.tell(Topic::Calls, None);
+        }
         if line.level != STDERR {
             // Nobody listening is no error.
             let _ = self.logs.live.send((server.to_owned(), line.clone()));

@@ -167,9 +167,14 @@ impl Pipeline {
         show: mpsc::UnboundedSender<Progress>,
     ) -> Result<Completion, String> {
         let source = self.config.settings().models.get(&approved.model().name).map(|model| model.key.clone());
-        if !matches!(source, None | Some(KeySource::None | KeySource::Memory)) {
-            // A locked keychain waits for its person, and a command may ask its own.
-            let _ = show.send(Progress::Waiting("reading the key".into()));
+        // A locked keychain waits for its person, and a command may ask its own.
+        let waits = match source {
+            None | Some(KeySource::None | KeySource::Memory) => None,
+            Some(KeySource::Keychain) => Some("waiting for the keychain; if it is locked, it asks you to unlock it"),
+            Some(KeySource::Command(_)) => Some("waiting for the command that prints the key"),
+        };
+        if let Some(waits) = waits {
+            let _ = show.send(Progress::Waiting(waits.into()));
         }
         let key = tokio::select! {
             key = self.key_of(approved) => key?,

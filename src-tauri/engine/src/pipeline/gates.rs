@@ -152,7 +152,7 @@ impl Pipeline {
                 question.record.flush().await?;
                 Err(End::denied(
                     by,
-                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied: {reason}")),
+                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied by you: {reason}")),
                 ))
             }
             Effect::Show | Effect::StopModel | Effect::End => Err(End::withdrawn()),
