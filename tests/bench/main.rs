@@ -20,6 +20,7 @@ mod running;
 mod sampling;
 mod start;
 mod text;
+mod window;
 
 use std::path::PathBuf;
 
@@ -70,7 +71,7 @@ fn main() -> anyhow::Result<()> {
     }
     let args: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
     if args.first().is_some_and(|first| first == "serve-load") {
-        return load::serve(args.get(1).map(String::as_str));
+        return load::serve(load::Mode::parse(&args[1..])?);
     }
     let wanted = Wanted::parse(args.into_iter())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;

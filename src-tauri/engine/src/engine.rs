@@ -337,7 +337,9 @@ impl Engine {
 
     /// Settings → servers; servers' events → logs, notes and windows. All end with `stop`.
     fn spawn_watchers(&self) {
-        if let Err(error) = self.config.watch() {
+        // Where no server may start nobody waits for a change, and to end watching takes longer than most commands do.
+        let idle = self.only.as_deref().is_some_and(<[String]>::is_empty);
+        if !idle && let Err(error) = self.config.watch() {
             tracing::warn!("changes of the configuration file are not seen until a restart: {error}");
         }
         let engine = self.clone();

@@ -363,9 +363,9 @@ export const changes: ChangeRow[] = [
 ]
 
 export const options: ModelOption[] = [
-  { name: 'claude', provider: 'anthropic', model: 'claude-sonnet-5-5', why: 'hint “sonnet”', tokensIn: 212, estimate: true, costAtMostMicrousd: 15700, cannot: null },
-  { name: 'gpt', provider: 'openai', model: 'gpt-6-sol', why: 'default model', tokensIn: 205, estimate: true, costAtMostMicrousd: 12400, cannot: null },
-  { name: 'local', provider: 'ollama', model: 'smollm2:1.7b', why: 'configured', tokensIn: 230, estimate: true, costAtMostMicrousd: null, cannot: null },
+  { name: 'claude', provider: 'anthropic', model: 'claude-sonnet-5-5', why: 'hint “sonnet”', tokensIn: 212, costAtMostMicrousd: 15700, cannot: null },
+  { name: 'gpt', provider: 'openai', model: 'gpt-6-sol', why: 'default model', tokensIn: 205, costAtMostMicrousd: 12400, cannot: null },
+  { name: 'local', provider: 'ollama', model: 'smollm2:1.7b', why: 'configured', tokensIn: 230, costAtMostMicrousd: null, cannot: null },
 ]
 
 export const models: ModelView[] = [

@@ -60,9 +60,9 @@ function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
 }
 
 function answerActions(answer: AnswerView): ActionKind[] {
-  const actions: ActionKind[] = ['edit', 'askAgain', 'deny']
-  if (answer.cannotReturn === null) actions.unshift('return')
+  const actions: ActionKind[] = ['deny', 'answerByHand', 'askAgain', 'chooseModel', 'edit']
   if (answer.edited) actions.push('revert')
+  if (answer.cannotReturn === null) actions.push('return')
   return actions
 }
 

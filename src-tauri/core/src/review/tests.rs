@@ -88,6 +88,12 @@ fn a_text_longer_than_max_tokens_is_refused_not_cut() {
 }
 
 #[test]
+fn an_answer_that_an_estimate_makes_too_long_is_not_refused() {
+    let fits = "word ".repeat(120);
+    assert!(matches!(review().apply(Event::AnswerByHand(fits)), Ok(Effect::Release(_))));
+}
+
+#[test]
 fn max_tokens_can_be_lowered_and_not_raised() {
     let mut review = review();
     assert!(review.apply(Event::EditRequest(Box::new(request("q").with_max_tokens(10)))).is_ok());

@@ -225,10 +225,8 @@ pub struct ModelOption {
     pub model: String,
     /// Why it stands where it does, e.g. `hint “sonnet”`, `default model`.
     pub why: String,
-    /// Size of the request in tokens.
+    /// Size of the request in tokens, an estimate.
     pub tokens_in: u32,
-    /// Whether `tokens_in` is an estimate.
-    pub estimate: bool,
     /// The most it can cost, in millionths of a US dollar; none if the price is unknown.
     #[ts(type = "number | null")]
     pub cost_at_most_microusd: Option<i64>,
