@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
     audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
     canonical::Sha256Hex,
-    inspect::Severity,
+    inspect::FindingKind,
     review::{ApprovedRequest, ReleasedResponse},
 };
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ struct Question {
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision>,
     /// The worst finding in the request as received.
-    worst: Option<Severity>,
+    raised: Option<FindingKind>,
     /// How often a model was asked.
     attempt: u32,
 }

@@ -2,7 +2,7 @@
 
 use samplegate_core::{
     audit::{Content, Decided, DecidedBy, Decision as Decided_, Gate, Role},
-    inspect,
+    inspect::{self, Place},
     policy::{Evaluation, Verdict},
     review::{ActionKind, Effect, Event, ModelOutcome},
 };
@@ -13,7 +13,7 @@ use crate::{review_queue::Decision, secrets::SecretError};
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = self.evaluate(question, Gate::Request, question.worst);
+        let evaluation = self.evaluate(question, Gate::Request, question.raised);
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
@@ -44,8 +44,10 @@ impl Pipeline {
             }
             Some(ModelOutcome::Failed(_)) | None => return self.person_decides(question, Gate::Answer).await,
         };
-        let findings = answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
-        let evaluation = self.evaluate(question, Gate::Answer, inspect::worst(&findings));
+        let findings =
+            answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(Place::Answer, &result)).unwrap_or_default();
+        let raised = inspect::raises(&findings, Gate::Answer).map(|finding| finding.kind);
+        let evaluation = self.evaluate(question, Gate::Answer, raised);
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Answer, &evaluation).await,
