@@ -58,12 +58,16 @@ pub struct Redacted {
 pub fn redact(params: &Value, chosen: &[Finding]) -> Redacted {
     let mut spans: Spans<'_> = BTreeMap::new();
     for finding in chosen.iter().filter(|finding| finding.start < finding.end) {
-        spans.entry((finding.pointer.as_str(), finding.in_name)).or_default().push((finding.start..finding.end, finding.kind));
+        spans
+            .entry((finding.pointer.as_str(), finding.in_name))
+            .or_default()
+            .push((finding.start..finding.end, finding.kind));
     }
     for spans in spans.values_mut() {
         merge(spans);
     }
-    let mut redaction = Redaction { given: HashMap::new(), counts: HashMap::new(), originals: Vec::new(), text: String::new() };
+    let mut redaction =
+        Redaction { given: HashMap::new(), counts: HashMap::new(), originals: Vec::new(), text: String::new() };
     collect(params, &mut redaction.text);
     let params = redaction.value(params, &mut String::new(), &spans);
     Redacted { params, originals: Originals(redaction.originals) }
@@ -203,7 +207,10 @@ fn restored(value: &Value, finder: &AhoCorasick, values: &[&str]) -> Value {
         Value::String(text) => Value::String(finder.replace_all(text, values)),
         Value::Array(items) => items.iter().map(|item| restored(item, finder, values)).collect(),
         Value::Object(fields) => Value::Object(
-            fields.iter().map(|(key, field)| (finder.replace_all(key, values), restored(field, finder, values))).collect(),
+            fields
+                .iter()
+                .map(|(key, field)| (finder.replace_all(key, values), restored(field, finder, values)))
+                .collect(),
         ),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }

@@ -68,7 +68,9 @@ fn read(line: &[u8]) -> Result<Input, String> {
         let why = error.to_string();
         // Serde counts lines of its own, and there is only one.
         let why = why.replace(" at line 1 column ", " at column ");
-        format!("{why}. A line looks like {{\"id\": \"1\", \"where\": \"request\", \"server\": \"s\", \"params\": {{…}}}}")
+        format!(
+            "{why}. A line looks like {{\"id\": \"1\", \"where\": \"request\", \"server\": \"s\", \"params\": {{…}}}}"
+        )
     })
 }
 
@@ -107,7 +109,8 @@ fn shown(input: &Input, finding: &Finding) -> String {
         let (start, end) = (finding.start as usize, finding.end as usize);
         let from = start.saturating_sub(AROUND);
         let until = end.min(start + SHOWN);
-        let part = |from: usize, until: usize| output::inline(&text.chars().skip(from).take(until - from).collect::<String>());
+        let part =
+            |from: usize, until: usize| output::inline(&text.chars().skip(from).take(until - from).collect::<String>());
         let (before, marked) = (part(from, start), part(start, until));
         let (after, cut) = if until < end { (String::new(), "…") } else { (part(end, end + AROUND), "") };
         let head = if from > 0 { "…" } else { "" };

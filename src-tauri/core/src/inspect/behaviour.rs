@@ -34,7 +34,8 @@ impl Fingerprint {
     /// The fingerprint of a text.
     pub fn of_text(text: &str) -> Self {
         let folded = Folded::new(text).text;
-        let words: Vec<u64> = folded.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).flat_map(units).collect();
+        let words: Vec<u64> =
+            folded.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).flat_map(units).collect();
         let mut votes = [0_i32; 64];
         let mut vote = |hash: u64| {
             for (bit, votes) in votes.iter_mut().enumerate() {
@@ -79,13 +80,27 @@ pub fn behaviour(now: Recent, before: &[Recent]) -> Vec<Finding> {
     });
     let count = recent.count() + 1;
     if count >= BURST {
-        findings.push(whole(FindingKind::Burst, Severity::Medium, format!("It is one of {count} requests within a minute.")));
+        findings.push(whole(
+            FindingKind::Burst,
+            Severity::Medium,
+            format!("It is one of {count} requests within a minute."),
+        ));
     }
     findings
 }
 
 fn whole(kind: FindingKind, severity: Severity, why: String) -> Finding {
-    Finding { kind, severity, pointer: String::new(), in_name: false, start: 0, end: 0, why, label: String::new(), decoded: None }
+    Finding {
+        kind,
+        severity,
+        pointer: String::new(),
+        in_name: false,
+        start: 0,
+        end: 0,
+        why,
+        label: String::new(),
+        decoded: None,
+    }
 }
 
 fn collect(value: &Value, texts: &mut String) {

@@ -47,9 +47,16 @@ fn one(text: &str, at: usize, lines: bool, found: &mut Found) -> usize {
         }
         '\r' => {
             // Before a line's end it is one; elsewhere what follows overwrites the line.
-            let overwrites = !matches!(rest.as_bytes().get(1), None | Some(b'\n' | b'\r')) && !text[..at].ends_with('\n');
+            let overwrites =
+                !matches!(rest.as_bytes().get(1), None | Some(b'\n' | b'\r')) && !text[..at].ends_with('\n');
             if overwrites && lines {
-                control(Severity::Low, at..next, 1, "A carriage return: in a terminal, what follows overwrites the line.", found);
+                control(
+                    Severity::Low,
+                    at..next,
+                    1,
+                    "A carriage return: in a terminal, what follows overwrites the line.",
+                    found,
+                );
             }
             next
         }
@@ -108,7 +115,9 @@ fn sequence(text: &str) -> &str {
             end.unwrap_or(0)
         }
         // Character sets: one more character says which.
-        Some('(' | ')' | '#' | '%' | ' ') => body.chars().next().filter(char::is_ascii_graphic).map_or(0, char::len_utf8),
+        Some('(' | ')' | '#' | '%' | ' ') => {
+            body.chars().next().filter(char::is_ascii_graphic).map_or(0, char::len_utf8)
+        }
         Some('0'..='~') => 0,
         _ => return &text[..first.len_utf8()],
     };

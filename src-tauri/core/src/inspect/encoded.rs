@@ -119,9 +119,29 @@ fn run(text: &Text<'_>, span: Range<usize>, found: &mut Found) {
     // A path or an identifier may stand before what is encoded, so the run is also tried from its last separator on.
     let tail = compact.rfind(['/', '-', '_', '=']).map_or("", |at| &compact[at + 1..]);
     let decoded = decode(engine, &compact).or_else(|| (tail.len() >= BASE64).then(|| decode(&STANDARD, tail))?);
-    if let Some(decoded) = decoded {
+    if let Some(decoded) = decoded.or_else(|| shifted(engine, &compact)) {
         tell(text, span, "base64", decoded, found);
     }
+}
+
+/// Base64 behind letters that do not belong to it: its groups of four begin elsewhere.
+fn shifted(engine: &GeneralPurpose, text: &str) -> Option<String> {
+    let middle = (text.len() / 2).min(200);
+    let reads = |shift: &usize| {
+        let chunk = text.get(middle / 4 * 4 + shift..)?;
+        let chunk = chunk.get(..chunk.len().min(32) / 4 * 4)?;
+        let decoded = engine.decode(chunk).ok()?;
+        (chunk.len() >= 24 && is_text(String::from_utf8_lossy(&decoded).trim_matches('\u{fffd}'))).then_some(())
+    };
+    let shift = (0..4).find(|shift| reads(shift).is_some())?;
+    let tail = text.get(shift..)?;
+    let tail = if tail.len() % 4 == 1 { tail.get(..tail.len() - 1)? } else { tail };
+    let decoded = engine.decode(tail).ok()?;
+    let lossy = String::from_utf8_lossy(&decoded);
+    let longest = lossy
+        .split(|c: char| c == '\u{fffd}' || c.is_control() && !matches!(c, '\n' | '\t' | '\r'))
+        .max_by_key(|part| part.len())?;
+    (longest.len() >= 20 && is_text(longest)).then(|| longest.to_owned())
 }
 
 fn decode(engine: &GeneralPurpose, text: &str) -> Option<String> {
@@ -233,7 +253,11 @@ fn escapes(text: &Text<'_>, found: &mut Found) {
             }
             end += length;
             // A few plain characters may stand between escapes.
-            let between = bytes[end..].iter().take(3).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'+')).count();
+            let between = bytes[end..]
+                .iter()
+                .take(3)
+                .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'+'))
+                .count();
             if between > 0 && escape(bytes, end + between).is_some_and(|_| bytes[end + between] == kind) {
                 utf8.extend(bytes[end..end + between].iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }));
                 plain += between;
@@ -308,7 +332,8 @@ pub(super) fn unescape(text: &str) -> String {
 }
 
 fn from_hex(digits: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
-    let values: Option<Vec<u8>> = digits.map(|byte| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
+    let values: Option<Vec<u8>> =
+        digits.map(|byte| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
     Some(values?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
@@ -366,7 +391,11 @@ fn tell(text: &Text<'_>, span: Range<usize>, how: &str, decoded: String, found: 
 /// Tells of what was decoded only where it instructs or holds a secret.
 fn only_if_telling(text: &Text<'_>, span: Range<usize>, decoded: String, found: &mut Found) {
     let inner = inspected(text, &decoded, found);
-    if let Some(spot) = inner.iter().filter(|spot| counts(spot) && spot.kind.family() == Family::Meaning).max_by_key(|spot| spot.severity) {
+    if let Some(spot) = inner
+        .iter()
+        .filter(|spot| counts(spot) && spot.kind.family() == Family::Meaning)
+        .max_by_key(|spot| spot.severity)
+    {
         let why = format!("Decoded, this has a finding ({}): {}", spot.kind.as_str(), spot.why);
         add(span, Severity::High, why, &decoded, found);
     }
@@ -384,8 +413,13 @@ fn counts(spot: &Spot) -> bool {
 fn add(span: Range<usize>, severity: Severity, why: String, decoded: &str, found: &mut Found) {
     let kind = FindingKind::Encoded;
     let preview = decoded.chars().take(PREVIEW).collect();
-    found.add_spot(kind, severity, span, |span| {
-        Spot { kind, severity, span, why, label: String::new(), decoded: Some(preview) }
+    found.add_spot(kind, severity, span, |span| Spot {
+        kind,
+        severity,
+        span,
+        why,
+        label: String::new(),
+        decoded: Some(preview),
     });
 }
 
@@ -395,7 +429,11 @@ fn is_prose(text: &str) -> bool {
     let (mut plain, mut all) = (0, 0);
     for word in words {
         all += 1;
-        plain += usize::from(word.trim_matches(|c: char| !c.is_alphanumeric()).chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-')));
+        plain += usize::from(
+            word.trim_matches(|c: char| !c.is_alphanumeric())
+                .chars()
+                .all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-')),
+        );
     }
     all >= 4 && plain * 10 >= all * 7 || text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()).count() >= 12
 }

@@ -62,7 +62,13 @@ impl Found {
     }
 
     /// Takes up a finding; `why` is not made where the finding is only counted.
-    pub(super) fn add(&mut self, kind: FindingKind, severity: Severity, span: Range<usize>, why: impl FnOnce() -> String) {
+    pub(super) fn add(
+        &mut self,
+        kind: FindingKind,
+        severity: Severity,
+        span: Range<usize>,
+        why: impl FnOnce() -> String,
+    ) {
         self.add_spot(kind, severity, span, |span| Spot {
             kind,
             severity,
@@ -139,7 +145,17 @@ impl Found {
             }
             self.totals[index] += 1;
             let Spot { kind, severity, why, label, decoded, .. } = spot;
-            self.findings.push(Finding { kind, severity, pointer: pointer.into(), in_name, start, end, why, label, decoded });
+            self.findings.push(Finding {
+                kind,
+                severity,
+                pointer: pointer.into(),
+                in_name,
+                start,
+                end,
+                why,
+                label,
+                decoded,
+            });
         }
     }
 
@@ -190,7 +206,9 @@ pub(super) fn raise_what_hides(found: &mut Found) {
     let telling: Vec<(usize, usize)> = found
         .spots()
         .iter()
-        .filter(|spot| spot.severity >= Severity::Medium && matches!(spot.kind.family(), Family::Meaning | Family::Data))
+        .filter(|spot| {
+            spot.severity >= Severity::Medium && matches!(spot.kind.family(), Family::Meaning | Family::Data)
+        })
         .map(|spot| (spot.span.start, spot.span.end))
         .collect();
     let last = telling.iter().map(|(_, end)| *end).max().unwrap_or(0);

@@ -39,8 +39,10 @@ static TO_A_MODEL: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Markdown's ways to write a comment: a link definition that nothing uses.
-static MARKDOWN_COMMENT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?m)^ {0,3}\[(?://|comment|_|hidden|#)[^\]\n]{0,40}\]:\s*(?:#|<>|/)\s*[("']([^\n]{8,4000})[)"']\s*$"#).ok());
+static MARKDOWN_COMMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?m)^ {0,3}\[(?://|comment|_|hidden|#)[^\]\n]{0,40}\]:\s*(?:#|<>|/)\s*[("']([^\n]{8,4000})[)"']\s*$"#)
+        .ok()
+});
 
 fn matches(regex: &LazyLock<Option<Regex>>, text: &str) -> bool {
     regex.as_ref().is_some_and(|regex| regex.is_match(text))
@@ -62,7 +64,10 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
             unclosed |= end.is_none();
             let (body, end) = match end {
                 Some(end) => (start + 4.min(end)..start + end, start + end + 3),
-                None => (start + 4..raw.len().min(boundary(raw, start + ELEMENT)), raw.len().min(boundary(raw, start + ELEMENT))),
+                None => (
+                    start + 4..raw.len().min(boundary(raw, start + ELEMENT)),
+                    raw.len().min(boundary(raw, start + ELEMENT)),
+                ),
             };
             comment(text, body, start..end, found);
             at = end.max(at);
@@ -111,7 +116,8 @@ fn element(text: &Text<'_>, start: usize, opened: usize, found: &mut Found) -> u
     let close = closing(window, name);
     let content = &window[..close];
     // An input has its text in an attribute.
-    let words = words(&without_tags(content)).max(if name.eq_ignore_ascii_case("input") { words(attributes) / 2 } else { 0 });
+    let words =
+        words(&without_tags(content)).max(if name.eq_ignore_ascii_case("input") { words(attributes) / 2 } else { 0 });
     let severity = match (words, text.in_code(start)) {
         (0..=2, _) => return opened + close,
         (_, false) if !template || matches(&TO_A_MODEL, content) => Severity::Medium,

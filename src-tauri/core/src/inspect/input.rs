@@ -40,7 +40,8 @@ impl Input {
     pub fn inspect(&self) -> Vec<Finding> {
         let mut findings = inspect_in(self.place, &self.params, self.context.as_ref());
         if let Some(sequence) = &self.sequence {
-            let now = Recent { fingerprint: Fingerprint::of(&self.params), at_ms: self.context.as_ref().and_then(at_ms) };
+            let now =
+                Recent { fingerprint: Fingerprint::of(&self.params), at_ms: self.context.as_ref().and_then(at_ms) };
             let before: Vec<Recent> = sequence.iter().map(recent).collect();
             findings.extend(behaviour(now, &before));
         }

@@ -68,7 +68,8 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
         } else if !run.is_ordinary() {
-            let rtl = kind == FindingKind::Bidi && *right_to_left.get_or_insert_with(|| text.chars().any(is_right_to_left));
+            let rtl =
+                kind == FindingKind::Bidi && *right_to_left.get_or_insert_with(|| text.chars().any(is_right_to_left));
             run.report(at..end, rtl, found);
         }
         before = Some(last);
@@ -144,12 +145,14 @@ impl Run<'_> {
             let (why, label) = match &spelt {
                 Some(text) => {
                     let verb = if count == 1 { "spells" } else { "spell" };
-                    (format!("{count} invisible {what}{} {verb} “{text}”.", if count == 1 { "" } else { "s" }), format!("{counted}: “{text}”"))
+                    (
+                        format!("{count} invisible {what}{} {verb} “{text}”.", if count == 1 { "" } else { "s" }),
+                        format!("{counted}: “{text}”"),
+                    )
                 }
-                None if self.kind == FindingKind::Bidi => (
-                    format!("{counted}: text may read in another order than it is."),
-                    codes(&counted, self.chars),
-                ),
+                None if self.kind == FindingKind::Bidi => {
+                    (format!("{counted}: text may read in another order than it is."), codes(&counted, self.chars))
+                }
                 None => (format!("{counted}: not seen when shown."), codes(&counted, self.chars)),
             };
             Spot { kind: self.kind, severity, span, why, label, decoded: spelt }
@@ -207,7 +210,13 @@ fn joins(c: char) -> bool {
 fn writes_no_spaces(c: char) -> bool {
     matches!(
         c.script(),
-        Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar | Script::Han | Script::Hiragana | Script::Katakana
+        Script::Thai
+            | Script::Lao
+            | Script::Khmer
+            | Script::Myanmar
+            | Script::Han
+            | Script::Hiragana
+            | Script::Katakana
     ) || matches!(c, '\u{3000}'..='\u{303f}')
 }
 

@@ -80,7 +80,8 @@ fn gap_starts(bytes: &[u8], mut from: usize) -> Option<usize> {
             from = probe + 1;
             continue;
         }
-        let start = bytes[from..=probe].iter().rposition(|byte| !is_blank_byte(*byte)).map_or(from, |last| from + last + 1);
+        let start =
+            bytes[from..=probe].iter().rposition(|byte| !is_blank_byte(*byte)).map_or(from, |last| from + last + 1);
         let length = bytes[start..].iter().take(STEP).take_while(|byte| is_blank_byte(**byte)).count();
         if length >= STEP {
             return Some(char_start(bytes, start));

@@ -15,27 +15,144 @@ const ADDRESS: usize = 8000;
 
 /// Services that draw what stands in the address. Whoever attacks cannot read what they were asked for.
 const DRAWING: &[&str] = &[
-    "shields.io", "mermaid.ink", "plantuml.com", "kroki.io", "codecogs.com", "qrserver.com", "quickchart.io",
-    "githubusercontent.com", "github.com", "badge.fury.io", "badgen.net", "contrib.rocks", "gravatar.com",
-    "githubassets.com", "codecov.io", "travis-ci.org", "travis-ci.com", "circleci.com", "star-history.com", "wikimedia.org",
+    "shields.io",
+    "mermaid.ink",
+    "plantuml.com",
+    "kroki.io",
+    "codecogs.com",
+    "qrserver.com",
+    "quickchart.io",
+    "githubusercontent.com",
+    "github.com",
+    "badge.fury.io",
+    "badgen.net",
+    "contrib.rocks",
+    "gravatar.com",
+    "githubassets.com",
+    "codecov.io",
+    "travis-ci.org",
+    "travis-ci.com",
+    "circleci.com",
+    "star-history.com",
+    "wikimedia.org",
 ];
 
 /// Names of parameters under which data is carried out.
 const CARRIERS: &[&str] = &[
-    "data", "d", "payload", "exfil", "leak", "secret", "secrets", "conversation", "conv", "chat", "history", "prompt",
-    "msg", "message", "messages", "content", "context", "ctx", "info", "email", "mail", "token", "key", "apikey",
-    "api_key", "password", "pass", "pw", "session", "cookie", "cookies", "log", "notes", "note", "text", "body", "dump",
-    "stolen", "summary", "answer", "reply", "memory", "b64", "base64", "enc", "creds", "user_data", "userdata", "input",
-    "output", "transcript", "system", "q", "c", "x", "s", "p", "z", "m",
+    "data",
+    "d",
+    "payload",
+    "exfil",
+    "leak",
+    "secret",
+    "secrets",
+    "conversation",
+    "conv",
+    "chat",
+    "history",
+    "prompt",
+    "msg",
+    "message",
+    "messages",
+    "content",
+    "context",
+    "ctx",
+    "info",
+    "email",
+    "mail",
+    "token",
+    "key",
+    "apikey",
+    "api_key",
+    "password",
+    "pass",
+    "pw",
+    "session",
+    "cookie",
+    "cookies",
+    "log",
+    "notes",
+    "note",
+    "text",
+    "body",
+    "dump",
+    "stolen",
+    "summary",
+    "answer",
+    "reply",
+    "memory",
+    "b64",
+    "base64",
+    "enc",
+    "creds",
+    "user_data",
+    "userdata",
+    "input",
+    "output",
+    "transcript",
+    "system",
+    "q",
+    "c",
+    "x",
+    "s",
+    "p",
+    "z",
+    "m",
 ];
 
 /// Parameters of pictures that say how to draw them, and signatures of storage services.
 const HARMLESS: &[&str] = &[
-    "w", "h", "width", "height", "size", "style", "logo", "branch", "raw", "format", "fm", "fit", "crop", "auto", "v", "ver",
-    "version", "dpr", "quality", "cache", "label", "color", "logocolor", "labelcolor", "expires", "signature", "sig", "se",
-    "sp", "sv", "sr", "key-pair-id", "policy", "hash", "ixid", "ixlib", "rev", "ts", "theme", "lang", "job", "event",
-    "x-amz-signature", "x-amz-credential", "x-amz-security-token", "x-amz-date", "x-amz-algorithm",
-    "x-amz-signedheaders", "x-goog-signature", "x-goog-credential", "jwt",
+    "w",
+    "h",
+    "width",
+    "height",
+    "size",
+    "style",
+    "logo",
+    "branch",
+    "raw",
+    "format",
+    "fm",
+    "fit",
+    "crop",
+    "auto",
+    "v",
+    "ver",
+    "version",
+    "dpr",
+    "quality",
+    "cache",
+    "label",
+    "color",
+    "logocolor",
+    "labelcolor",
+    "expires",
+    "signature",
+    "sig",
+    "se",
+    "sp",
+    "sv",
+    "sr",
+    "key-pair-id",
+    "policy",
+    "hash",
+    "ixid",
+    "ixlib",
+    "rev",
+    "ts",
+    "theme",
+    "lang",
+    "job",
+    "event",
+    "x-amz-signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-date",
+    "x-amz-algorithm",
+    "x-amz-signedheaders",
+    "x-goog-signature",
+    "x-goog-credential",
+    "jwt",
 ];
 
 /// Finds what links and images do.
@@ -145,7 +262,9 @@ fn attributes(text: &Text<'_>, found: &mut Found) {
         let from = name.len().saturating_sub(10);
         let name = name.get(name.ceil_char_boundary(from)..).unwrap_or_default();
         let name = name.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        if !["href", "src", "action", "srcset", "background", "poster", "data", "formaction"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        if !["href", "src", "action", "srcset", "background", "poster", "data", "formaction"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
             || text.in_code(at)
         {
             continue;
@@ -158,7 +277,10 @@ fn attributes(text: &Text<'_>, found: &mut Found) {
         let image = !name.eq_ignore_ascii_case("href");
         let after = &window[end + 1..];
         // The text of `<a href="…">text</a>`.
-        let label = after.split_once('>').filter(|(tag, _)| !image && tag.len() < LABEL).map_or("", |(_, inner)| inner.split('<').next().unwrap_or(""));
+        let label = after
+            .split_once('>')
+            .filter(|(tag, _)| !image && tag.len() < LABEL)
+            .map_or("", |(_, inner)| inner.split('<').next().unwrap_or(""));
         let tag_is_open = raw.as_bytes()[at.saturating_sub(LABEL)..at].contains(&b'<');
         if tag_is_open {
             check(&Link { image, label, address: &window[..end], span: start + 1..start + 1 + end }, found);
@@ -181,8 +303,11 @@ fn plain(text: &Text<'_>, found: &mut Found) {
             });
         }
         let open = text.raw[url.span.end..].starts_with(['<', '{', '[']);
-        let placed = url::query(url.rest).any(|(key, value)| is_carrier(key) && (is_place(value) || open && value.is_empty()))
-            || open && url.rest.ends_with('=') && url.rest.rsplit(['?', '&']).next().is_some_and(|key| is_carrier(key.trim_end_matches('=')));
+        let placed = url::query(url.rest)
+            .any(|(key, value)| is_carrier(key) && (is_place(value) || open && value.is_empty()))
+            || open
+                && url.rest.ends_with('=')
+                && url.rest.rsplit(['?', '&']).next().is_some_and(|key| is_carrier(key.trim_end_matches('=')));
         if placed && !text.in_code(url.span.start) && !linked(text.raw, url.span.start) {
             found.add(FindingKind::MdExfil, Severity::Medium, url.span, || {
                 "An address with a place for data to be filled in.".into()
@@ -201,7 +326,10 @@ fn linked(raw: &str, at: usize) -> bool {
 fn autolinks(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
     for at in memchr::memchr_iter(b':', raw.as_bytes()) {
-        let Some(open) = raw[..at].bytes().rev().take(16).position(|byte| byte == b'<').map(|back| at - 1 - back) else { continue };
+        let Some(open) = raw[..at].bytes().rev().take(16).position(|byte| byte == b'<').map(|back| at - 1 - back)
+        else {
+            continue;
+        };
         let rest = &raw[open + 1..raw.floor_char_boundary((open + ADDRESS).min(raw.len()))];
         if let Some(end) = rest.find(['>', '\n', '<', ' ']).filter(|end| rest[*end..].starts_with('>'))
             && !text.in_code(open)
@@ -241,16 +369,22 @@ fn active(address: &str) -> Option<(Severity, &'static str)> {
     let scheme = compact.split(':').next().filter(|scheme| scheme.len() < compact.len()).unwrap_or_default();
     Some(match scheme {
         "javascript" | "vbscript" | "livescript" => (Severity::High, "A link that runs a program."),
-        "data" if ["data:text/html", "data:image/svg", "data:application", "data:text/javascript", "data:text/xml"].iter().any(|active| compact.starts_with(active)) => {
+        "data"
+            if ["data:text/html", "data:image/svg", "data:application", "data:text/javascript", "data:text/xml"]
+                .iter()
+                .any(|active| compact.starts_with(active)) =>
+        {
             (Severity::High, "A link that holds a page of its own, which can run programs.")
         }
         "blob" | "filesystem" => (Severity::Medium, "A link to content that a program made."),
         "file" => (Severity::Medium, "A link to a file on this machine or a share."),
-        "smb" | "ftp+smb" | "jar" | "shell" | "ms-msdt" | "search-ms" | "ms-officecmd" | "ms-word" | "ms-excel" | "ms-powerpoint"
-        | "ms-appinstaller" | "res" | "mhtml" | "view-source" | "ldap" | "dict" | "gopher" => {
+        "smb" | "ftp+smb" | "jar" | "shell" | "ms-msdt" | "search-ms" | "ms-officecmd" | "ms-word" | "ms-excel"
+        | "ms-powerpoint" | "ms-appinstaller" | "res" | "mhtml" | "view-source" | "ldap" | "dict" | "gopher" => {
             (Severity::Medium, "A link that opens another program.")
         }
-        _ if address.starts_with("\\\\") => (Severity::Medium, "A link to a share, which gets the user's name when opened."),
+        _ if address.starts_with("\\\\") => {
+            (Severity::Medium, "A link to a share, which gets the user's name when opened.")
+        }
         _ => return None,
     })
 }
@@ -270,9 +404,10 @@ fn named_host(label: &str) -> Option<String> {
 
 /// Suffixes that make a word read like a host; names of files have others.
 const TOP_LEVEL: &[&str] = &[
-    "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "io", "dev", "app", "ai", "co", "us", "uk", "de", "fr", "es",
-    "it", "nl", "ch", "at", "be", "pl", "ru", "ua", "cn", "jp", "kr", "in", "br", "mx", "ar", "au", "ca", "nz", "za", "eu", "se",
-    "no", "fi", "dk", "pt", "cz", "gr", "tr", "ir", "sa", "ae", "eg", "example", "test", "shop", "online", "site", "bank", "cloud",
+    "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "io", "dev", "app", "ai", "co", "us", "uk", "de",
+    "fr", "es", "it", "nl", "ch", "at", "be", "pl", "ru", "ua", "cn", "jp", "kr", "in", "br", "mx", "ar", "au", "ca",
+    "nz", "za", "eu", "se", "no", "fi", "dk", "pt", "cz", "gr", "tr", "ir", "sa", "ae", "eg", "example", "test",
+    "shop", "online", "site", "bank", "cloud",
 ];
 
 /// Whether an address carries data out, or has a place for it.
@@ -304,10 +439,14 @@ fn carries(url: &Url<'_>, image: bool) -> Option<(Severity, &'static str)> {
         }
     }
     let path = url.rest.split(['?', '#']).next().unwrap_or_default();
-    if image && (path.split('/').any(|part| holds_text(part) || is_place(part) && part.contains(['{', '['])) || path.contains("%20%20")) {
+    if image
+        && (path.split('/').any(|part| holds_text(part) || is_place(part) && part.contains(['{', '[']))
+            || path.contains("%20%20"))
+    {
         return Some((Severity::High, "Its address carries data to another host."));
     }
-    let long_label = url.host.split('.').any(|label| label.len() >= 30 && label.bytes().filter(u8::is_ascii_digit).count() >= 4);
+    let long_label =
+        url.host.split('.').any(|label| label.len() >= 30 && label.bytes().filter(u8::is_ascii_digit).count() >= 4);
     let place = is_place(url.host);
     (image && (long_label || place)).then_some((Severity::Medium, "The name of its host carries data."))
 }
@@ -323,8 +462,32 @@ fn is_place(value: &str) -> bool {
     if words.iter().any(|mark| value.to_ascii_lowercase().starts_with(mark)) || value.contains("{{") {
         return true;
     }
-    let shouted = value.len() >= 4 && value.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-' | b' '));
-    let names = ["DATA", "SECRET", "CONVERSATION", "HISTORY", "BASE64", "ENCODED", "CHAT", "INSERT", "YOUR", "CONTENT", "TOKEN", "KEY", "PROMPT", "NOTES", "SUMMARY", "MESSAGE", "PASSWORD", "EMAIL", "TEXT", "CONTEXT", "HERE", "USER"];
+    let shouted =
+        value.len() >= 4 && value.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-' | b' '));
+    let names = [
+        "DATA",
+        "SECRET",
+        "CONVERSATION",
+        "HISTORY",
+        "BASE64",
+        "ENCODED",
+        "CHAT",
+        "INSERT",
+        "YOUR",
+        "CONTENT",
+        "TOKEN",
+        "KEY",
+        "PROMPT",
+        "NOTES",
+        "SUMMARY",
+        "MESSAGE",
+        "PASSWORD",
+        "EMAIL",
+        "TEXT",
+        "CONTEXT",
+        "HERE",
+        "USER",
+    ];
     shouted && names.iter().any(|name| value.contains(name))
 }
 

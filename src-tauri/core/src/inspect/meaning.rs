@@ -40,7 +40,13 @@ struct Rule {
     why: &'static str,
 }
 
-const fn rule(kind: FindingKind, anchor: Role, with: &'static [&'static [Role]], reach: usize, why: &'static str) -> Rule {
+const fn rule(
+    kind: FindingKind,
+    anchor: Role,
+    with: &'static [&'static [Role]],
+    reach: usize,
+    why: &'static str,
+) -> Rule {
     Rule { kind, severity: Severity::Medium, anchor, with, without: &[], reach, sentences: 0, first: false, why }
 }
 
@@ -53,30 +59,120 @@ const EXTRACTION: &str = "It asks for the model's own instructions.";
 const ROLE: &str = "It gives the model another role, one without rules.";
 
 const RULES: &[Rule] = &[
-    Rule { without: &[Role::Technical, Role::Guard], ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Rules], &[Role::Prior]], 90, OVERRIDE) },
-    Rule { without: &[Role::Technical, Role::Guard], ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Prompt]], 70, OVERRIDE) },
+    Rule {
+        without: &[Role::Technical, Role::Guard],
+        ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Rules], &[Role::Prior]], 90, OVERRIDE)
+    },
+    Rule {
+        without: &[Role::Technical, Role::Guard],
+        ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Prompt]], 70, OVERRIDE)
+    },
     Rule { without: &[Role::Guard], ..rule(FindingKind::Override, Role::Overrides, &[], 0, OVERRIDE) },
     rule(FindingKind::Persistence, Role::Future, &[&[Role::Reply]], 110, PERSISTENCE),
     rule(FindingKind::Persistence, Role::Persists, &[], 0, PERSISTENCE),
-    Rule { sentences: 1, ..rule(FindingKind::SecondTask, Role::Conceal, &[&[Role::After], &[Role::Produce, Role::Run]], 170, SECOND_TASK) },
-    Rule { first: true, sentences: 1, ..rule(FindingKind::SecondTask, Role::After, &[&[Role::Amount], &[Role::Produce]], 150, SECOND_TASK) },
+    Rule {
+        sentences: 1,
+        ..rule(FindingKind::SecondTask, Role::Conceal, &[&[Role::After], &[Role::Produce, Role::Run]], 170, SECOND_TASK)
+    },
+    Rule {
+        first: true,
+        sentences: 1,
+        ..rule(FindingKind::SecondTask, Role::After, &[&[Role::Amount], &[Role::Produce]], 150, SECOND_TASK)
+    },
     rule(FindingKind::SecondTask, Role::ExtraTask, &[], 0, SECOND_TASK),
-    Rule { sentences: 1, ..rule(FindingKind::ToolBait, Role::Tool, &[&[Role::Run], &[Role::Conceal, Role::Unasked, Role::Danger, Role::Consents]], 150, BAIT) },
-    rule(FindingKind::ToolBait, Role::SideEffect, &[&[Role::Run], &[Role::After, Role::Conceal, Role::Unasked, Role::Danger]], 120, BAIT),
-    Rule { sentences: 1, ..rule(FindingKind::ToolBait, Role::Danger, &[&[Role::Run, Role::Conceal], &[Role::Conceal, Role::Unasked, Role::Tool]], 120, BAIT) },
+    Rule {
+        sentences: 1,
+        ..rule(
+            FindingKind::ToolBait,
+            Role::Tool,
+            &[&[Role::Run], &[Role::Conceal, Role::Unasked, Role::Danger, Role::Consents]],
+            150,
+            BAIT,
+        )
+    },
+    rule(
+        FindingKind::ToolBait,
+        Role::SideEffect,
+        &[&[Role::Run], &[Role::After, Role::Conceal, Role::Unasked, Role::Danger]],
+        120,
+        BAIT,
+    ),
+    Rule {
+        sentences: 1,
+        ..rule(
+            FindingKind::ToolBait,
+            Role::Danger,
+            &[&[Role::Run, Role::Conceal], &[Role::Conceal, Role::Unasked, Role::Tool]],
+            120,
+            BAIT,
+        )
+    },
     rule(FindingKind::ToolBait, Role::Baits, &[], 0, BAIT),
-    Rule { without: &[Role::How, Role::Guard], ..rule(FindingKind::SecretRequest, Role::Secret, &[&[Role::Reveal], &[Role::Whose, Role::Elsewhere, Role::Conceal]], 80, SECRETS) },
-    Rule { without: &[Role::How, Role::Guard], ..rule(FindingKind::SecretRequest, Role::SecretPlace, &[&[Role::Reveal, Role::Run]], 60, SECRETS) },
-    Rule { without: &[Role::How, Role::Guard], severity: Severity::High, ..rule(FindingKind::SecretRequest, Role::Elsewhere, &[&[Role::Reveal], &[Role::Talk, Role::Secret, Role::SecretPlace]], 110, "It asks to send what was said, or secrets, to another place.") },
-    Rule { without: &[Role::How, Role::Guard], ..rule(FindingKind::PromptExtraction, Role::Prompt, &[&[Role::Reveal]], 60, EXTRACTION) },
+    Rule {
+        without: &[Role::How, Role::Guard],
+        ..rule(
+            FindingKind::SecretRequest,
+            Role::Secret,
+            &[&[Role::Reveal], &[Role::Whose, Role::Elsewhere, Role::Conceal]],
+            80,
+            SECRETS,
+        )
+    },
+    Rule {
+        without: &[Role::How, Role::Guard],
+        ..rule(FindingKind::SecretRequest, Role::SecretPlace, &[&[Role::Reveal, Role::Run]], 60, SECRETS)
+    },
+    Rule {
+        without: &[Role::How, Role::Guard],
+        severity: Severity::High,
+        ..rule(
+            FindingKind::SecretRequest,
+            Role::Elsewhere,
+            &[&[Role::Reveal], &[Role::Talk, Role::Secret, Role::SecretPlace]],
+            110,
+            "It asks to send what was said, or secrets, to another place.",
+        )
+    },
+    Rule {
+        without: &[Role::How, Role::Guard],
+        ..rule(FindingKind::PromptExtraction, Role::Prompt, &[&[Role::Reveal]], 60, EXTRACTION)
+    },
     Rule { without: &[Role::Guard], ..rule(FindingKind::PromptExtraction, Role::Extracts, &[], 0, EXTRACTION) },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::Authority, Role::Claims, &[], 0, "It claims to speak for somebody with authority.") },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::Authority, Role::Authority, &[&[Role::Obliges], &[Role::Reveal, Role::Ignore, Role::Unasked, Role::Secret, Role::Prompt]], 130, "It claims an authority to make the model obey.") },
+    Rule {
+        without: &[Role::Guard],
+        ..rule(FindingKind::Authority, Role::Claims, &[], 0, "It claims to speak for somebody with authority.")
+    },
+    Rule {
+        without: &[Role::Guard],
+        ..rule(
+            FindingKind::Authority,
+            Role::Authority,
+            &[&[Role::Obliges], &[Role::Reveal, Role::Ignore, Role::Unasked, Role::Secret, Role::Prompt]],
+            130,
+            "It claims an authority to make the model obey.",
+        )
+    },
     rule(FindingKind::Consent, Role::Consents, &[], 0, "It claims that you agreed already."),
-    Rule { without: &[Role::Guard], sentences: 1, ..rule(FindingKind::RolePlay, Role::Persona, &[&[Role::Limitless]], 160, ROLE) },
+    Rule {
+        without: &[Role::Guard],
+        sentences: 1,
+        ..rule(FindingKind::RolePlay, Role::Persona, &[&[Role::Limitless]], 160, ROLE)
+    },
     Rule { without: &[Role::Guard], ..rule(FindingKind::RolePlay, Role::Role, &[], 0, ROLE) },
-    rule(FindingKind::RolePlay, Role::Marker, &[], 0, "A mark of a chat's format: it makes up a turn of another speaker."),
-    rule(FindingKind::ToolBait, Role::Steers, &[], 0, "A tool's description that tells the model what to do beside the tool."),
+    rule(
+        FindingKind::RolePlay,
+        Role::Marker,
+        &[],
+        0,
+        "A mark of a chat's format: it makes up a turn of another speaker.",
+    ),
+    rule(
+        FindingKind::ToolBait,
+        Role::Steers,
+        &[],
+        0,
+        "A tool's description that tells the model what to do beside the tool.",
+    ),
 ];
 
 /// A word in the text.
@@ -103,7 +199,8 @@ struct Lexicon {
 
 static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
     let starred = WORDS.iter().flat_map(|(role, words)| words.split('|').map(move |word| (*role, word)));
-    let entries: Vec<(Role, &str)> = starred.filter(|(_, word)| !word.is_empty()).chain(LITERALS.iter().copied()).collect();
+    let entries: Vec<(Role, &str)> =
+        starred.filter(|(_, word)| !word.is_empty()).chain(LITERALS.iter().copied()).collect();
     let mut patterns = Vec::with_capacity(entries.len());
     let mut words = Vec::with_capacity(entries.len());
     for (role, entry) in entries {
@@ -170,7 +267,8 @@ fn hits(text: &str) -> Vec<Hit> {
         .find_overlapping_iter(text)
         .filter_map(|hit| {
             let word = lexicon.words.get(hit.pattern().as_usize())?;
-            let free = (!word.from_start || begins_word(text, hit.start())) && (!word.to_end || ends_word(text, hit.end()));
+            let free =
+                (!word.from_start || begins_word(text, hit.start())) && (!word.to_end || ends_word(text, hit.end()));
             let counts = free && (word.role != Role::Amount || is_large(text, hit.start()));
             counts.then_some(Hit { role: word.role, start: hit.start(), end: hit.end(), sentence: 0 })
         })
@@ -205,11 +303,15 @@ fn ends_word(text: &str, at: usize) -> bool {
 
 fn ends_sentence(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {
-        b'.' | b'!' | b'?' => bytes.get(at + 1).is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'"' | b')')),
+        b'.' | b'!' | b'?' => {
+            bytes.get(at + 1).is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'"' | b')'))
+        }
         b'\n' => bytes.get(at + 1) == Some(&b'\n'),
         // 。 ！ ？ । ؟ by their last byte and what is before it.
         0x82 => at >= 2 && bytes[at - 2..at] == [0xE3, 0x80],
-        0x81 | 0x9F => at >= 2 && bytes[at - 2..at] == [0xEF, 0xBC] || bytes[at] == 0x9F && at >= 1 && bytes[at - 1] == 0xD8,
+        0x81 | 0x9F => {
+            at >= 2 && bytes[at - 2..at] == [0xEF, 0xBC] || bytes[at] == 0x9F && at >= 1 && bytes[at - 1] == 0xD8
+        }
         0xA4 => at >= 2 && bytes[at - 2..at] == [0xE0, 0xA5],
         _ => false,
     }
@@ -219,10 +321,18 @@ fn ends_sentence(bytes: &[u8], at: usize) -> bool {
 fn is_large(text: &str, at: usize) -> bool {
     let before = &text[text.ceil_char_boundary(at.saturating_sub(16))..at];
     let before = before.trim_end_matches(['-', ' ', '\u{a0}', '‑']);
-    let digits: String = before.chars().rev().take_while(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '\'')).filter(char::is_ascii_digit).collect();
+    let digits: String = before
+        .chars()
+        .rev()
+        .take_while(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '\''))
+        .filter(char::is_ascii_digit)
+        .collect();
     let value: String = digits.chars().rev().collect();
-    let thousand = ["thousand", "tausend", "mille", " mil", "千", "万", "萬", "हजार", "тысяч", "тысячу", "тысячи", "الف"];
-    value.parse::<u64>().is_ok_and(|value| value >= 800) || digits.len() > 18 || thousand.iter().any(|word| before.ends_with(word))
+    let thousand =
+        ["thousand", "tausend", "mille", " mil", "千", "万", "萬", "हजार", "тысяч", "тысячу", "тысячи", "الف"];
+    value.parse::<u64>().is_ok_and(|value| value >= 800)
+        || digits.len() > 18
+        || thousand.iter().any(|word| before.ends_with(word))
 }
 
 /// The span of a rule's words around an anchor.
@@ -240,8 +350,13 @@ fn matched(rule: &Rule, hits: &[Hit], index: usize, place: Place) -> Option<Rang
         .chain(after.enumerate().map(|(on, hit)| (index + 1 + on, hit)))
         .filter(|(_, hit)| hit.sentence.abs_diff(anchor.sentence) <= rule.sentences)
         .collect();
-    let excludes = |role: Role| role != Role::Guard || matches!(place, Place::SystemPrompt | Place::ToolDescription | Place::Answer);
-    if around.iter().any(|(_, hit)| rule.without.contains(&hit.role) && excludes(hit.role) && hit.sentence == anchor.sentence) {
+    let excludes = |role: Role| {
+        role != Role::Guard || matches!(place, Place::SystemPrompt | Place::ToolDescription | Place::Answer)
+    };
+    if around
+        .iter()
+        .any(|(_, hit)| rule.without.contains(&hit.role) && excludes(hit.role) && hit.sentence == anchor.sentence)
+    {
         return None;
     }
     let mut span = anchor.start..anchor.end;
@@ -261,26 +376,38 @@ fn matched(rule: &Rule, hits: &[Hit], index: usize, place: Place) -> Option<Rang
 /// Whether a "not" stands right before the word.
 fn negated(hits: &[Hit], index: usize) -> bool {
     let hit = hits[index];
-    hits[..index].iter().rev().take(8).any(|before| {
-        before.role == Role::Not && before.end <= hit.start && before.end + 2 >= hit.start
-    })
+    hits[..index]
+        .iter()
+        .rev()
+        .take(8)
+        .any(|before| before.role == Role::Not && before.end <= hit.start && before.end + 2 >= hit.start)
 }
 
 fn severity(rule: &Rule, text: &Text<'_>, folded: &str, hits: &[Hit], span: &Range<usize>, lesson: bool) -> Severity {
     let first = hits.partition_point(|hit| hit.start + 300 < span.start);
     let around = || hits[first..].iter().take_while(|hit| hit.start <= span.end + 300);
-    let speaks_of = |role: Role| around().any(|hit| hit.role == role && (hit.end <= span.start || hit.start >= span.end));
+    let speaks_of =
+        |role: Role| around().any(|hit| hit.role == role && (hit.end <= span.start || hit.start >= span.end));
     let quoted = is_quoted(folded, span);
-    let taught = lesson || speaks_of(Role::Lesson) && (quoted || text.place != Place::SystemPrompt) || quoted && speaks_of(Role::Example);
+    let taught = lesson
+        || speaks_of(Role::Lesson) && (quoted || text.place != Place::SystemPrompt)
+        || quoted && speaks_of(Role::Example);
     let code = text.in_code(span.start) || quoted && rule.anchor == Role::Marker;
     if taught || code && rule.anchor == Role::Marker {
         return Severity::Low;
     }
     // What a system prompt is there for.
-    if text.place == Place::SystemPrompt && matches!(rule.anchor, Role::Future | Role::SideEffect) && !speaks_of(Role::Conceal) {
+    if text.place == Place::SystemPrompt
+        && matches!(rule.anchor, Role::Future | Role::SideEffect)
+        && !speaks_of(Role::Conceal)
+    {
         return Severity::Low;
     }
-    if speaks_of(Role::Conceal) && rule.kind != FindingKind::Consent { Severity::High.max(rule.severity) } else { rule.severity }
+    if speaks_of(Role::Conceal) && rule.kind != FindingKind::Consent {
+        Severity::High.max(rule.severity)
+    } else {
+        rule.severity
+    }
 }
 
 /// Whether the span stands in quotes that begin and end near it.
@@ -289,11 +416,14 @@ fn is_quoted(text: &str, span: &Range<usize>) -> bool {
     let before = before.rsplit('\n').next().unwrap_or(before);
     let after = &text[span.end..text.floor_char_boundary((span.end + 200).min(text.len()))];
     let after = after.split('\n').next().unwrap_or(after);
-    [('“', '”'), ('„', '“'), ('«', '»'), ('「', '」'), ('『', '』'), ('"', '"'), ('`', '`'), ('‘', '’')].iter().any(|(open, close)| {
-        if open == close {
-            before.matches(*open).count() % 2 == 1 && after.contains(*close)
-        } else {
-            before.rfind(*open).is_some_and(|at| !before[at + open.len_utf8()..].contains(*close)) && after.contains(*close)
-        }
-    })
+    [('“', '”'), ('„', '“'), ('«', '»'), ('「', '」'), ('『', '』'), ('"', '"'), ('`', '`'), ('‘', '’')].iter().any(
+        |(open, close)| {
+            if open == close {
+                before.matches(*open).count() % 2 == 1 && after.contains(*close)
+            } else {
+                before.rfind(*open).is_some_and(|at| !before[at + open.len_utf8()..].contains(*close))
+                    && after.contains(*close)
+            }
+        },
+    )
 }

@@ -14,16 +14,27 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
 /// Hosts that stand for none (RFC 2606), and those of automatic senders.
 fn is_example(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    ["example.com", "example.org", "example.net", "domain.com", "email.com", "yourdomain.com", "company.com", "test.com", "users.noreply.github.com"]
-        .iter()
-        .any(|known| host == *known || host.ends_with(&format!(".{known}")))
+    [
+        "example.com",
+        "example.org",
+        "example.net",
+        "domain.com",
+        "email.com",
+        "yourdomain.com",
+        "company.com",
+        "test.com",
+        "users.noreply.github.com",
+    ]
+    .iter()
+    .any(|known| host == *known || host.ends_with(&format!(".{known}")))
         || [".example", ".test", ".invalid", ".localhost", ".local"].iter().any(|suffix| host.ends_with(suffix))
 }
 
 fn emails(text: &str, found: &mut Found) {
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'@', bytes) {
-        let local_char = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'');
+        let local_char =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'');
         let length = bytes[..at].iter().rev().take(64).take_while(|byte| local_char(byte)).count();
         let host_char = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         let host_length = bytes[at + 1..].iter().take(253).take_while(|byte| host_char(byte)).count();
@@ -38,10 +49,34 @@ fn emails(text: &str, found: &mut Found) {
             && !host.contains("..")
             && (2..=24).contains(&suffix.len())
             && suffix.bytes().all(|byte| byte.is_ascii_alphabetic())
-            && !matches!(suffix, "png" | "jpg" | "jpeg" | "svg" | "gif" | "webp" | "js" | "ts" | "py" | "rs" | "css" | "json" | "md" | "service" | "scss" | "html");
+            && !matches!(
+                suffix,
+                "png"
+                    | "jpg"
+                    | "jpeg"
+                    | "svg"
+                    | "gif"
+                    | "webp"
+                    | "js"
+                    | "ts"
+                    | "py"
+                    | "rs"
+                    | "css"
+                    | "json"
+                    | "md"
+                    | "service"
+                    | "scss"
+                    | "html"
+            );
         // The user of an address, or of a repository, is not a mailbox.
-        let of_url = text[..start].ends_with("://") || start > 0 && bytes[start - 1] == b':' && text[..start - 1].contains("://") && bytes.get(start.wrapping_sub(2)).is_some_and(u8::is_ascii_alphanumeric);
-        let of_repository = matches!(local, "git" | "hg") || text[at + 1 + host.len()..].starts_with(':') && text[at + 2 + host.len()..].starts_with(|c: char| c.is_ascii_alphabetic());
+        let of_url = text[..start].ends_with("://")
+            || start > 0
+                && bytes[start - 1] == b':'
+                && text[..start - 1].contains("://")
+                && bytes.get(start.wrapping_sub(2)).is_some_and(u8::is_ascii_alphanumeric);
+        let of_repository = matches!(local, "git" | "hg")
+            || text[at + 1 + host.len()..].starts_with(':')
+                && text[at + 2 + host.len()..].starts_with(|c: char| c.is_ascii_alphabetic());
         if !plausible || of_url || of_repository {
             continue;
         }
@@ -53,23 +88,78 @@ fn emails(text: &str, found: &mut Found) {
 
 /// Names of home folders that are nobody's.
 const NOBODY: &[&str] = &[
-    "user", "users", "username", "user_name", "yourname", "yourusername", "your-username", "your_user", "you", "me", "name", "runner",
-    "ubuntu", "app", "node", "shared", "public", "default", "guest", "vscode", "ec2-user", "circleci", "travis", "jovyan", "pi",
-    "admin", "linuxbrew", "git", "someone", "somebody", "foo", "bar", "example", "myuser", "youruser", "appuser", "test", "home", "deploy",
-    "developer", "dev", "root", "page", "index", "vagrant", "jenkins", "build", "builder", "gitpod", "codespace", "all users",
+    "user",
+    "users",
+    "username",
+    "user_name",
+    "yourname",
+    "yourusername",
+    "your-username",
+    "your_user",
+    "you",
+    "me",
+    "name",
+    "runner",
+    "ubuntu",
+    "app",
+    "node",
+    "shared",
+    "public",
+    "default",
+    "guest",
+    "vscode",
+    "ec2-user",
+    "circleci",
+    "travis",
+    "jovyan",
+    "pi",
+    "admin",
+    "linuxbrew",
+    "git",
+    "someone",
+    "somebody",
+    "foo",
+    "bar",
+    "example",
+    "myuser",
+    "youruser",
+    "appuser",
+    "test",
+    "home",
+    "deploy",
+    "developer",
+    "dev",
+    "root",
+    "page",
+    "index",
+    "vagrant",
+    "jenkins",
+    "build",
+    "builder",
+    "gitpod",
+    "codespace",
+    "all users",
 ];
 
 fn homes(text: &str, found: &mut Found) {
     for (prefix, separator) in [("/home/", '/'), ("/Users/", '/'), (":\\Users\\", '\\'), (":\\\\Users\\\\", '\\')] {
         for at in memchr::memmem::find_iter(text.as_bytes(), prefix.as_bytes()) {
             let after = &text[at + prefix.len()..];
-            let name_end = after.find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '_' | '-')).unwrap_or(after.len().min(after.floor_char_boundary(64)));
+            let name_end = after
+                .find(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '_' | '-'))
+                .unwrap_or(after.len().min(after.floor_char_boundary(64)));
             let name = after[..name_end.min(after.floor_char_boundary(64))].trim_end_matches('.');
             let bytes = text.as_bytes();
             // A path within an address, or within another path, is no home.
-            let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric() && !matches!(bytes[at - 1], b'.' | b'}' | b'/' | b'_' | b'-') || separator == '\\';
+            let begins = at == 0
+                || !bytes[at - 1].is_ascii_alphanumeric() && !matches!(bytes[at - 1], b'.' | b'}' | b'/' | b'_' | b'-')
+                || separator == '\\';
             let goes_on = after[name.len()..].starts_with(separator);
-            if name.len() < 2 || !begins || NOBODY.contains(&name.to_lowercase().as_str()) || !goes_on && name.contains('.') {
+            if name.len() < 2
+                || !begins
+                || NOBODY.contains(&name.to_lowercase().as_str())
+                || !goes_on && name.contains('.')
+            {
                 continue;
             }
             let start = if separator == '\\' { at.saturating_sub(1) } else { at };
@@ -95,13 +185,16 @@ fn numbers(text: &str, found: &mut Found) {
         if let Some(span) = iban(text, start) {
             let example = IBAN_EXAMPLES.contains(&compact(&text[span.clone()]).as_str());
             let severity = if example { Severity::Info } else { Severity::Medium };
-            found.add(FindingKind::Iban, severity, span.clone(), || "A bank account (IBAN) whose check digits are right.".into());
+            found.add(FindingKind::Iban, severity, span.clone(), || {
+                "A bank account (IBAN) whose check digits are right.".into()
+            });
             at = span.end;
             continue;
         }
         let end = number_end(bytes, start);
         at = end;
-        let attached = start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'_' | b'.' | b'#' | b'='))
+        let attached = start > 0
+            && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'_' | b'.' | b'#' | b'='))
             || bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         if end - start < 9 || attached && !(start > 0 && bytes[start - 1] == b'=') {
             continue;
@@ -131,11 +224,37 @@ fn number_end(bytes: &[u8], start: usize) -> usize {
 
 /// Numbers that vendors give out for tests.
 const TEST_CARDS: &[&str] = &[
-    "4242424242424242", "4000056655665556", "5555555555554444", "5105105105105100", "378282246310005", "371449635398431",
-    "6011111111111117", "6011000990139424", "3056930009020004", "30569309025904", "38520000023237", "3530111333300000", "3566002020360505",
-    "4111111111111111", "4012888888881881", "4222222222222", "5200828282828210", "2223003122003222", "4000000000000002",
-    "4000002500003155", "4000000000009995", "6200000000000005", "5454545454545454", "4444333322221111", "378734493671000", "4917610000000000",
-    "5424000000000015", "4007000000027", "2222420000001113", "2223000010309703", "4532015112830366",
+    "4242424242424242",
+    "4000056655665556",
+    "5555555555554444",
+    "5105105105105100",
+    "378282246310005",
+    "371449635398431",
+    "6011111111111117",
+    "6011000990139424",
+    "3056930009020004",
+    "30569309025904",
+    "38520000023237",
+    "3530111333300000",
+    "3566002020360505",
+    "4111111111111111",
+    "4012888888881881",
+    "4222222222222",
+    "5200828282828210",
+    "2223003122003222",
+    "4000000000000002",
+    "4000002500003155",
+    "4000000000009995",
+    "6200000000000005",
+    "5454545454545454",
+    "4444333322221111",
+    "378734493671000",
+    "4917610000000000",
+    "5424000000000015",
+    "4007000000027",
+    "2222420000001113",
+    "2223000010309703",
+    "4532015112830366",
 ];
 
 fn card(text: &str, span: Range<usize>, found: &mut Found) -> bool {
@@ -153,13 +272,19 @@ fn card(text: &str, span: Range<usize>, found: &mut Found) -> bool {
     };
     // Groups of four, or 4-6-5; anything else is a table.
     let groups: Vec<usize> = raw.split([' ', '-']).map(str::len).collect();
-    let grouped = separators.is_empty() || groups.iter().all(|group| *group == 4) || matches!(groups.as_slice(), [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 1]);
+    let grouped = separators.is_empty()
+        || groups.iter().all(|group| *group == 4)
+        || matches!(groups.as_slice(), [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 1]);
     if !known || !one_kind || !grouped || !luhn(&digits) || digits.bytes().all(|byte| byte == digits.as_bytes()[0]) {
         return false;
     }
     let severity = if TEST_CARDS.contains(&digits.as_str()) { Severity::Info } else { Severity::Medium };
     found.add(FindingKind::Card, severity, span, || {
-        if severity == Severity::Info { "A card number that is given out for tests.".into() } else { "A payment card's number; its check digit is right.".into() }
+        if severity == Severity::Info {
+            "A card number that is given out for tests.".into()
+        } else {
+            "A payment card's number; its check digit is right.".into()
+        }
     });
     true
 }
@@ -178,18 +303,98 @@ fn luhn(digits: &str) -> bool {
     sum.is_multiple_of(10)
 }
 
-const IBAN_EXAMPLES: &[&str] = &["DE89370400440532013000", "GB82WEST12345698765432", "FR1420041010050500013M02606", "NL91ABNA0417164300", "ES9121000418450200051332", "GB29NWBK60161331926819", "CH9300762011623852957", "AT611904300234573201", "BE68539007547034", "IT60X0542811101000000123456"];
+const IBAN_EXAMPLES: &[&str] = &[
+    "DE89370400440532013000",
+    "GB82WEST12345698765432",
+    "FR1420041010050500013M02606",
+    "NL91ABNA0417164300",
+    "ES9121000418450200051332",
+    "GB29NWBK60161331926819",
+    "CH9300762011623852957",
+    "AT611904300234573201",
+    "BE68539007547034",
+    "IT60X0542811101000000123456",
+];
 
 /// Lengths of accounts by country (ISO 13616 registry).
 const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
-    (b"AD", 24), (b"AE", 23), (b"AL", 28), (b"AT", 20), (b"AZ", 28), (b"BA", 20), (b"BE", 16), (b"BG", 22), (b"BH", 22), (b"BR", 29),
-    (b"BY", 28), (b"CH", 21), (b"CR", 22), (b"CY", 28), (b"CZ", 24), (b"DE", 22), (b"DK", 18), (b"DO", 28), (b"EE", 20), (b"EG", 29),
-    (b"ES", 24), (b"FI", 18), (b"FO", 18), (b"FR", 27), (b"GB", 22), (b"GE", 22), (b"GI", 23), (b"GL", 18), (b"GR", 27), (b"GT", 28),
-    (b"HR", 21), (b"HU", 28), (b"IE", 22), (b"IL", 23), (b"IQ", 23), (b"IS", 26), (b"IT", 27), (b"JO", 30), (b"KW", 30), (b"KZ", 20),
-    (b"LB", 28), (b"LC", 32), (b"LI", 21), (b"LT", 20), (b"LU", 20), (b"LV", 21), (b"MC", 27), (b"MD", 24), (b"ME", 22), (b"MK", 19),
-    (b"MR", 27), (b"MT", 31), (b"MU", 30), (b"NL", 18), (b"NO", 15), (b"PK", 24), (b"PL", 28), (b"PS", 29), (b"PT", 25), (b"QA", 29),
-    (b"RO", 24), (b"RS", 22), (b"SA", 24), (b"SC", 31), (b"SE", 24), (b"SI", 19), (b"SK", 24), (b"SM", 27), (b"ST", 25), (b"SV", 28),
-    (b"TL", 23), (b"TN", 24), (b"TR", 26), (b"UA", 29), (b"VA", 22), (b"VG", 24), (b"XK", 20),
+    (b"AD", 24),
+    (b"AE", 23),
+    (b"AL", 28),
+    (b"AT", 20),
+    (b"AZ", 28),
+    (b"BA", 20),
+    (b"BE", 16),
+    (b"BG", 22),
+    (b"BH", 22),
+    (b"BR", 29),
+    (b"BY", 28),
+    (b"CH", 21),
+    (b"CR", 22),
+    (b"CY", 28),
+    (b"CZ", 24),
+    (b"DE", 22),
+    (b"DK", 18),
+    (b"DO", 28),
+    (b"EE", 20),
+    (b"EG", 29),
+    (b"ES", 24),
+    (b"FI", 18),
+    (b"FO", 18),
+    (b"FR", 27),
+    (b"GB", 22),
+    (b"GE", 22),
+    (b"GI", 23),
+    (b"GL", 18),
+    (b"GR", 27),
+    (b"GT", 28),
+    (b"HR", 21),
+    (b"HU", 28),
+    (b"IE", 22),
+    (b"IL", 23),
+    (b"IQ", 23),
+    (b"IS", 26),
+    (b"IT", 27),
+    (b"JO", 30),
+    (b"KW", 30),
+    (b"KZ", 20),
+    (b"LB", 28),
+    (b"LC", 32),
+    (b"LI", 21),
+    (b"LT", 20),
+    (b"LU", 20),
+    (b"LV", 21),
+    (b"MC", 27),
+    (b"MD", 24),
+    (b"ME", 22),
+    (b"MK", 19),
+    (b"MR", 27),
+    (b"MT", 31),
+    (b"MU", 30),
+    (b"NL", 18),
+    (b"NO", 15),
+    (b"PK", 24),
+    (b"PL", 28),
+    (b"PS", 29),
+    (b"PT", 25),
+    (b"QA", 29),
+    (b"RO", 24),
+    (b"RS", 22),
+    (b"SA", 24),
+    (b"SC", 31),
+    (b"SE", 24),
+    (b"SI", 19),
+    (b"SK", 24),
+    (b"SM", 27),
+    (b"ST", 25),
+    (b"SV", 28),
+    (b"TL", 23),
+    (b"TN", 24),
+    (b"TR", 26),
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
 ];
 
 /// An account whose two check digits begin here.
@@ -223,8 +428,39 @@ fn iban(text: &str, at: usize) -> Option<Range<usize>> {
 
 /// Words before a number that say that it can be called.
 const CALLS: &[&str] = &[
-    "tel", "phone", "mobile", "cell", "call", "fax", "whatsapp", "fon", "handy", "mobil", "mobilnummer", "téléphone", "telephone", "portable", "teléfono",
-    "móvil", "telefone", "celular", "电话", "手机", "電話", "携帯", "هاتف", "جوال", "फ़ोन", "फोन", "मोबाइल", "телефон", "тел", "моб", "sms", "signal", "number",
+    "tel",
+    "phone",
+    "mobile",
+    "cell",
+    "call",
+    "fax",
+    "whatsapp",
+    "fon",
+    "handy",
+    "mobil",
+    "mobilnummer",
+    "téléphone",
+    "telephone",
+    "portable",
+    "teléfono",
+    "móvil",
+    "telefone",
+    "celular",
+    "电话",
+    "手机",
+    "電話",
+    "携帯",
+    "هاتف",
+    "جوال",
+    "फ़ोन",
+    "फोन",
+    "मोबाइल",
+    "телефон",
+    "тел",
+    "моб",
+    "sms",
+    "signal",
+    "number",
 ];
 
 fn phone(text: &str, span: Range<usize>, found: &mut Found) {
@@ -235,13 +471,22 @@ fn phone(text: &str, span: Range<usize>, found: &mut Found) {
     let plus = before.trim_end_matches('(').ends_with('+');
     let word = before.trim_end_matches(['(', '+', ' ', ':', '.', '*', '"', '：', '=']).to_lowercase();
     let called = CALLS.iter().any(|call| word.ends_with(call));
-    let american = matches!(raw.split(['-', '.', ' ', ')']).filter(|part| !part.is_empty()).map(str::len).collect::<Vec<_>>().as_slice(), [3, 3, 4]) && (bracket || raw.contains('-'));
+    let american = matches!(
+        raw.split(['-', '.', ' ', ')']).filter(|part| !part.is_empty()).map(str::len).collect::<Vec<_>>().as_slice(),
+        [3, 3, 4]
+    ) && (bracket || raw.contains('-'));
     let separated = raw.bytes().any(|byte| matches!(byte, b' ' | b'-' | b'/' | b')'));
     let plausible = (9..=15).contains(&digits.len()) && !raw.contains("  ") && !is_date(raw);
-    let telephone = plausible && (plus && (separated || digits.len() >= 10) || called && digits.len() <= 15 && !raw.contains('.') || american && digits.len() == 10);
+    let telephone = plausible
+        && (plus && (separated || digits.len() >= 10)
+            || called && digits.len() <= 15 && !raw.contains('.')
+            || american && digits.len() == 10);
     if telephone {
         let start = span.start - usize::from(bracket) - usize::from(plus);
-        let example = digits.contains("55501") || digits.ends_with("1234567") || digits.ends_with("123456789") || digits.ends_with("000000");
+        let example = digits.contains("55501")
+            || digits.ends_with("1234567")
+            || digits.ends_with("123456789")
+            || digits.ends_with("000000");
         let severity = if example { Severity::Info } else { Severity::Low };
         found.add(FindingKind::Phone, severity, start..span.end, || "A telephone number.".into());
     }

@@ -9,13 +9,66 @@ use super::{FindingKind, Severity, fold::latin_twin, found::Found, url, walk::Te
 
 /// Names that are imitated most; a label that only looks like one of them is not it.
 const IMITATED: &[&str] = &[
-    "adobe", "airbnb", "aliexpress", "amazon", "americanexpress", "anthropic", "apple", "atlassian", "binance",
-    "bitbucket", "blockchain", "chase", "citibank", "cloudflare", "coinbase", "deutschebank", "dhl", "discord",
-    "dropbox", "ebay", "facebook", "fedex", "github", "gitlab", "gmail", "google", "hotmail", "icloud", "instagram",
-    "kraken", "linkedin", "metamask", "microsoft", "netflix", "openai", "oracle", "outlook", "paypal", "pinterest",
-    "postbank", "protonmail", "reddit", "salesforce", "samsung", "santander", "sharepoint", "shopify", "slack",
-    "snapchat", "sparkasse", "spotify", "stripe", "telegram", "tiktok", "twitter", "whatsapp", "wikipedia", "youtube",
-    "yahoo", "zoom",
+    "adobe",
+    "airbnb",
+    "aliexpress",
+    "amazon",
+    "americanexpress",
+    "anthropic",
+    "apple",
+    "atlassian",
+    "binance",
+    "bitbucket",
+    "blockchain",
+    "chase",
+    "citibank",
+    "cloudflare",
+    "coinbase",
+    "deutschebank",
+    "dhl",
+    "discord",
+    "dropbox",
+    "ebay",
+    "facebook",
+    "fedex",
+    "github",
+    "gitlab",
+    "gmail",
+    "google",
+    "hotmail",
+    "icloud",
+    "instagram",
+    "kraken",
+    "linkedin",
+    "metamask",
+    "microsoft",
+    "netflix",
+    "openai",
+    "oracle",
+    "outlook",
+    "paypal",
+    "pinterest",
+    "postbank",
+    "protonmail",
+    "reddit",
+    "salesforce",
+    "samsung",
+    "santander",
+    "sharepoint",
+    "shopify",
+    "slack",
+    "snapchat",
+    "sparkasse",
+    "spotify",
+    "stripe",
+    "telegram",
+    "tiktok",
+    "twitter",
+    "whatsapp",
+    "wikipedia",
+    "youtube",
+    "yahoo",
+    "zoom",
 ];
 
 /// Finds look-alike letters.
@@ -68,7 +121,8 @@ fn host(host: &str, at: usize, found: &mut Found) {
 }
 
 /// The imitated names as they are drawn: figures for letters, i for l.
-static DRAWN: LazyLock<HashMap<String, &str>> = LazyLock::new(|| IMITATED.iter().map(|name| (drawn(name), *name)).collect());
+static DRAWN: LazyLock<HashMap<String, &str>> =
+    LazyLock::new(|| IMITATED.iter().map(|name| (drawn(name), *name)).collect());
 
 fn drawn(label: &str) -> String {
     let letter = |c| match c {
@@ -95,7 +149,9 @@ fn word(word: &str, at: usize, name: bool, mostly_latin: bool, found: &mut Found
     if name && styled > 0 || styled >= 3 && latin > styled {
         let plain: String = skeleton(word).collect();
         let severity = if name { Severity::High } else { Severity::Low };
-        found.add(FindingKind::Homoglyph, severity, span, || format!("Letters from a table of symbols; it reads “{plain}”."));
+        found.add(FindingKind::Homoglyph, severity, span, || {
+            format!("Letters from a table of symbols; it reads “{plain}”.")
+        });
         return;
     }
     let foreign = [Script::Cyrillic, Script::Greek, Script::Armenian, Script::Cherokee, Script::Coptic, Script::Lisu]
@@ -118,10 +174,14 @@ fn word(word: &str, at: usize, name: bool, mostly_latin: bool, found: &mut Found
     let twins = word.chars().filter(of).filter(|c| latin_twin(*c).is_some() && !is_scientific(*c)).count();
     if twins == others && latin >= 2 {
         tell_homoglyph(word, span, Severity::High, found);
-    } else if script == Script::Cyrillic && latin <= others && word.chars().filter(char::is_ascii).all(has_cyrillic_twin) {
+    } else if script == Script::Cyrillic
+        && latin <= others
+        && word.chars().filter(char::is_ascii).all(has_cyrillic_twin)
+    {
         // Latin letters in a Cyrillic word: a slip of the keyboard, or made to get past a filter.
         tell_homoglyph(word, span, Severity::Medium, found);
-    } else if name || (script != Script::Greek && twins > 0 && latin >= 2 && alternates(word, script)) {
+    } else if name || (script != Script::Greek && twins > 0 && latin >= 2 && (mostly_latin || alternates(word, script)))
+    {
         let severity = if name { Severity::High } else { Severity::Medium };
         found.add(FindingKind::MixedScript, severity, span, || {
             format!("One word of two scripts: {} and Latin.", script.full_name())
@@ -164,7 +224,35 @@ fn is_scientific(c: char) -> bool {
 }
 
 fn has_cyrillic_twin(c: char) -> bool {
-    !c.is_ascii_alphabetic() || matches!(c, 'a' | 'A' | 'B' | 'c' | 'C' | 'e' | 'E' | 'H' | 'i' | 'K' | 'M' | 'o' | 'O' | 'p' | 'P' | 's' | 'S' | 'T' | 'x' | 'X' | 'y' | 'k' | 'n' | 'u' | 'm' | 't')
+    !c.is_ascii_alphabetic()
+        || matches!(
+            c,
+            'a' | 'A'
+                | 'B'
+                | 'c'
+                | 'C'
+                | 'e'
+                | 'E'
+                | 'H'
+                | 'i'
+                | 'K'
+                | 'M'
+                | 'o'
+                | 'O'
+                | 'p'
+                | 'P'
+                | 's'
+                | 'S'
+                | 'T'
+                | 'x'
+                | 'X'
+                | 'y'
+                | 'k'
+                | 'n'
+                | 'u'
+                | 'm'
+                | 't'
+        )
 }
 
 /// Letters of another script, each of which is drawn like a Latin one.
@@ -181,7 +269,8 @@ fn reads_as_latin(label: &str) -> bool {
 
 fn mixes(label: &str) -> bool {
     let has = |script: Script| label.chars().any(|c| c.script() == script);
-    has(Script::Latin) && (has(Script::Cyrillic) || has(Script::Greek) || has(Script::Armenian) || has(Script::Cherokee))
+    has(Script::Latin)
+        && (has(Script::Cyrillic) || has(Script::Greek) || has(Script::Armenian) || has(Script::Cherokee))
 }
 
 fn is_styled(c: char) -> bool {
@@ -200,7 +289,11 @@ fn has_twins(c: char) -> bool {
 fn mostly_latin(text: &str) -> bool {
     let (mut latin, mut other) = (0_usize, 0_usize);
     for c in text.chars().take(4096).filter(|c| c.is_alphabetic()) {
-        if c.is_ascii() { latin += 1 } else if c.script() != Script::Latin { other += 1 }
+        if c.is_ascii() {
+            latin += 1
+        } else if c.script() != Script::Latin {
+            other += 1
+        }
     }
     latin > 8 * other
 }

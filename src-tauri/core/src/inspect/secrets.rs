@@ -71,7 +71,9 @@ impl Taken {
 /// A token with a beginning of its own, such as `ghp_…`.
 fn prefixed(raw: &str, rule: &Prefixed, prefix: Range<usize>) -> Option<Range<usize>> {
     let bytes = raw.as_bytes();
-    let free = prefix.start == 0 || !(bytes[prefix.start - 1].is_ascii_alphanumeric() || bytes[prefix.start - 1] == b'_') || starts_after_escape(bytes, prefix.start);
+    let free = prefix.start == 0
+        || !(bytes[prefix.start - 1].is_ascii_alphanumeric() || bytes[prefix.start - 1] == b'_')
+        || starts_after_escape(bytes, prefix.start);
     if !free {
         return None;
     }
@@ -80,8 +82,13 @@ fn prefixed(raw: &str, rule: &Prefixed, prefix: Range<usize>) -> Option<Range<us
         return None;
     }
     let value = raw.get(prefix.end..prefix.end + body)?;
-    let value = value.trim_end_matches(['.', '-', '_', '/', '=']).get(..).filter(|trimmed| trimmed.len() >= rule.least).unwrap_or(value);
-    (value::entropy(value) >= rule.entropy && !value::is_example(value)).then_some(prefix.start..prefix.end + value.len())
+    let value = value
+        .trim_end_matches(['.', '-', '_', '/', '='])
+        .get(..)
+        .filter(|trimmed| trimmed.len() >= rule.least)
+        .unwrap_or(value);
+    (value::entropy(value) >= rule.entropy && !value::is_example(value))
+        .then_some(prefix.start..prefix.end + value.len())
 }
 
 /// `\n` in JSON inside of a string leaves a letter before the token.
@@ -102,7 +109,9 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
     let value = if quoted.is_none() { value.trim_end_matches(['.', ',', ';', ')', '*', '?', '!', ':']) } else { value };
     let span = start..start + value.len();
     // Code that computes a value is none.
-    let computed = quoted.is_none() && (value.contains(['(', '[', '{', '$', '<', '>']) || bytes.get(start + length).is_some_and(|byte| matches!(byte, b'(' | b'[')));
+    let computed = quoted.is_none()
+        && (value.contains(['(', '[', '{', '$', '<', '>'])
+            || bytes.get(start + length).is_some_and(|byte| matches!(byte, b'(' | b'[')));
     if computed || value::is_example(value) || value.len() < rule.least || value.len() > rule.most {
         return None;
     }
@@ -121,12 +130,24 @@ fn generic(value: &str, quoted: bool, rule: &Assigned) -> Option<Severity> {
     let classes = value::classes(value);
     let entropy = value::entropy(value);
     if !rule.password {
-        let random = value.len() >= 16 && entropy >= 3.3 && classes.digits >= 2 && classes.letters >= 4 && !value::is_words(value);
+        let random = value.len() >= 16
+            && entropy >= 3.3
+            && classes.digits >= 2
+            && classes.letters >= 4
+            && !value::is_words(value);
         return random.then_some(Severity::High);
     }
     // People choose passwords that are less random; figures and signs tell them from words.
-    let chosen = value.len() >= 6 && classes.letters >= 2 && (classes.digits >= 1 && (classes.signs >= 1 || classes.upper >= 1 || quoted || entropy >= 2.8) || classes.signs >= 2) && entropy >= 2.5;
-    (chosen && !value::is_words(value)).then_some(if entropy >= 3.0 && value.len() >= 10 { Severity::High } else { Severity::Medium })
+    let chosen = value.len() >= 6
+        && classes.letters >= 2
+        && (classes.digits >= 1 && (classes.signs >= 1 || classes.upper >= 1 || quoted || entropy >= 2.8)
+            || classes.signs >= 2)
+        && entropy >= 2.5;
+    (chosen && !value::is_words(value)).then_some(if entropy >= 3.0 && value.len() >= 10 {
+        Severity::High
+    } else {
+        Severity::Medium
+    })
 }
 
 /// Where the value begins behind a name, and the quote it stands in.
@@ -168,7 +189,9 @@ fn behind(raw: &str, at: usize, loose: bool) -> Option<(usize, Option<u8>)> {
 }
 
 fn ends_value(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'|' | b'\\' | b'<') || byte < 0x20
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'|' | b'\\' | b'<')
+        || byte < 0x20
 }
 
 /// PEM and its like: from the first line to the last.
@@ -184,14 +207,20 @@ fn private_keys(raw: &str, found: &mut Found) {
             continue;
         }
         let window = &raw[at..raw.floor_char_boundary((at + 20_000).min(raw.len()))];
-        let end = window.find(END).map_or(window.len(), |end| end + window[end + 5..].find("-----").map_or(END.len(), |tail| tail + 10));
+        let end = window
+            .find(END)
+            .map_or(window.len(), |end| end + window[end + 5..].find("-----").map_or(END.len(), |tail| tail + 10));
         from = at + end;
         let body = head.len().min(window.find(END).unwrap_or(window.len()));
         let key = window.get(body..end).unwrap_or_default().bytes().filter(u8::is_ascii_alphanumeric).count();
         let shown = window.get(..end).is_some_and(|key| key.contains("...") || key.contains('…'));
         let severity = if key < 40 || shown { Severity::Info } else { Severity::High };
         found.add(FindingKind::PrivateKey, severity, at..at + end, || {
-            if severity == Severity::High { "A private key.".into() } else { "The frame of a private key, without one.".into() }
+            if severity == Severity::High {
+                "A private key.".into()
+            } else {
+                "The frame of a private key, without one.".into()
+            }
         });
     }
 }
@@ -200,15 +229,38 @@ fn private_keys(raw: &str, found: &mut Found) {
 fn logins(raw: &str, taken: &mut Taken, found: &mut Found) {
     for url in super::url::urls(raw) {
         let Some((user, password)) = url.user.and_then(|user| user.split_once(':')) else { continue };
-        let default = matches!(password, "postgres" | "password" | "pass" | "secret" | "admin" | "root" | "guest" | "user" | "mysql" | "redis" | "pwd");
-        if password.len() < 3 || default || password == user || value::is_example(password) || password.starts_with(['$', '{', '<', '[', '%', '*']) {
+        let default = matches!(
+            password,
+            "postgres"
+                | "password"
+                | "pass"
+                | "secret"
+                | "admin"
+                | "root"
+                | "guest"
+                | "user"
+                | "mysql"
+                | "redis"
+                | "pwd"
+        );
+        if password.len() < 3
+            || default
+            || password == user
+            || value::is_example(password)
+            || password.starts_with(['$', '{', '<', '[', '%', '*'])
+        {
             continue;
         }
         let start = url.host_at - 1 - password.len();
-        let local = matches!(url.host, "localhost" | "127.0.0.1" | "db" | "postgres" | "redis" | "mysql" | "host" | "example.com");
+        let local = matches!(
+            url.host,
+            "localhost" | "127.0.0.1" | "db" | "postgres" | "redis" | "mysql" | "host" | "example.com"
+        );
         let severity = if local { Severity::Low } else { Severity::High };
         if taken.take(&(start..start + password.len())) {
-            found.add(FindingKind::Secret, severity, start..start + password.len(), || format!("A password in an address ({}).", url.scheme));
+            found.add(FindingKind::Secret, severity, start..start + password.len(), || {
+                format!("A password in an address ({}).", url.scheme)
+            });
         }
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    controls, encoded, found::{self, Found}, html, invisible, layout, markdown, meaning, personal, scripts, secrets,
+    controls, encoded,
+    found::{self, Found},
+    html, invisible, layout, markdown, meaning, personal, scripts, secrets,
 };
 
 /// Where a text stands, which decides what its words may mean.
@@ -130,6 +132,7 @@ fn below(top: bool, key: &str, place: Place) -> Place {
 
 /// Whether a payload is what it claims to be; anything else is text, and read.
 fn is_base64(value: &Value) -> bool {
-    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n');
+    let base64 =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n');
     value.as_str().is_some_and(|text| text.bytes().all(base64))
 }

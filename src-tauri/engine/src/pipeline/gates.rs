@@ -44,8 +44,10 @@ impl Pipeline {
             }
             Some(ModelOutcome::Failed(_)) | None => return self.person_decides(question, Gate::Answer).await,
         };
-        let findings =
-            answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(Place::Answer, &result)).unwrap_or_default();
+        let findings = answer
+            .to_result(NEWEST_PROTOCOL)
+            .map(|result| inspect::inspect(Place::Answer, &result))
+            .unwrap_or_default();
         let raised = inspect::raises(&findings, Gate::Answer).map(|finding| finding.kind);
         let evaluation = self.evaluate(question, Gate::Answer, raised);
         self.may_decide(question, evaluation.verdict).await?;

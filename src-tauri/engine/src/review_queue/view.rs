@@ -150,7 +150,8 @@ fn summary(entry: &Entry) -> ReviewSummary {
     let (first_line, findings) = match state.review.state() {
         State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
             let asked = state.review.draft().params();
-            let findings = draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect_in(Place::Answer, &result, Some(asked)));
+            let findings =
+                draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect_in(Place::Answer, &result, Some(asked)));
             let findings = findings.unwrap_or_default();
             (one_line(&draft.text()), findings)
         }

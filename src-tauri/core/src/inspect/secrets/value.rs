@@ -7,7 +7,12 @@ pub(super) fn entropy(value: &str) -> f64 {
         counts[usize::from(byte)] += 1;
     }
     let total = value.len().max(1) as f64;
-    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / total).map(|part| -part * part.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / total)
+        .map(|part| -part * part.log2())
+        .sum()
 }
 
 /// How many characters of each class there are.
@@ -37,19 +42,89 @@ pub(super) fn is_words(value: &str) -> bool {
     for part in parts {
         all += 1;
         let letters = part.bytes().filter(u8::is_ascii_alphabetic).count();
-        words += usize::from(letters == part.len() || part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit()) || letters + 1 == part.len() && part.len() > 4);
+        words += usize::from(
+            letters == part.len()
+                || part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit())
+                || letters + 1 == part.len() && part.len() > 4,
+        );
     }
     all > 1 && words == all
 }
 
 /// What people write where a secret would stand.
 const EXAMPLES: &[&str] = &[
-    "example", "your", "xxxx", "changeme", "change-me", "change_me", "placeholder", "dummy", "redacted", "insert", "sample", "fake",
-    "todo", "foobar", "replace", "****", "....", "…", "${", "{{", "<", "%(", "process.env", "os.environ", "getenv", "import", "undefined",
-    "secretkeyref", "1234567890", "123456789", "abcdefgh", "0123456", "deadbeef", "notreal", "not-a-real", "not_a_real", "my-secret",
-    "mysecret", "my_secret", "supersecret", "super-secret", "super_secret", "test-key", "test_key", "testkey", "00000000", "11111111", "aaaaaaaa", "zzzz",
-    "lorem", "sflkxwrjsmekkf2qt4", "loremipsum", "secrets.", "vault:", "arn:", "ref:", "env.", "config.", "settings.", "self.", "this.", "null", "none", "enc[", "!vault",
-    "required", "optional", "string", "invalid", "incorrect", "unchanged", "hidden",
+    "example",
+    "your",
+    "xxxx",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "dummy",
+    "redacted",
+    "insert",
+    "sample",
+    "fake",
+    "todo",
+    "foobar",
+    "replace",
+    "****",
+    "....",
+    "…",
+    "${",
+    "{{",
+    "<",
+    "%(",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "import",
+    "undefined",
+    "secretkeyref",
+    "1234567890",
+    "123456789",
+    "abcdefgh",
+    "0123456",
+    "deadbeef",
+    "notreal",
+    "not-a-real",
+    "not_a_real",
+    "my-secret",
+    "mysecret",
+    "my_secret",
+    "supersecret",
+    "super-secret",
+    "super_secret",
+    "test-key",
+    "test_key",
+    "testkey",
+    "00000000",
+    "11111111",
+    "aaaaaaaa",
+    "zzzz",
+    "lorem",
+    "sflkxwrjsmekkf2qt4",
+    "loremipsum",
+    "secrets.",
+    "vault:",
+    "arn:",
+    "ref:",
+    "env.",
+    "config.",
+    "settings.",
+    "self.",
+    "this.",
+    "null",
+    "none",
+    "enc[",
+    "!vault",
+    "required",
+    "optional",
+    "string",
+    "invalid",
+    "incorrect",
+    "unchanged",
+    "hidden",
 ];
 
 /// Whether a value stands for one: a placeholder, a reference, or a run of one character.
