@@ -61,6 +61,46 @@ const fn table(of: &[u8], ranges: &[(u8, u8)]) -> [bool; 256] {
 
 const IN_BASE64: [bool; 256] = table(b"+/-_=", &[(b'A', b'Z'), (b'a', b'z'), (b'0', b'9')]);
 
+/// A run without a break that is longer than this holds no words and no names, only what is encoded.
+const DENSE: usize = 512;
+/// How much of its beginning and end is looked at all the same: a token may begin or a name may end there.
+const EDGE: usize = 64;
+
+/// The parts of a text that are not inside of such runs.
+pub(super) fn outside_of_dense(bytes: &[u8]) -> Vec<Range<usize>> {
+    let inside = |at: usize| bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'+' | b'/' | b'=');
+    let mut parts = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while at + DENSE <= bytes.len() {
+        let probe = at + DENSE - 1;
+        let Some(back) = (at..=probe).rev().position(|at| !inside(at)) else {
+            let length = (probe..bytes.len()).take_while(|at| inside(*at)).count();
+            let end = probe + length;
+            if !spells_words(&bytes[at..end]) {
+                parts.push(from..at + EDGE);
+                from = end - EDGE;
+            }
+            at = end;
+            continue;
+        };
+        at = probe + 1 - back;
+    }
+    parts.push(from..bytes.len());
+    parts
+}
+
+/// Words joined by the signs that base64 has too: four in a row are no accident.
+fn spells_words(run: &[u8]) -> bool {
+    let mut words = 0;
+    run.split(|byte| matches!(byte, b'+' | b'/' | b'=')).any(|part| {
+        let word = (2..=20).contains(&part.len())
+            && part[1..].iter().all(u8::is_ascii_lowercase)
+            && part[0].is_ascii_alphabetic();
+        words = if word { words + 1 } else { 0 };
+        words >= 4
+    })
+}
+
 /// Runs of the base64 alphabet, which hexadecimal is a part of; a line's end does not end one that is wrapped.
 fn runs(text: &Text<'_>, found: &mut Found) {
     let bytes = text.raw.as_bytes();
@@ -100,14 +140,21 @@ fn runs(text: &Text<'_>, found: &mut Found) {
 
 fn run(text: &Text<'_>, span: Range<usize>, found: &mut Found) {
     let Some(raw) = text.raw.get(span.clone()) else { return };
-    let raw = raw.trim_matches('=');
+    // What stands before an equals sign is a name; what stands behind the last ones is padding.
+    let padded = raw.trim_end_matches('=');
+    let name = padded.rfind('=').map_or(0, |at| at + 1);
+    let (raw, span) = (&padded[name..], span.start + name..span.end);
+    let raw = raw.strip_prefix("0x").unwrap_or(raw);
+    if raw.len() < BASE64 {
+        return;
+    }
     let hex = raw.len() >= HEX && raw.bytes().all(|byte| byte.is_ascii_hexdigit());
     if hex {
         if raw.len() % 2 == 0
             && let Some(bytes) = from_hex(raw.bytes())
             && let Some(decoded) = readable(bytes)
         {
-            tell(text, span, "hexadecimal", decoded, found);
+            tell(text, span, "hexadecimal", Severity::Info, decoded, found);
         }
         return;
     }
@@ -120,7 +167,7 @@ fn run(text: &Text<'_>, span: Range<usize>, found: &mut Found) {
     let tail = compact.rfind(['/', '-', '_', '=']).map_or("", |at| &compact[at + 1..]);
     let decoded = decode(engine, &compact).or_else(|| (tail.len() >= BASE64).then(|| decode(&STANDARD, tail))?);
     if let Some(decoded) = decoded.or_else(|| shifted(engine, &compact)) {
-        tell(text, span, "base64", decoded, found);
+        tell(text, span, "base64", Severity::Info, decoded, found);
     }
 }
 
@@ -194,7 +241,7 @@ fn spaced_hex(text: &Text<'_>, found: &mut Found) {
         if values.len() >= 12
             && let Some(decoded) = readable(values)
         {
-            tell(text, at..end.min(bytes.len()), step.name(), decoded, found);
+            tell(text, at..end.min(bytes.len()), step.name(), Severity::Info, decoded, found);
         }
         at = end.max(at + 1);
     }
@@ -270,7 +317,7 @@ fn escapes(text: &Text<'_>, found: &mut Found) {
         // Letters need no escape, so who escapes them hides them; other scripts in addresses have to be escaped.
         if escapes >= ESCAPES && needless * 2 >= escapes && needless + plain >= 8 && is_text(&decoded) {
             let name = if kind == b'%' { "percent-encoded" } else { "escaped" };
-            tell(text, start..end, name, decoded, found);
+            tell(text, start..end, name, Severity::Medium, decoded, found);
         } else if escapes >= ESCAPES && !text.raw.is_empty() {
             only_if_telling(text, start..end, decoded, found);
         }
@@ -373,13 +420,14 @@ fn is_text(text: &str) -> bool {
 }
 
 /// Inspects what was decoded and tells of it, more urgently where it instructs or holds a secret.
-fn tell(text: &Text<'_>, span: Range<usize>, how: &str, decoded: String, found: &mut Found) {
+/// `least` is how bad it is that it is encoded at all.
+fn tell(text: &Text<'_>, span: Range<usize>, how: &str, least: Severity, decoded: String, found: &mut Found) {
     let inner = inspected(text, &decoded, found);
     let worst = inner.iter().filter(|spot| counts(spot)).max_by_key(|spot| spot.severity);
     let severity = match worst {
         Some(_) => Severity::High,
         None if is_prose(&decoded) => Severity::Medium,
-        None => Severity::Info,
+        None => least,
     };
     let why = match worst {
         Some(spot) => format!("This is {how} text; decoded, it has a finding ({}): {}", spot.kind.as_str(), spot.why),

@@ -93,6 +93,12 @@ impl Folding {
                 let letter = (c as u32 - 0x1F130) % 32;
                 self.push(char::from_u32(u32::from(b'a') + letter).unwrap_or(c), at);
             }
+            // Scripts without capitals, and without anything to fold.
+            '\u{5d0}'..='\u{61b}'
+            | '\u{620}'..='\u{63f}'
+            | '\u{904}'..='\u{957}'
+            | '\u{2e80}'..='\u{3163}'
+            | '\u{3165}'..='\u{9fff}' => self.push(c, at),
             c if invisible::is_invisible(c) && !c.is_control() => {}
             c => c.to_lowercase().for_each(|lower| self.push(lower, at)),
         }

@@ -100,6 +100,11 @@ impl Found {
         more.end = more.end.max(span.end);
     }
 
+    /// Whether more of a kind is only counted.
+    pub(super) fn is_full(&self, kind: FindingKind) -> bool {
+        self.counts[kind as usize] >= PER_STRING
+    }
+
     /// What was found in the string at hand.
     pub(super) fn spots(&self) -> &[Spot] {
         &self.spots

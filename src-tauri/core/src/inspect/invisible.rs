@@ -43,27 +43,22 @@ pub(super) fn kind_of(c: char) -> Option<FindingKind> {
 
 /// Finds each run of invisible characters of one kind; controls are found by [`super::controls`].
 pub(super) fn scan(text: &str, found: &mut Found) {
-    // Bytes that can begin one of them in UTF-8; most text has none.
-    if !text.bytes().any(|b| matches!(b, 0xC2 | 0xCD | 0xD8 | 0xE1..=0xE3 | 0xEF | 0xF3)) {
-        return;
-    }
     let mut soft_hyphens = SoftHyphens::default();
     let mut right_to_left = None;
-    let mut before: Option<char> = None;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let kind = kind_of(c).filter(|kind| !matches!(kind, FindingKind::Ansi | FindingKind::Control));
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = bytes[from..].windows(2).position(begins).map(|at| from + at) {
+        let mut chars = text[at..].chars();
+        let c = chars.next();
+        let kind = c.and_then(kind_of).filter(|kind| !matches!(kind, FindingKind::Ansi | FindingKind::Control));
         let Some(kind) = kind else {
-            before = Some(c);
+            from = at + c.map_or(1, char::len_utf8);
             continue;
         };
-        let mut end = at + c.len_utf8();
-        let mut last = c;
-        while let Some((next_at, next)) = chars.next_if(|(_, next)| kind_of(*next) == Some(kind)) {
-            end = next_at + next.len_utf8();
-            last = next;
-        }
-        let after = chars.peek().map(|(_, next)| *next);
+        let length: usize = text[at..].chars().take_while(|c| kind_of(*c) == Some(kind)).map(char::len_utf8).sum();
+        let end = at + length;
+        from = end;
+        let (before, after) = (text[..at].chars().next_back(), text[end..].chars().next());
         let run = Run { kind, chars: &text[at..end], before, after, first: at == 0 };
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
@@ -72,8 +67,22 @@ pub(super) fn scan(text: &str, found: &mut Found) {
                 kind == FindingKind::Bidi && *right_to_left.get_or_insert_with(|| text.chars().any(is_right_to_left));
             run.report(at..end, rtl, found);
         }
-        before = Some(last);
     }
+}
+
+/// The first two bytes of an invisible character in UTF-8; most text has none, whatever its script.
+fn begins(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xC2, 0xAD]
+            | [0xCD, 0x8F]
+            | [0xD8, 0x9C]
+            | [0xE1, 0x85 | 0x9E | 0xA0]
+            | [0xE2, 0x80 | 0x81 | 0xA0]
+            | [0xE3, 0x85]
+            | [0xEF, 0xB8 | 0xBB | 0xBE]
+            | [0xF3, 0xA0 | 0x84..=0x87]
+    )
 }
 
 struct Run<'a> {

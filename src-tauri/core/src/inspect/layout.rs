@@ -60,7 +60,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
             found.add(FindingKind::PushOut, Severity::Medium, next..gap.end, || {
                 format!("{lines} empty lines move the text after them out of sight.")
             });
-        } else if gap.widest >= COLUMNS && !(text.in_code(next) && gap.breaks > 0) {
+        } else if gap.widest >= COLUMNS && !(text.in_code(next) && gap.breaks > 0) && !in_table(raw, next, &gap) {
             let blanks = gap.widest;
             found.add(FindingKind::PushOut, Severity::Medium, next..gap.end, || {
                 format!("{blanks} blanks in one line move the text after them out of sight.")
@@ -101,6 +101,13 @@ fn char_start(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether a gap is the padding of a table's cell, in a row between bars.
+fn in_table(raw: &str, at: usize, gap: &Gap) -> bool {
+    let back = raw.ceil_char_boundary(at.saturating_sub(1000));
+    let row = raw[back..at].rsplit('\n').next().unwrap_or_default();
+    gap.breaks == 0 && gap.widest <= 400 && row.trim_start().starts_with('|') && raw[gap.end..].starts_with('|')
 }
 
 /// Where the blanks begin that reach up to here.

@@ -1,6 +1,6 @@
 //! Links and images: those that run programs, lead elsewhere than they say, or carry data out.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use super::{
     FindingKind, Severity, encoded,
@@ -240,7 +240,7 @@ fn destination(text: &str) -> (&str, usize) {
 /// `[name]: address` at the beginning of a line.
 fn definitions(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
-    let image = raw.contains("![");
+    let images = references(raw);
     for at in memchr::memmem::find_iter(raw.as_bytes(), b"]: ") {
         let back = raw.ceil_char_boundary(at.saturating_sub(LABEL));
         let Some(open) = raw[back..at].rfind(['[', '\n']).map(|open| back + open) else { continue };
@@ -250,8 +250,20 @@ fn definitions(text: &Text<'_>, found: &mut Found) {
         }
         let rest = &raw[at + 3..raw.floor_char_boundary((at + 3 + ADDRESS).min(raw.len()))];
         let address = rest.split(char::is_whitespace).next().unwrap_or(rest);
+        let image = images.contains(&raw[open + 1..at]);
         check(&Link { image, label: "", address, span: open..at + 3 + address.len() }, found);
     }
+}
+
+/// Names that images refer to: `![text][name]` and `![name]`.
+fn references(raw: &str) -> HashSet<&str> {
+    let names = memchr::memmem::find_iter(raw.as_bytes(), "![").filter_map(|at| {
+        let window = &raw[at + 2..raw.floor_char_boundary((at + 2 + LABEL).min(raw.len()))];
+        let (label, rest) = window.split_once(']')?;
+        let name = rest.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or_default();
+        Some(if name.is_empty() { label } else { name })
+    });
+    names.collect()
 }
 
 /// `href`, `src` and their like in HTML.
@@ -334,6 +346,7 @@ fn autolinks(text: &Text<'_>, found: &mut Found) {
         if let Some(end) = rest.find(['>', '\n', '<', ' ']).filter(|end| rest[*end..].starts_with('>'))
             && !text.in_code(open)
             && let Some((severity, why)) = active(&rest[..end])
+            && !rest.starts_with("file:")
         {
             found.add(FindingKind::ActiveUrl, severity, open + 1..open + 1 + end, || why.into());
         }
@@ -493,6 +506,9 @@ fn is_place(value: &str) -> bool {
 
 /// Base64 of text.
 fn holds_text(value: &str) -> bool {
+    // A picture's name has an ending.
+    let value =
+        [".png", ".jpg", ".gif", ".svg", ".webp"].iter().find_map(|ending| value.strip_suffix(ending)).unwrap_or(value);
     value.len() >= 16 && encoded::holds_text(value.trim_end_matches(['.', ',']))
 }
 

@@ -11,11 +11,11 @@ mod words;
 
 use std::{ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use serde_json::Value;
 
 use super::{
-    FindingKind, Severity,
+    FindingKind, Severity, encoded,
     fold::Folded,
     found::Found,
     walk::{Place, Text},
@@ -49,6 +49,9 @@ const fn rule(
 ) -> Rule {
     Rule { kind, severity: Severity::Medium, anchor, with, without: &[], reach, sentences: 0, first: false, why }
 }
+
+/// The farthest that any rule looks, in bytes.
+const FARTHEST: usize = 170;
 
 const OVERRIDE: &str = "It tells the model to set its instructions aside.";
 const PERSISTENCE: &str = "It is to hold for later answers too.";
@@ -102,7 +105,7 @@ const RULES: &[Rule] = &[
         ..rule(
             FindingKind::ToolBait,
             Role::Danger,
-            &[&[Role::Run, Role::Conceal], &[Role::Conceal, Role::Unasked, Role::Tool]],
+            &[&[Role::Run, Role::Conceal], &[Role::Conceal, Role::Unasked]],
             120,
             BAIT,
         )
@@ -113,14 +116,24 @@ const RULES: &[Rule] = &[
         ..rule(
             FindingKind::SecretRequest,
             Role::Secret,
-            &[&[Role::Reveal], &[Role::Whose, Role::Elsewhere, Role::Conceal]],
+            &[&[Role::Reveal, Role::Asks], &[Role::Whose, Role::Elsewhere, Role::Conceal]],
             80,
             SECRETS,
         )
     },
     Rule {
         without: &[Role::How, Role::Guard],
-        ..rule(FindingKind::SecretRequest, Role::SecretPlace, &[&[Role::Reveal, Role::Run]], 60, SECRETS)
+        ..rule(
+            FindingKind::SecretRequest,
+            Role::Secret,
+            &[&[Role::Open], &[Role::Elsewhere, Role::Conceal]],
+            80,
+            SECRETS,
+        )
+    },
+    Rule {
+        without: &[Role::How, Role::Guard],
+        ..rule(FindingKind::SecretRequest, Role::SecretPlace, &[&[Role::Reveal, Role::Open, Role::Run]], 60, SECRETS)
     },
     Rule {
         without: &[Role::How, Role::Guard],
@@ -128,7 +141,7 @@ const RULES: &[Rule] = &[
         ..rule(
             FindingKind::SecretRequest,
             Role::Elsewhere,
-            &[&[Role::Reveal], &[Role::Talk, Role::Secret, Role::SecretPlace]],
+            &[&[Role::Reveal, Role::Open], &[Role::Talk, Role::Secret, Role::SecretPlace]],
             110,
             "It asks to send what was said, or secrets, to another place.",
         )
@@ -231,19 +244,30 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let folded = Folded::new(text.raw);
     let hits = hits(&folded.text);
     let mut told: Vec<(FindingKind, usize)> = Vec::new();
+    let mut window = 0..0;
     for (index, anchor) in hits.iter().enumerate() {
+        // The words that any rule may look at; both ends only grow.
+        while hits[window.start].start + FARTHEST < anchor.start {
+            window.start += 1;
+        }
+        while hits.get(window.end).is_some_and(|hit| hit.start <= anchor.end + FARTHEST) {
+            window.end += 1;
+        }
         for rule in RULES.iter().filter(|rule| rule.anchor == anchor.role) {
             if rule.why == RULES[RULES.len() - 1].why && text.place != Place::ToolDescription {
                 continue;
             }
-            let Some(span) = matched(rule, &hits, index, text.place) else { continue };
+            let Some(span) = matched(rule, &hits, index, &window, text.place) else { continue };
             let last = told.iter_mut().find(|(kind, _)| *kind == rule.kind);
             match last {
                 Some((_, end)) if span.start < *end => continue,
                 Some((_, end)) => *end = span.end,
                 None => told.push((rule.kind, span.end)),
             }
-            let severity = severity(rule, text, &folded.text, &hits, &span, found.lesson);
+            let severity = match found.is_full(rule.kind) {
+                true => rule.severity,
+                false => severity(rule, text, &folded.text, &hits, &span, found.lesson),
+            };
             found.add(rule.kind, severity, folded.origin(span), || rule.why.into());
         }
     }
@@ -262,14 +286,18 @@ pub(super) fn asks_for_a_lesson(context: &Value) -> bool {
 fn hits(text: &str) -> Vec<Hit> {
     let Some(lexicon) = LEXICON.as_ref() else { return Vec::new() };
     let bytes = text.as_bytes();
-    let mut hits: Vec<Hit> = lexicon
-        .finder
-        .find_overlapping_iter(text)
+    let parts = encoded::outside_of_dense(bytes);
+    let mut hits: Vec<Hit> = parts
+        .into_iter()
+        .flat_map(|part| lexicon.finder.find_overlapping_iter(Input::new(text).range(part)))
         .filter_map(|hit| {
             let word = lexicon.words.get(hit.pattern().as_usize())?;
             let free =
                 (!word.from_start || begins_word(text, hit.start())) && (!word.to_end || ends_word(text, hit.end()));
-            let counts = free && (word.role != Role::Amount || is_large(text, hit.start()));
+            // What one forgets to do is not set aside.
+            let counts = free
+                && !(word.role == Role::Ignore && text[hit.start()..].starts_with("forget to"))
+                && (word.role != Role::Amount || is_large(text, hit.start()));
             counts.then_some(Hit { role: word.role, start: hit.start(), end: hit.end(), sentence: 0 })
         })
         .collect();
@@ -336,38 +364,38 @@ fn is_large(text: &str, at: usize) -> bool {
 }
 
 /// The span of a rule's words around an anchor.
-fn matched(rule: &Rule, hits: &[Hit], index: usize, place: Place) -> Option<Range<usize>> {
+fn matched(rule: &Rule, hits: &[Hit], index: usize, window: &Range<usize>, place: Place) -> Option<Range<usize>> {
     let anchor = hits[index];
     if negated(hits, index) && matches!(rule.anchor, Role::Ignore) {
         return None;
     }
     let near = |hit: &Hit| hit.start + rule.reach >= anchor.start && hit.start <= anchor.end + rule.reach;
-    let before = hits[..index].iter().rev().take_while(|hit| hit.start + rule.reach.max(160) >= anchor.start);
-    let after = hits[index + 1..].iter().take_while(|hit| hit.start <= anchor.end + rule.reach.max(160));
-    let around: Vec<(usize, &Hit)> = before
-        .enumerate()
-        .map(|(back, hit)| (index - 1 - back, hit))
-        .chain(after.enumerate().map(|(on, hit)| (index + 1 + on, hit)))
-        .filter(|(_, hit)| hit.sentence.abs_diff(anchor.sentence) <= rule.sentences)
-        .collect();
+    let around = || {
+        let (first, hits) = (window.start, &hits[window.clone()]);
+        let near = hits.iter().enumerate().map(move |(at, hit)| (first + at, hit)).filter(move |(at, _)| *at != index);
+        near.filter(|(_, hit)| hit.sentence.abs_diff(anchor.sentence) <= rule.sentences)
+    };
     let excludes = |role: Role| {
         role != Role::Guard || matches!(place, Place::SystemPrompt | Place::ToolDescription | Place::Answer)
     };
-    if around
-        .iter()
-        .any(|(_, hit)| rule.without.contains(&hit.role) && excludes(hit.role) && hit.sentence == anchor.sentence)
-    {
+    let excluded =
+        |hit: &Hit| rule.without.contains(&hit.role) && excludes(hit.role) && hit.sentence == anchor.sentence;
+    if around().any(|(_, hit)| excluded(hit)) {
         return None;
     }
+    // Verbs stand last in some languages, but close to what they are about.
+    let back = if rule.kind == FindingKind::Override { rule.reach / 2 } else { rule.reach };
     let mut span = anchor.start..anchor.end;
     for roles in rule.with {
-        let (_, hit) = around.iter().find(|(at, hit)| {
+        let candidates = around().filter(|(at, hit)| {
             roles.contains(&hit.role)
                 && near(hit)
-                && (hit.end <= anchor.start || hit.start >= anchor.end)
+                && (hit.end <= anchor.start && hit.end + back >= anchor.start || hit.start >= anchor.end)
                 && (!rule.first || hit.start > anchor.start)
-                && !(matches!(hit.role, Role::Reveal | Role::Ignore) && negated(hits, *at))
-        })?;
+                && !(matches!(hit.role, Role::Reveal | Role::Open | Role::Ignore) && negated(hits, *at))
+        });
+        let distance = |hit: &Hit| hit.start.saturating_sub(anchor.end) + anchor.start.saturating_sub(hit.end);
+        let (_, hit) = candidates.min_by_key(|(_, hit)| distance(hit))?;
         span = span.start.min(hit.start)..span.end.max(hit.end);
     }
     Some(span)

@@ -180,8 +180,12 @@ fn numbers(text: &str, found: &mut Found) {
             at += 1;
             continue;
         }
-        // Where the number begins, with what may stand before it.
         let start = at;
+        // Figures in a word are none of these, but for an account's behind its country.
+        if start > 2 && bytes[start - 1].is_ascii_alphanumeric() && bytes[start - 3].is_ascii_alphanumeric() {
+            at += bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            continue;
+        }
         if let Some(span) = iban(text, start) {
             let example = IBAN_EXAMPLES.contains(&compact(&text[span.clone()]).as_str());
             let severity = if example { Severity::Info } else { Severity::Medium };

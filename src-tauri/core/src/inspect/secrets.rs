@@ -9,9 +9,9 @@ mod value;
 
 use std::{ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
-use super::{FindingKind, Severity, found::Found, walk::Text};
+use super::{FindingKind, Severity, encoded, found::Found, walk::Text};
 use rules::{ASSIGNED, Alphabet, Assigned, PREFIXED, Prefixed};
 
 /// How far behind a word its value may begin, and how long a value may be, in bytes.
@@ -20,11 +20,20 @@ const LONGEST: usize = 4096;
 
 /// Words that begin a token, and words that stand before a value.
 static PREFIXES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(PREFIXED.iter().map(|rule| rule.prefix)).ok()
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(PREFIXED.iter().map(|rule| rule.prefix))
+        .ok()
 });
 static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let names = ASSIGNED.iter().map(|rule| rule.name);
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(names).ok()
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::LeftmostLongest)
+        .ascii_case_insensitive(true)
+        .build(names)
+        .ok()
 });
 
 /// Finds secrets.
@@ -32,7 +41,15 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
     let mut taken = Taken::default();
     private_keys(raw, found);
-    for hit in PREFIXES.iter().flat_map(|prefixes| prefixes.find_iter(raw)) {
+    let hits = |finder: &'static LazyLock<Option<AhoCorasick>>| {
+        let finder: Option<&AhoCorasick> = finder.as_ref();
+        finder.into_iter().flat_map(|finder| {
+            encoded::outside_of_dense(raw.as_bytes())
+                .into_iter()
+                .flat_map(|part| finder.find_iter(Input::new(raw).range(part)))
+        })
+    };
+    for hit in hits(&PREFIXES) {
         if let Some(rule) = PREFIXED.get(hit.pattern().as_usize())
             && let Some(span) = prefixed(raw, rule, hit.range())
             && taken.take(&span)
@@ -42,7 +59,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
             found.add(kind, severity, span, || format!("It has the form of {}.", rule.what));
         }
     }
-    for hit in NAMES.iter().flat_map(|names| names.find_iter(raw)) {
+    for hit in hits(&NAMES) {
         if let Some(rule) = ASSIGNED.get(hit.pattern().as_usize())
             && let Some((span, severity)) = assigned(raw, rule, hit.range())
             && taken.take(&span)
@@ -116,7 +133,11 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
         return None;
     }
     if rule.alphabet == Alphabet::Any {
-        return generic(value, quoted.is_some(), rule).map(|severity| (span, severity));
+        let severity = generic(value, quoted.is_some(), rule)?;
+        // Links carry tokens of their own, which open no more than the link.
+        let in_query =
+            name.start > 0 && matches!(bytes[name.start - 1], b'?' | b'&' | b';') && bytes.get(name.end) == Some(&b'=');
+        return Some((span, if in_query { Severity::Low } else { severity }));
     }
     let fits = rule.alphabet.run(value.as_bytes(), value.len()) == value.len();
     (fits && value::entropy(value) >= rule.entropy).then_some((span, Severity::High))
@@ -138,7 +159,9 @@ fn generic(value: &str, quoted: bool, rule: &Assigned) -> Option<Severity> {
         return random.then_some(Severity::High);
     }
     // People choose passwords that are less random; figures and signs tell them from words.
-    let chosen = value.len() >= 6
+    let call = value.ends_with(')') && value.contains('(');
+    let chosen = !call
+        && value.len() >= 6
         && classes.letters >= 2
         && (classes.digits >= 1 && (classes.signs >= 1 || classes.upper >= 1 || quoted || entropy >= 2.8)
             || classes.signs >= 2)
@@ -156,7 +179,7 @@ fn behind(raw: &str, at: usize, loose: bool) -> Option<(usize, Option<u8>)> {
     let limit = bytes.len().min(at + GAP);
     let mut at = at;
     // The rest of the name.
-    while at < limit && (bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'_' | b'-' | b'.')) {
+    while !loose && at < limit && (bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'_' | b'-' | b'.')) {
         at += 1;
     }
     let mut separated = false;
