@@ -31,8 +31,8 @@ static HIDDEN: LazyLock<Option<Regex>> =
 static TO_A_MODEL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i)system ?:|\b(?:ai|assistants?|llms?|gpt|claude|gemini|copilot|ai agents?|the agent|chatbots?|language model|instructions?|prompts?",
-        r"|reveal|exfiltrat\w*|passwords?|secrets?|api[ _-]?keys?|credentials?|conversation|do not (?:tell|mention)",
-        r"|ignore (?:all|any|the|previous|your)|forward|send (?:the|all|it|this|an?)|instrucci\w+|instruç\w+|anweisung\w*)\b",
+        r"|reveal|exfiltrat\w*|passwords?|api[ _-]?keys?|credentials?|conversation|do not (?:tell|mention)",
+        r"|ignore (?:all|any|the|previous|your)|forward (?:the|this|it|all)|send (?:the|all|it|this|an?)|instrucci\w+|instruç\w+|anweisung\w*)\b",
         r"|системн|инструкц|ассистент|模型|助手|指令|指示|系统|系統|システム|アシスタント|تعليمات|المساعد|निर्देश|सहायक",
     ))
     .ok()

@@ -47,11 +47,11 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
     let bytes = raw.as_bytes();
     let mut at = 0;
-    while let Some(next) = gap_starts(bytes, at) {
-        let next = blanks_before(raw, next);
+    while let Some(probe) = gap_starts(bytes, at) {
+        let next = blanks_before(raw, probe);
         let gap = Gap::at(raw, next);
         // What only looked like one is shorter than sixteen bytes; a real one is much longer.
-        at = gap.end.max(char_start(bytes, (next + 16).min(bytes.len())));
+        at = gap.end.max(char_start(bytes, (probe + 16).min(bytes.len())));
         if gap.end >= raw.len() || next == 0 && gap.breaks == 0 {
             continue;
         }

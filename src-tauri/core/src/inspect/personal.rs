@@ -267,7 +267,7 @@ fn card(text: &str, span: Range<usize>, found: &mut Found) -> bool {
     let one_kind = separators.iter().all(|byte| *byte == separators[0] && matches!(byte, b' ' | b'-'));
     let digits = compact(raw);
     let known = match digits.as_bytes() {
-        [b'4', ..] => matches!(digits.len(), 13 | 16 | 19),
+        [b'4', ..] => digits.len() == 16 || matches!(digits.len(), 13 | 19) && !separators.is_empty(),
         [b'5', b'1'..=b'5', ..] | [b'2', b'2'..=b'7', ..] => digits.len() == 16,
         [b'3', b'4' | b'7', ..] => digits.len() == 15,
         [b'3', b'0' | b'6' | b'8', ..] => digits.len() == 14,

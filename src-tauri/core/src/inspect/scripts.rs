@@ -7,6 +7,9 @@ use unicode_security::confusable_detection::skeleton;
 
 use super::{FindingKind, Severity, fold::latin_twin, found::Found, url, walk::Text};
 
+/// Longer runs, in bytes, are tables and packed programs, not words or names.
+const LONGEST: usize = 128;
+
 /// Names that are imitated most; a label that only looks like one of them is not it.
 const IMITATED: &[&str] = &[
     "adobe",
@@ -82,6 +85,9 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let mostly_latin = mostly_latin(text.raw);
     for (at, word) in words(text.raw) {
         // Most words of most scripts have nothing to compare.
+        if word.len() > LONGEST {
+            continue;
+        }
         let latin = word.bytes().any(|byte| byte.is_ascii_alphabetic());
         if !word.chars().any(has_twins) || !(latin || text.name || mostly_latin) {
             continue;

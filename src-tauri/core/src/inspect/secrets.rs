@@ -115,8 +115,13 @@ fn starts_after_escape(bytes: &[u8], at: usize) -> bool {
 
 /// A value behind a name, such as `password = "…"`.
 fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usize>, Severity)> {
-    let (start, quoted) = behind(raw, name.end, rule.loose)?;
     let bytes = raw.as_bytes();
+    // The name of a service is a word; "password" may be the end of one.
+    let service = rule.alphabet != Alphabet::Any;
+    if service && name.start > 0 && bytes[name.start - 1].is_ascii_alphabetic() {
+        return None;
+    }
+    let (start, quoted) = behind(raw, name.end, rule.loose)?;
     let rest = &bytes[start..bytes.len().min(start + LONGEST)];
     let length = match quoted {
         Some(quote) => rest.iter().position(|byte| *byte == quote || *byte == b'\n')?,
@@ -132,7 +137,7 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
     if computed || value::is_example(value) || value.len() < rule.least || value.len() > rule.most {
         return None;
     }
-    if rule.alphabet == Alphabet::Any {
+    if !service {
         let severity = generic(value, quoted.is_some(), rule)?;
         // Links carry tokens of their own, which open no more than the link.
         let in_query =
@@ -140,11 +145,16 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
         return Some((span, if in_query { Severity::Low } else { severity }));
     }
     let fits = rule.alphabet.run(value.as_bytes(), value.len()) == value.len();
-    (fits && value::entropy(value) >= rule.entropy).then_some((span, Severity::High))
+    (fits && value::classes(value).digits > 0 && value::entropy(value) >= rule.entropy)
+        .then_some((span, Severity::High))
 }
 
 /// Values of no known form: told by how random they are.
 fn generic(value: &str, quoted: bool, rule: &Assigned) -> Option<Severity> {
+    // Regular expressions and escapes are random to look at too.
+    if value.contains('\\') {
+        return None;
+    }
     if value.contains(char::is_whitespace) && !(quoted && rule.password && value.split_whitespace().count() <= 2) {
         return None;
     }

@@ -13,7 +13,7 @@ pub(super) fn compare(value: &Value, found: &mut Found) {
     let mut seen: HashMap<String, &str> = HashMap::new();
     for (index, tool) in tools.iter().enumerate() {
         let Some(name) = tool.get("name").and_then(Value::as_str) else { continue };
-        let drawn: String = skeleton(&name.to_lowercase()).collect();
+        let drawn = skeleton(name).collect::<String>().to_lowercase();
         match seen.get(&drawn) {
             Some(other) if *other != name => found.add_whole(Finding {
                 kind: FindingKind::Homoglyph,

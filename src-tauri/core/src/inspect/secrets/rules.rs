@@ -377,7 +377,6 @@ pub(super) const ASSIGNED: &[Assigned] = &[
     Assigned { name: "sendbird", what: "a Sendbird token", alphabet: Alphabet::Hex, least: 40, most: 40, entropy: 3.0, password: false, loose: false, key: false },
     Assigned { name: "squarespace", what: "a Squarespace token", alphabet: Alphabet::HexDash, least: 36, most: 36, entropy: 2.8, password: false, loose: false, key: false },
     Assigned { name: "sumologic", what: "a Sumo Logic key", alphabet: Alphabet::Alnum, least: 14, most: 64, entropy: 3.3, password: false, loose: false, key: false },
-    Assigned { name: "lob", what: "a Lob key", alphabet: Alphabet::Url, least: 40, most: 44, entropy: 3.3, password: false, loose: false, key: false },
     Assigned { name: "droneci", what: "a Drone token", alphabet: Alphabet::Alnum, least: 32, most: 32, entropy: 3.3, password: false, loose: false, key: false },
     Assigned { name: "hashicorp", what: "a HashiCorp token", alphabet: Alphabet::Dotted, least: 60, most: 100, entropy: 3.3, password: false, loose: false, key: false },
     Assigned { name: "nytimes", what: "a New York Times key", alphabet: Alphabet::Url, least: 32, most: 32, entropy: 3.3, password: false, loose: false, key: false },
