@@ -217,16 +217,17 @@ fn joins(c: char) -> bool {
 }
 
 fn writes_no_spaces(c: char) -> bool {
-    matches!(
-        c.script(),
-        Script::Thai
-            | Script::Lao
-            | Script::Khmer
-            | Script::Myanmar
-            | Script::Han
-            | Script::Hiragana
-            | Script::Katakana
-    ) || matches!(c, '\u{3000}'..='\u{303f}')
+    !c.is_ascii()
+        && (matches!(
+            c.script(),
+            Script::Thai
+                | Script::Lao
+                | Script::Khmer
+                | Script::Myanmar
+                | Script::Han
+                | Script::Hiragana
+                | Script::Katakana
+        ) || matches!(c, '\u{3000}'..='\u{303f}'))
 }
 
 fn is_braille(c: char) -> bool {

@@ -15,7 +15,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use serde_json::Value;
 
 use super::{
-    FindingKind, Severity, encoded,
+    FindingKind, Severity,
     fold::Folded,
     found::Found,
     walk::{Place, Text},
@@ -171,7 +171,7 @@ const RULES: &[Rule] = &[
         sentences: 1,
         ..rule(FindingKind::RolePlay, Role::Persona, &[&[Role::Limitless]], 160, ROLE)
     },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::RolePlay, Role::Role, &[], 0, ROLE) },
+    Rule { without: &[Role::Guard], ..rule(FindingKind::RolePlay, Role::Frees, &[], 0, ROLE) },
     rule(
         FindingKind::RolePlay,
         Role::Marker,
@@ -242,7 +242,8 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
         return;
     }
     let folded = Folded::new(text.raw);
-    let hits = hits(&folded.text);
+    // Only where both are of one length are the parts of one those of the other.
+    let hits = if text.ascii { hits(&folded.text, &text.parts) } else { all_hits(&folded.text) };
     let mut told: Vec<(FindingKind, usize)> = Vec::new();
     let mut window = 0..0;
     for (index, anchor) in hits.iter().enumerate() {
@@ -276,20 +277,23 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
 /// Whether an answer's request asked for a text about attacks.
 pub(super) fn asks_for_a_lesson(context: &Value) -> bool {
     match context {
-        Value::String(text) => hits(&Folded::new(text).text).iter().any(|hit| hit.role == Role::Lesson),
+        Value::String(text) => all_hits(&Folded::new(text).text).iter().any(|hit| hit.role == Role::Lesson),
         Value::Array(items) => items.iter().any(asks_for_a_lesson),
         Value::Object(fields) => fields.values().any(asks_for_a_lesson),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
-fn hits(text: &str) -> Vec<Hit> {
+fn all_hits(text: &str) -> Vec<Hit> {
+    hits(text, std::slice::from_ref(&(0..text.len())))
+}
+
+fn hits(text: &str, parts: &[Range<usize>]) -> Vec<Hit> {
     let Some(lexicon) = LEXICON.as_ref() else { return Vec::new() };
     let bytes = text.as_bytes();
-    let parts = encoded::outside_of_dense(bytes);
     let mut hits: Vec<Hit> = parts
-        .into_iter()
-        .flat_map(|part| lexicon.finder.find_overlapping_iter(Input::new(text).range(part)))
+        .iter()
+        .flat_map(|part| lexicon.finder.find_overlapping_iter(Input::new(text).range(part.clone())))
         .filter_map(|hit| {
             let word = lexicon.words.get(hit.pattern().as_usize())?;
             let free =

@@ -296,9 +296,9 @@ fn mostly_latin(text: &str) -> bool {
     let (mut latin, mut other) = (0_usize, 0_usize);
     for c in text.chars().take(4096).filter(|c| c.is_alphabetic()) {
         if c.is_ascii() {
-            latin += 1
+            latin += 1;
         } else if c.script() != Script::Latin {
-            other += 1
+            other += 1;
         }
     }
     latin > 8 * other
@@ -314,6 +314,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
         | '\u{3041}'..='\u{3096}'
         | '\u{30a1}'..='\u{30fa}'
         | '\u{4e00}'..='\u{9fff}' => true,
+        '\u{2000}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'.. => false,
         _ => c.is_alphanumeric(),
     };
     let mut rest = 0;

@@ -11,7 +11,7 @@ use std::{ops::Range, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
-use super::{FindingKind, Severity, encoded, found::Found, walk::Text};
+use super::{FindingKind, Severity, found::Found, walk::Text};
 use rules::{ASSIGNED, Alphabet, Assigned, PREFIXED, Prefixed};
 
 /// How far behind a word its value may begin, and how long a value may be, in bytes.
@@ -43,11 +43,9 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     private_keys(raw, found);
     let hits = |finder: &'static LazyLock<Option<AhoCorasick>>| {
         let finder: Option<&AhoCorasick> = finder.as_ref();
-        finder.into_iter().flat_map(|finder| {
-            encoded::outside_of_dense(raw.as_bytes())
-                .into_iter()
-                .flat_map(|part| finder.find_iter(Input::new(raw).range(part)))
-        })
+        finder
+            .into_iter()
+            .flat_map(|finder| text.parts.iter().flat_map(|part| finder.find_iter(Input::new(raw).range(part.clone()))))
     };
     for hit in hits(&PREFIXES) {
         if let Some(rule) = PREFIXED.get(hit.pattern().as_usize())

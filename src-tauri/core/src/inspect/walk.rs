@@ -34,13 +34,23 @@ pub(super) struct Text<'a> {
     pub(super) ascii: bool,
     /// Fenced code, in bytes, in order.
     pub(super) code: Vec<std::ops::Range<usize>>,
+    /// All of it but for what stands inside of long runs without words, in bytes.
+    pub(super) parts: Vec<std::ops::Range<usize>>,
     /// How often it was decoded already.
     pub(super) depth: u8,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(raw: &'a str, place: Place, name: bool, depth: u8) -> Self {
-        Self { raw, place, name, ascii: raw.is_ascii(), code: layout::code(raw), depth }
+        Self {
+            raw,
+            place,
+            name,
+            ascii: raw.is_ascii(),
+            code: layout::code(raw),
+            parts: encoded::outside_of_dense(raw.as_bytes()),
+            depth,
+        }
     }
 
     /// Whether this byte stands in fenced code.
