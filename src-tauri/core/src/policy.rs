@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::audit::{Gate, Verdict};
 use crate::{
-    inspect::Severity,
+    inspect::{Family, FindingKind},
     settings::{Gates, Sampling},
 };
 
@@ -97,8 +97,9 @@ pub struct Case<'a> {
     pub sampling: Sampling,
     /// Which gates ask for this server.
     pub gates: Gates,
-    /// The worst byte-level finding in what stands at the gate, or in the request that led to it.
-    pub worst: Option<Severity>,
+    /// The kind of the finding that raises the verdict (see [`crate::inspect::raises`]), in what stands at the gate or
+    /// in the request that led to it.
+    pub raised: Option<FindingKind>,
 }
 
 /// What the policy says, and why.
@@ -152,13 +153,16 @@ pub fn evaluate(case: &Case<'_>, rules: &[Rule]) -> Evaluation {
         evaluation.verdict = Verdict::Deny;
         evaluation.reason = "Sampling is off for this server.".into();
     }
-    if evaluation.verdict == Verdict::Allow && case.worst >= Some(Severity::High) {
+    if evaluation.verdict == Verdict::Allow
+        && let Some(kind) = case.raised
+    {
         evaluation.verdict = Verdict::Ask;
+        let what = if kind.family() == Family::Data { "a secret" } else { "hidden or misleading text" };
         let place = match case.gate {
             Gate::Request => "in it",
             Gate::Answer => "in it or in its request",
         };
-        evaluation.reason = format!("{} But hidden text was found {place}.", evaluation.reason);
+        evaluation.reason = format!("{} But {what} was found {place} ({}).", evaluation.reason, kind.as_str());
     }
     if evaluation.verdict != Verdict::Allow {
         evaluation.answer = None;
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     fn case(gate: Gate) -> Case<'static> {
-        Case { gate, server: "s", tool: Some("t"), sampling: Sampling::Ask, gates: Gates::Both, worst: None }
+        Case { gate, server: "s", tool: Some("t"), sampling: Sampling::Ask, gates: Gates::Both, raised: None }
     }
 
     fn rule(id: &str, action: Action) -> Rule {
@@ -210,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_finding_turns_an_allow_into_an_ask() {
-        let flagged = Case { worst: Some(Severity::High), ..case(Gate::Request) };
+        let flagged = Case { raised: Some(FindingKind::Tag), ..case(Gate::Request) };
         assert_eq!(evaluate(&flagged, &[rule("a", Action::Allow)]).verdict, Verdict::Ask);
         assert_eq!(evaluate(&flagged, &[rule("a", Action::Deny)]).verdict, Verdict::Deny);
     }

@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
     audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
     canonical::Sha256Hex,
-    inspect::Severity,
+    inspect::FindingKind,
     policy::Evaluation,
     review::{ApprovedRequest, ReleasedResponse},
 };
@@ -121,8 +121,8 @@ struct Question {
     record: Record,
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision>,
-    /// The worst finding in the request as received.
-    worst: Option<Severity>,
+    /// The kind of the finding in the request as received that raises the verdict.
+    raised: Option<FindingKind>,
     /// How often a model was asked.
     attempt: u32,
 }

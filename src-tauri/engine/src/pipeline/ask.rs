@@ -6,7 +6,7 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Answered, Content, Gate, Role, Sent},
     canonical::Sha256Hex,
-    inspect,
+    inspect::{self, Place},
     model_format::{Completion, WireRequest},
     price,
     review::{ActionKind, ApprovedRequest, Event, approved_object},
@@ -107,10 +107,10 @@ impl Pipeline {
             Ok(result) => result,
             Err(error) => return failed(question, approved, error.to_string()),
         };
-        let findings = inspect::inspect(&result);
+        let findings = inspect::inspect_in(Place::Answer, &result, Some(approved.request().params()));
         // What is hidden in a request makes both gates ask.
-        let worst = inspect::worst(&findings).max(question.worst);
-        let evaluation = self.evaluate(question, Gate::Answer, worst);
+        let raised = inspect::raises(&findings, Gate::Answer).map(|finding| finding.kind).or(question.raised);
+        let evaluation = self.evaluate(question, Gate::Answer, raised);
         question.record.note_with(
             Answered {
                 model: Some(answer.model.clone()),

@@ -12,7 +12,7 @@ use crate::{review_queue::Decision, secrets::SecretError};
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = self.evaluate(question, Gate::Request, question.worst);
+        let evaluation = self.evaluate(question, Gate::Request, question.raised);
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
