@@ -30,6 +30,7 @@ const COMMANDS: &[&str] = &[
     "rule_remove",
     "audit_list",
     "audit_facets",
+    "audit_changes",
     "audit_show",
     "audit_verify",
     "status",

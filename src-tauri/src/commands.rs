@@ -45,6 +45,7 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::open_window,
         audit::audit_list,
         audit::audit_facets,
+        audit::audit_changes,
         audit::audit_show,
         audit::audit_verify,
     ])

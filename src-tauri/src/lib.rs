@@ -26,6 +26,8 @@ use windows::Window;
 
 /// Windows are told of changes at most this often.
 const COALESCE: Duration = Duration::from_millis(30);
+/// How long the engine may take to stop when the app is ended from outside.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Starts a server's process under our wing; see the engine's `mcp::spawn`.
 pub fn run_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -52,25 +54,36 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
         return say(&error);
     }
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(options::log_filter()).init();
-    let context = tauri::generate_context!();
+    if let Err(error) = options.engine.home.create() {
+        return cannot_start(&format!("its folders cannot be made: {error}"));
+    }
+    let mut context = tauri::generate_context!();
+    let identifier = options::instance_name(&context.config().identifier, &options.engine.home);
+    context.config_mut().identifier = identifier.clone();
     let app = commands::register(tauri::Builder::default())
-        .plugin(tauri_plugin_single_instance::init(|app, _args, _cwd| windows::open(app, Window::Settings, None)))
+        .plugin(
+            tauri_plugin_single_instance::Builder::new()
+                .dbus_id(identifier)
+                .callback(|app, _args, _cwd| windows::open(app, Window::Settings, None))
+                .build(),
+        )
         .setup(move |app| start(app.handle(), options))
         .build(context);
     let app = match app {
         Ok(app) => app,
-        Err(error) => {
-            // Whoever started it from a menu sees no stderr.
-            popups::cannot_start(&error.to_string());
-            return say(&format!("cannot start: {error}"));
-        }
+        Err(error) => return cannot_start(&error.to_string()),
     };
     app.run(|app, event| match event {
         // The last window was closed; the tray stays.
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::WindowEvent { label, event, .. } => windows::on_event(app, &label, &event),
         RunEvent::Exit => {
+            // Nothing is left to do after Quit. When the session ends us, what waits for this thread can wait forever.
             if let Some(engine) = app.try_state::<Engine>() {
-                tauri::async_runtime::block_on(engine.shutdown());
+                let stopped = async { tokio::time::timeout(LAST_WORDS, engine.shutdown()).await };
+                if tauri::async_runtime::block_on(stopped).is_err() {
+                    tracing::warn!("the engine did not stop in {LAST_WORDS:?}; open questions end as interrupted");
+                }
             }
         }
         _ => {}
@@ -79,13 +92,14 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::error::Error>> {
-    let tray_files = options.engine.home.runtime.join("tray");
+    let runtime = options.engine.home.runtime.clone();
+    app.manage(windows::Windows::new(runtime.join("webview")));
     let engine = tauri::async_runtime::block_on(Engine::start(options.engine))?;
-    let tray = tray::build(app, &tray_files)?;
+    let tray = tray::build(app, &runtime.join("tray"))?;
     // Somebody is there as long as the app runs: a window can always be opened.
     app.manage(engine.queue().attach());
     app.manage(engine.clone());
-    let popups = popups::Popups::new(engine.clone(), app.clone());
+    let popups = popups::Popups::new(engine.clone(), app.clone(), popups::icon(&runtime));
     tauri::async_runtime::spawn(follow(app.clone(), engine.clone(), tray, popups));
     let probe = engine.clone();
     tauri::async_runtime::spawn(async move { drop(probe.probe_keychain().await) });
@@ -140,6 +154,21 @@ async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
         }
     }
     Some(moment)
+}
+
+/// Ends the app. The engine stops first, while the event loop still serves the tray and the windows that it tells of it.
+fn quit(app: &AppHandle) {
+    let (app, engine) = (app.clone(), app.state::<Engine>().inner().clone());
+    tauri::async_runtime::spawn(async move {
+        engine.shutdown().await;
+        app.exit(0);
+    });
+}
+
+/// Whoever started it from a menu sees no stderr.
+fn cannot_start(why: &str) -> ExitCode {
+    popups::cannot_start(why);
+    say(&format!("cannot start: {why}"))
 }
 
 #[expect(clippy::print_stderr, reason = "there is no window to say it in")]

@@ -2,9 +2,10 @@
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
-use samplegate_core::audit::Place;
+use samplegate_core::{audit::Place, canonical::Sha256Hex};
 use samplegate_engine::{
     engine,
+    home::Home,
     mcp::BaseEnv,
     secrets::Keychain,
     startup::{self, Directories},
@@ -43,6 +44,14 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
             home,
         },
     })
+}
+
+/// The name by which a second start finds the first: one per home, however its folder is spelt. The home must exist.
+pub(crate) fn instance_name(app: &str, home: &Home) -> String {
+    let folder = home.data.canonicalize().unwrap_or_else(|_| home.data.clone());
+    let digest = Sha256Hex::of(folder.as_os_str().as_encoded_bytes()).to_hex();
+    // An element of a bus name begins with a letter.
+    format!("{app}.h{}", &digest[..16])
 }
 
 /// What is logged to stderr.

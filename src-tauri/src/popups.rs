@@ -2,7 +2,8 @@
 //!
 //! Data flow: the queue changed → which questions are new, which are gone → notifications are shown and closed. A
 //! click opens the very question; Deny denies it. Approving from a notification is off unless the person switched it
-//! on, and then offered only for an unflagged request that fits in the notification whole.
+//! on, and then offered only for an unflagged request that fits in the notification whole. What it said is in the log
+//! before what was decided in it.
 //!
 //! Invariant: a notification that expires, is closed or cannot be shown decides nothing.
 
@@ -16,6 +17,7 @@ mod platform;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -37,7 +39,7 @@ const FLOOD: usize = 3;
 struct Popup {
     title: String,
     body: String,
-    /// The question, and its revision where the popup shows all of it; none: a popup about many.
+    /// The question and its revision; none: a popup about many.
     about: Option<(QuestionId, u32)>,
     may_deny: bool,
     may_approve: bool,
@@ -69,18 +71,29 @@ pub(crate) fn cannot_start(why: &str) {
     }
 }
 
+/// Puts the app's icon where a notification daemon can read it. Without it, the daemon takes one of its own.
+pub(crate) fn icon(folder: &Path) -> Option<PathBuf> {
+    let file = folder.join("samplegate.png");
+    let written = std::fs::write(&file, include_bytes!("../../icons/128x128.png"));
+    written
+        .inspect_err(|error| tracing::warn!("the notifications' icon could not be written: {error}"))
+        .ok()
+        .map(|()| file)
+}
+
 /// The popups on screen.
 pub(crate) struct Popups {
     engine: Engine,
     app: AppHandle,
+    icon: Option<PathBuf>,
     /// What was told already. The sender closes the popup when it is dropped.
     told: Mutex<HashMap<Gate, Option<oneshot::Sender<()>>>>,
     many: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Popups {
-    pub(crate) fn new(engine: Engine, app: AppHandle) -> Arc<Self> {
-        Arc::new(Self { engine, app, told: Mutex::default(), many: Mutex::default() })
+    pub(crate) fn new(engine: Engine, app: AppHandle, icon: Option<PathBuf>) -> Arc<Self> {
+        Arc::new(Self { engine, app, icon, told: Mutex::default(), many: Mutex::default() })
     }
 
     /// Brings the popups, and the review window, to the queue as it is now.
@@ -162,8 +175,9 @@ impl Popups {
         let popups = Arc::clone(self);
         tauri::async_runtime::spawn(async move {
             let about = popup.about;
-            match platform::show(popup, closed).await {
-                Ok(click) => popups.clicked(click, about),
+            let said = format!("{}\n{}", popup.title, popup.body);
+            match platform::show(popup, popups.icon.as_deref(), closed).await {
+                Ok(click) => popups.clicked(click, about, said).await,
                 // Not every desktop has notifications; the tray and the window are still there.
                 Err(error) => tracing::warn!("a notification could not be shown: {error}"),
             }
@@ -171,21 +185,30 @@ impl Popups {
         close
     }
 
-    fn clicked(&self, click: Click, about: Option<(QuestionId, u32)>) {
+    async fn clicked(&self, click: Click, about: Option<(QuestionId, u32)>, said: String) {
         let queue = self.engine.queue();
         let result = match (click, about) {
-            (Click::Nothing, _) => return,
+            (Click::Nothing, _) | (Click::Deny | Click::Approve, None) => return,
             (Click::Review, about) => {
                 windows::open(&self.app, Window::Review, about.map(|(id, _)| id.to_string()).as_deref());
                 return;
             }
             (Click::Deny, Some((id, _))) => {
-                // A denial needs no fresh look: whatever the question became, the answer is no.
+                // A denial needs no fresh look, and no log: whatever the question became, the answer is no.
                 let Some(item) = queue.get(id) else { return };
-                queue.act(id, item.revision, Action::Deny { reason: "denied in the notification".into() })
+                if let Err(error) = self.engine.shown_in_notification(id, item.revision, said, false).await {
+                    tracing::error!("what a notification said could not be logged: {error}");
+                }
+                queue.act(id, item.revision, Action::Deny { reason: "in the notification".into() })
             }
-            (Click::Approve, Some((id, revision))) => queue.act(id, revision, Action::Approve),
-            (Click::Deny | Click::Approve, None) => return,
+            (Click::Approve, Some((id, revision))) => {
+                if let Err(error) = self.engine.shown_in_notification(id, revision, said, true).await {
+                    tracing::error!("nothing was approved, because the log cannot be written: {error}");
+                    windows::open(&self.app, Window::Review, Some(&id.to_string()));
+                    return;
+                }
+                queue.act(id, revision, Action::Approve)
+            }
         };
         if let Err(error) = result {
             tracing::info!("a click on a notification came too late: {error}");

@@ -104,11 +104,13 @@ fn clicked(app: &AppHandle, item: &str) {
         "settings" => windows::open(app, Window::Settings, None),
         "audit" => windows::open(app, Window::Audit, None),
         "pause" => {
-            let queue = app.state::<Engine>().queue().clone();
-            let paused = *queue.paused().borrow();
-            queue.set_paused(!paused);
+            let engine = app.state::<Engine>();
+            let paused = *engine.queue().paused().borrow();
+            if let Err(error) = engine.set_paused(!paused) {
+                tracing::error!("the pause could not be logged: {error}");
+            }
         }
-        "quit" => app.exit(0),
+        "quit" => crate::quit(app),
         _ => {}
     }
 }

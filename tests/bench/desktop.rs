@@ -48,11 +48,12 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
     let bus = zbus::Connection::session().await?;
     start(wanted, report, &program, &bus).await?;
     idle(wanted, report, &program).await?;
-    painted(wanted, report, &program).await
+    painted(wanted, report, &program).await?;
+    crate::window::measure(wanted, report, &program).await
 }
 
 /// A home that was used before: the first run opens a window by itself.
-async fn used_home(config: &str) -> anyhow::Result<tempfile::TempDir> {
+pub(crate) async fn used_home(config: &str) -> anyhow::Result<tempfile::TempDir> {
     let rule = "\n[[rules]]\nid = \"yes\"\nserver = \"load\"\naction = \"answer\"\ntext = \"yes\"\n";
     let running = Running::start(&(running::server("load", "rules", &[])? + rule)).await?;
     running.load(Load { count: 1, in_flight: 1 }).await?;

@@ -56,15 +56,49 @@ impl Loaded {
 
 const REQUEST: &str = r#""method":"sampling/createMessage","params":{"messages":[{"role":"user","content":{"type":"text","text":"Please confirm the payment of 120 EUR to Example Books. Answer yes or no."}}],"maxTokens":100,"systemPrompt":"You confirm payments."}}"#;
 
-/// Serves until the end of its input. `mode` `ask` makes it ask by itself: see [`ask_one_by_one`].
-pub(crate) fn serve(mode: Option<&str>) -> anyhow::Result<()> {
+/// What the server asks by itself, once it is initialized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing: only what it is called for.
+    Called,
+    /// One question after the other: see [`ask_one_by_one`].
+    Ask,
+    /// So many at once, each of [`LARGE_MIB`].
+    Large(usize),
+    /// So many at once.
+    Many(usize),
+}
+
+impl Mode {
+    /// Reads what follows `serve-load` on the command line.
+    pub(crate) fn parse(args: &[String]) -> anyhow::Result<Self> {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Ok(match args[..] {
+            [] => Self::Called,
+            ["ask"] => Self::Ask,
+            ["large", count] => Self::Large(count.parse()?),
+            ["many", count] => Self::Many(count.parse()?),
+            _ => anyhow::bail!("serve-load does not know {args:?}"),
+        })
+    }
+}
+
+/// The size of a large question's text.
+pub(crate) const LARGE_MIB: usize = 5;
+
+/// Serves until the end of its input.
+pub(crate) fn serve(mode: Mode) -> anyhow::Result<()> {
     let mut pipe = Pipe { lines: io::stdin().lock(), out: io::stdout(), line: String::new() };
     let (answered, answers) = mpsc::channel();
     let mut answers = Some(answers);
     while let Some(message) = pipe.read()? {
-        if message["method"] == "notifications/initialized" && mode == Some("ask") {
-            let answers = answers.take();
-            std::thread::spawn(|| answers.map(|answers| ask_one_by_one(io::stdout(), &answers)));
+        if message["method"] == "notifications/initialized" {
+            match (mode, answers.take()) {
+                (Mode::Ask, Some(answers)) => drop(std::thread::spawn(move || ask_one_by_one(io::stdout(), &answers))),
+                (Mode::Large(count), _) => ask_at_once(&mut pipe.out, count, &large()?)?,
+                (Mode::Many(count), _) => ask_at_once(&mut pipe.out, count, REQUEST)?,
+                (Mode::Called | Mode::Ask, _) => {}
+            }
         }
         if message.get("method").is_none() {
             // Without anybody who asks, nobody listens.
@@ -161,6 +195,21 @@ fn ask_one_by_one(mut out: io::Stdout, answers: &mpsc::Receiver<()>) -> anyhow::
         std::thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+fn ask_at_once(out: &mut io::Stdout, count: usize, request: &str) -> anyhow::Result<()> {
+    for n in 0..count {
+        out.write_all(format!("{{\"jsonrpc\":\"2.0\",\"id\":\"q{n}\",{request}\n").as_bytes())?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The question with a long text: the end of a line of its JSON, as [`REQUEST`] is.
+fn large() -> anyhow::Result<String> {
+    const LINE: &str = "The quick brown fox pays 120 EUR to Example Books; see https://example.org/invoice?id=7.\n";
+    let mut params = request()?;
+    params["messages"][0]["content"]["text"] = LINE.repeat((LARGE_MIB << 20) / LINE.len()).into();
+    Ok(format!("\"method\":\"sampling/createMessage\",\"params\":{params}}}"))
 }
 
 /// The params of the question it asks.

@@ -13,6 +13,7 @@ mod audit;
 mod bare;
 mod desktop;
 mod disk;
+mod inspect;
 mod load;
 mod model;
 mod report;
@@ -20,6 +21,7 @@ mod running;
 mod sampling;
 mod start;
 mod text;
+mod window;
 
 use std::path::PathBuf;
 
@@ -27,7 +29,7 @@ use anyhow::Context as _;
 
 const USAGE: &str = "\
 usage: bench [--quick] [--million] [PART…]
-  parts: sampling model start text audit desktop (all unless said)
+  parts: sampling model start inspect text audit desktop (all unless said)
   --quick     fewer repetitions
   --million   the audit log at 1,000,000 questions (takes minutes and gigabytes) instead of 100,000";
 
@@ -45,7 +47,7 @@ impl Wanted {
             match arg.as_str() {
                 "--quick" => wanted.quick = true,
                 "--million" => wanted.million = true,
-                "sampling" | "model" | "start" | "text" | "audit" | "desktop" => wanted.parts.push(arg),
+                "sampling" | "model" | "start" | "inspect" | "text" | "audit" | "desktop" => wanted.parts.push(arg),
                 _ => anyhow::bail!("{arg:?} is not known.\n{USAGE}"),
             }
         }
@@ -70,7 +72,7 @@ fn main() -> anyhow::Result<()> {
     }
     let args: Vec<String> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
     if args.first().is_some_and(|first| first == "serve-load") {
-        return load::serve(args.get(1).map(String::as_str));
+        return load::serve(load::Mode::parse(&args[1..])?);
     }
     let wanted = Wanted::parse(args.into_iter())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
@@ -87,6 +89,9 @@ async fn measure(wanted: &Wanted) -> anyhow::Result<()> {
     }
     if wanted.part("start") {
         start::measure(wanted, &mut report).await?;
+    }
+    if wanted.part("inspect") {
+        inspect::measure(wanted, &mut report);
     }
     if wanted.part("text") {
         text::measure(wanted, &mut report)?;

@@ -39,6 +39,15 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
     };
     command(wanted, report, &samplegate, "samplegate --version", &["--version"])?;
     let home = folder.path().display().to_string();
+    let servers: Result<Vec<String>, _> = (0..3).map(|n| running::server(&format!("s{n}"), "ask", &[])).collect();
+    std::fs::write(folder.path().join("config.toml"), servers?.join("\n"))?;
+    command(
+        wanted,
+        report,
+        &samplegate,
+        "samplegate server list, three servers",
+        &["--home", &home, "server", "list"],
+    )?;
     command(wanted, report, &samplegate, "samplegate audit list, an empty log", &["--home", &home, "audit", "list"])?;
 
     let mib = std::fs::metadata(&samplegate)?.len() as f64 / f64::from(1 << 20);

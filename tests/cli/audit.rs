@@ -82,7 +82,12 @@ async fn a_question_is_logged_from_its_arrival_to_its_end() {
     });
     assert_eq!(without(&verified, CHANGES), expected);
     let head = format!("{}:{}", verified["head"]["seq"], verified["head"]["hash"].as_str().unwrap());
-    home.ok(&["audit", "verify", "--head", &head]).await;
+    let first = format!(
+        "The chain holds: 9 events of 1 question.\nIts head, to note down and to give with --head the next time: {head}\n"
+    );
+    assert_eq!(home.ok(&["audit", "verify"]).await, first);
+    let again = first.replace("question.\n", "question.\nThe head that was noted down, 9, is in it.\n");
+    assert_eq!(home.ok(&["audit", "verify", "--head", &head]).await, again);
     home.fails(1, &["audit", "verify", "--head", &head.replace("9:", "10:")]).await;
     home.fails(2, &["audit", "verify", "--head", "9:short"]).await;
 }
@@ -121,6 +126,36 @@ async fn the_list_is_filtered_and_paged_newest_first() {
     assert_eq!(list(&["--before", cursor]).await.len(), 1);
     let line = home.ok(&["audit", "list", "--limit", "1"]).await;
     assert!(line.contains("  demo  describe_picture  released  by rule  human  -  "), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_settings_are_listed_apart_from_the_questions() {
+    let home = Home::new();
+    assert_eq!(home.json(&["audit", "changes", "--json"]).await, Vec::<Value>::new());
+    let id = home.ok(&["rule", "add", "--action", "deny", "--server", "demo"]).await.trim().to_owned();
+    home.ok(&["--reviewer", "ada", "server", "set", "demo", "--gates", "request", "--sampling", "rules"]).await;
+    let secret = ["server", "add", "other", "--env", "TOKEN=s3cret", "--", "/nonexistent/server"];
+    home.run(&secret).await;
+    let listed = home.json(&["audit", "changes", "--json"]).await;
+    assert_eq!(listed.len(), 3, "{listed:?}");
+    let expected = json!({
+        "id": listed[1]["id"], "at": "<at>", "via": "command", "reviewer": "ada",
+        "text": "Server demo was changed: gates, sampling.",
+        "changes": [
+            {"key": "servers.demo.gates", "before": "both", "after": "request"},
+            {"key": "servers.demo.sampling", "before": "ask", "after": "rules"},
+        ],
+        "hash": "<hash>",
+    });
+    assert_eq!(without(&listed[1], &["at", "hash"]), expected);
+    assert_eq!(listed[2]["text"], format!("Rule {id} was added."));
+    assert_eq!(listed[0]["changes"][0]["after"]["env"], json!({"TOKEN": "(not shown)"}));
+    let table = home.ok(&["audit", "changes", "--limit", "1"]).await;
+    assert!(table.contains("  command  ") && table.contains("  Server other was added."), "{table}");
+    let older = home.json(&["audit", "changes", "--json", "--before", &listed[1]["id"].to_string()]).await;
+    assert_eq!(older, [listed[2].clone()]);
+    assert_eq!(home.json(&["audit", "list", "--json"]).await, Vec::<Value>::new(), "questions only");
+    assert_eq!(home.one(&["audit", "verify", "--json"]).await["events"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

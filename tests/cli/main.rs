@@ -6,6 +6,7 @@
 mod audit;
 mod calls;
 mod configuration;
+mod inspect;
 mod program;
 mod refusals;
 

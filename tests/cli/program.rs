@@ -15,9 +15,20 @@ use super::Home;
 async fn help_and_version_are_results() {
     let home = Home::new();
     let help = home.ok(&["--help"]).await;
-    for command in
-        ["server", "model", "rule", "call", "tools", "prompts", "resources", "prompt", "read", "audit", "doctor"]
-    {
+    for command in [
+        "server",
+        "model",
+        "rule",
+        "call",
+        "tools",
+        "prompts",
+        "resources",
+        "prompt",
+        "read",
+        "audit",
+        "inspect",
+        "doctor",
+    ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in {help}");
     }
     assert!(help.contains("demo-server") && !help.contains("__spawn"), "{help}");

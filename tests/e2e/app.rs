@@ -20,7 +20,7 @@ use samplegate_engine::store::{Entry, Filter, Store};
 use tempfile::TempDir;
 
 use crate::{
-    desktop::{eventually, program, window_named},
+    desktop::{eventually, give_focus, look, program, wants_pictures, window_named},
     tray::Tray,
 };
 
@@ -105,6 +105,11 @@ pub(crate) fn config(model: Option<&str>) -> Result<String> {
         prompts.display(),
         raw.display(),
     ))
+}
+
+/// A model of this name that needs no key, for the configuration.
+pub(crate) fn model_table(name: &str, url: &str) -> String {
+    format!("[models.{name}]\nprovider = \"openai\"\nbase_url = \"{url}\"\nmodel = \"{name}-1\"\nkey = \"none\"\n")
 }
 
 /// A running app.
@@ -253,7 +258,7 @@ impl Drop for App {
     }
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
@@ -361,6 +366,14 @@ impl Window {
         Ok(self.to_front().await?.execute(script, Vec::new()).await?)
     }
 
+    /// Brings the window to the front for a picture, where pictures are wanted.
+    pub(crate) async fn look(&self, name: &str) -> Result<()> {
+        if wants_pictures() {
+            give_focus(&self.x_id).await?;
+        }
+        look(name).await
+    }
+
     /// In the settings window: runs a tool in the tool runner with these arguments.
     pub(crate) async fn run_tool(&self, server: &str, tool: &str, arguments: &serde_json::Value) -> Result<()> {
         self.click("nav-tools").await?;
@@ -377,6 +390,33 @@ impl Window {
             Ok(())
         })
         .await
+    }
+
+    /// In the settings window: gets a prompt in the tool runner.
+    pub(crate) async fn get_prompt(&self, server: &str, prompt: &str, arguments: &serde_json::Value) -> Result<()> {
+        self.click("nav-tools").await?;
+        self.choose("run-server", server).await?;
+        self.click("run-tab-prompt").await?;
+        self.choose("run-name", prompt).await?;
+        if !self.has("run-json").await? {
+            self.click("run-as-json").await?;
+        }
+        self.fill("run-json", &arguments.to_string()).await?;
+        self.click("run-tool").await
+    }
+
+    /// In the review window: denies what is shown, with a reason.
+    pub(crate) async fn deny(&self, reason: &str) -> Result<()> {
+        self.click("deny").await?;
+        self.fill("deny-reason", reason).await?;
+        self.click("deny-confirm").await
+    }
+
+    /// In the review window: answers what is shown by hand.
+    pub(crate) async fn answer(&self, text: &str) -> Result<()> {
+        self.click("answer-by-hand").await?;
+        self.fill("answer-text", text).await?;
+        self.click("answer-send").await
     }
 
     /// In the review window: waits for a question at this gate, and gives its id.

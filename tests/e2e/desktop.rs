@@ -41,6 +41,23 @@ fn picture() -> String {
     }
 }
 
+fn pictures() -> Option<std::ffi::OsString> {
+    std::env::var_os("SAMPLEGATE_LOOK")
+}
+
+/// Whether [`look`] leaves pictures.
+pub(crate) fn wants_pictures() -> bool {
+    pictures().is_some()
+}
+
+/// Leaves a picture of the screen in the folder that SAMPLEGATE_LOOK names, for whoever wants to see what the tests see.
+pub(crate) async fn look(name: &str) -> Result<()> {
+    let Some(folder) = pictures() else { return Ok(()) };
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let file = Path::new(&folder).join(format!("{name}.png"));
+    run("import", ["-window".as_ref(), "root".as_ref(), file.as_os_str()]).map(drop)
+}
+
 impl Desktop {
     fn take() -> Result<Self> {
         let folder = std::env::var_os("SAMPLEGATE_DESKTOP")

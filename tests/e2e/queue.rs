@@ -68,6 +68,12 @@ fn a_question_taken_back_while_it_is_read_stays_on_the_paper() -> Result<()> {
         review.says("paper", "This will be taken back.").await?;
         ensure!(!review.has("decisions").await?, "it can still be decided");
         home.newest_ended("withdrawn").await?;
+
+        // Until there is something new to decide.
+        settings.run_tool("raw", "fine_hello", &json!({})).await?;
+        review.question("request").await?;
+        answer(&review, "hello").await?;
+        home.newest_ended("released").await?;
         app.quit().await
     })
 }

@@ -1,11 +1,13 @@
 //! Killed with a question open, and started twice.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use crate::{
     app::{AUDIT, App, Home, REVIEW, SETTINGS, config},
-    desktop::{eventually, family, no_window_named, on_desktop, run, window_named, windows_named},
+    desktop::{eventually, family, focused, no_window_named, on_desktop, run, window_named, windows_named},
 };
 
 #[test]
@@ -41,6 +43,67 @@ fn killed_with_a_question_open() -> Result<()> {
         audit.click("verify").await?;
         ensure!(audit.attr("verify-result", "data-ok").await? == "true", "{}", audit.text("verify-result").await?);
         app.quit().await
+    })
+}
+
+/// Closed as soon as it is there, and wanted again while it goes.
+#[test]
+fn a_window_opens_again_however_quickly_it_was_closed() -> Result<()> {
+    on_desktop(async || {
+        let home = Home::with(&config(None)?)?;
+        let mut app = App::start(&home).await?;
+        let tray = app.tray().await?;
+        let mut welcome = window_named(SETTINGS).await?;
+        for pause in [0, 1, 3, 10, 30, 100, 300] {
+            run("wmctrl", ["-i", "-c", &welcome])?;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            tray.click("Settings").await?;
+            welcome = eventually(&format!("another window {pause} ms later"), async || {
+                let found = windows_named(SETTINGS).pop().context("there is none")?;
+                ensure!(found != welcome, "it is still the old one");
+                Ok(found)
+            })
+            .await?;
+        }
+        // The last one works.
+        app.window(SETTINGS).await?.see("nav-servers").await?;
+        app.quit().await
+    })
+}
+
+#[test]
+fn each_home_has_an_app_of_its_own() -> Result<()> {
+    on_desktop(async || {
+        let (one, other) = (Home::with(&config(None)?)?, Home::with(&config(None)?)?);
+        let first = App::start(&one).await?;
+        let shown = window_named(SETTINGS).await?;
+        let mut second = App::start(&other).await?;
+        eventually("a window of each", async || {
+            ensure!(windows_named(SETTINGS).len() == 2, "there are {:?}", windows_named(SETTINGS));
+            Ok(())
+        })
+        .await?;
+        let its = second.window(SETTINGS).await?;
+        its.click("nav-general").await?;
+        its.says("config-path", &other.path().display().to_string()).await?;
+
+        // However the folder is spelt, a further start of the first one's brings the first one's window to the front.
+        ensure!(focused()? != shown, "it is in front already");
+        let again = one.path().join("run").join("..");
+        let mut third = App::start_with(&other, |app| {
+            app.args(["--home".as_ref(), again.as_os_str()]);
+        })
+        .await?;
+        let status = third.ended().await?;
+        ensure!(status.success(), "{status}");
+        eventually("the first one's window in front", async || {
+            ensure!(focused()? == shown, "{} is", focused()?);
+            Ok(())
+        })
+        .await?;
+        first.quit().await?;
+        its.see("config-path").await?;
+        second.quit().await
     })
 }
 

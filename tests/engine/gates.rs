@@ -81,6 +81,7 @@ async fn both_gates_twice(script: &str, protocol: &str) {
     assert_eq!(entry.approved.as_ref().unwrap(), &params);
     assert_eq!(entry.answer.as_ref().unwrap()["content"]["text"], "List five elements");
     assert_eq!(entry.released.as_ref().unwrap()["content"]["text"], "List three elements");
+    assert_eq!(entry.arguments, Some(json!({"topic": "elements"})), "the call that led here");
     let events: Vec<&str> = entry.events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(
         events,
@@ -175,6 +176,211 @@ async fn rules_take_the_routine_and_gates_can_be_switched_off() {
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
     assert_eq!(text(&report.result.unwrap()), "payment refused");
     assert_eq!(model.got().len(), 1);
+    home.stop().await;
+}
+
+/// The chunks of an answer that calls a tool.
+fn tool_call() -> Reply {
+    let call = json!([{"index": 0, "id": "a", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}]);
+    let chunk = |delta: Value, finish: Value| {
+        let choices = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+        format!("data: {}\n\n", json!({"object": "chat.completion.chunk", "model": "fake-1-real", "choices": choices}))
+    };
+    let end = chunk(json!({}), json!("tool_calls"));
+    Reply::Raw(vec![chunk(json!({ "tool_calls": call }), Value::Null), end, "data: [DONE]\n\n".into()])
+}
+
+async fn old_server(sampling: &str, rules: &str, model: &FakeModel) -> Running {
+    Running::start(&format!(
+        "default_model = \"fake\"\n\n[servers.s]\n{}sampling = {sampling:?}\n\n[models.fake]\nprovider = \"openai\"\n\
+         base_url = {:?}\nmodel = \"fake-1\"\nkey = \"none\"\n{rules}",
+        python("raw_legacy.py", &["--protocol", "2025-06-18"]),
+        model.base_url,
+    ))
+    .await
+}
+
+const CANNOT: &str = "the server speaks a protocol before 2025-11-25, whose answers cannot hold tool calls";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_server_cannot_take_is_refused_at_the_gate() {
+    let model = FakeModel::start().await;
+    model.then(tool_call()).then(tool_call()).then(Reply::Text("in words"));
+    let home = old_server("ask", "", &model).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Approve);
+
+    let answered = home.question(Phase::Answer).await;
+    let why = format!("this answer cannot be returned: {CANNOT}; edit it, ask again, or deny");
+    assert_eq!(answered.answer.as_ref().unwrap().cannot_return.as_ref(), Some(&why));
+    assert!(answered.answer.as_ref().unwrap().result.is_some(), "it is shown all the same");
+    assert!(!answered.actions.contains(&ActionKind::Return));
+    for other in [ActionKind::Edit, ActionKind::AskAgain, ActionKind::Deny, ActionKind::AnswerByHand] {
+        assert!(answered.actions.contains(&other), "{other:?}");
+    }
+    let id = answered.id.parse().unwrap();
+    let refused = home.engine.queue().act(id, answered.revision, Action::Return).unwrap_err();
+    assert_eq!(refused.to_string(), why);
+    // Edited into words it can go; asked again, it cannot.
+    let mut result = answered.answer.clone().unwrap().result.unwrap();
+    result["content"] = json!({"type": "text", "text": "mine"});
+    let edited = home.act(&answered, Action::EditAnswer { result });
+    assert_eq!(edited.answer.as_ref().unwrap().cannot_return, None);
+    assert!(edited.actions.contains(&ActionKind::Return));
+    home.act(&edited, Action::AskAgain { model: None });
+    let again = home
+        .eventually(|| {
+            home.engine
+                .queue()
+                .get(id)
+                .filter(|item| item.phase == Phase::Answer && !item.answer.as_ref().unwrap().edited)
+        })
+        .await;
+    assert!(!again.actions.contains(&ActionKind::Return));
+    home.act(&again, Action::AskAgain { model: None });
+    let words = home
+        .eventually(|| {
+            home.engine.queue().get(id).filter(|item| item.phase == Phase::Answer && item.revision > again.revision + 1)
+        })
+        .await;
+    home.act(&words, Action::Return);
+    assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "in words");
+    assert_eq!(home.entry(&question.id).await.summary.outcome, Outcome::Released);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_server_cannot_take_fails_where_a_rule_would_return_it() {
+    let model = FakeModel::start().await;
+    model.then(tool_call());
+    let home = old_server("rules", "\n[[rules]]\nid = \"all\"\naction = \"allow\"\n", &model).await;
+    let report = home.call("s", "sample", json!({"params": hello()})).await.unwrap();
+    assert_eq!(report.outcomes(), [Outcome::Failed]);
+    let why = format!("the answer cannot be returned: {CANNOT}");
+    assert_eq!(reply(&report.result.unwrap())["error"], json!({"code": -32603, "message": why}));
+    let listed = home.engine.store().list(samplegate_engine::store::Filter { limit: 1, ..Default::default() }).await;
+    let entry = home.entry(&listed.unwrap().questions[0].id.to_string()).await;
+    assert_eq!((entry.summary.outcome, entry.summary.reason), (Outcome::Failed, Some(why)));
+    assert!(entry.answer.is_some() && entry.released.is_none());
+    let events: Vec<&str> = entry.events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["received", "evaluated", "decided", "sent", "answered", "replied", "closed"]);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_in_an_answer_is_logged_before_anybody_decides() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("fine\u{200b}"));
+    let home = old_server("ask", "\n[[rules]]\nid = \"in\"\ngate = \"request\"\naction = \"allow\"\n", &model).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let answered = home.question(Phase::Answer).await;
+    let id = answered.id.parse().unwrap();
+    home.eventually(|| (home.engine.queue().pending() == 1).then_some(())).await;
+    let found = answered.answer.as_ref().unwrap().findings.clone();
+    assert_eq!(found.len(), 1);
+    // Nothing was decided at the answer gate, and it is in the log.
+    let logged = |entry: &samplegate_engine::store::Entry| {
+        entry.events.iter().find(|event| event["event"] == "answered").cloned()
+    };
+    let deadline = tokio::time::Instant::now() + support::home::PATIENCE;
+    let event = loop {
+        match home.engine.store().show(id).await.ok().as_ref().and_then(logged) {
+            Some(event) => break event,
+            None => assert!(tokio::time::Instant::now() < deadline, "it was not logged"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!((&event["verdict"], &event["rules"]), (&json!("ask"), &json!([])));
+    assert_eq!(event["reason"], "No rule matches, so you decide.");
+    assert_eq!(
+        (&event["findings"][0]["kind"], &event["findings"][0]["pointer"]),
+        (&json!(found[0].kind), &json!("/content/text"))
+    );
+    assert!(event["sealed"].as_array().unwrap().contains(&json!("findings")));
+    home.act(&answered, Action::Return);
+    call.await.unwrap();
+    home.entry(&answered.id).await;
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hidden_text_in_a_request_makes_both_gates_ask() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("harmless"));
+    let home = old_server("rules", "\n[[rules]]\nid = \"all\"\naction = \"allow\"\n", &model).await;
+    let text = "Say hello.\u{202e}olleh yaS";
+    let params = json!({"messages": [{"role": "user", "content": {"type": "text", "text": text}}], "maxTokens": 64});
+    let call = home.call("s", "sample", json!({ "params": params }));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Approve);
+    let answered = home.question(Phase::Answer).await;
+    assert_eq!(answered.answer.as_ref().unwrap().findings, []);
+    home.act(&answered, Action::Return);
+    call.await.unwrap();
+    let entry = home.entry(&question.id).await;
+    assert_eq!(entry.summary.decided_by, Some(DecidedBy::Person));
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_found_by_the_arguments_of_its_call() {
+    let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]))).await;
+    let call = home.call("s", "sample", json!({"params": hello(), "note": "zirconium"}));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    let entry = home.entry(&question.id).await;
+    assert_eq!(entry.arguments.unwrap()["note"], "zirconium");
+    let commitments = &entry.events[0]["contents"];
+    assert!(commitments["arguments"].is_string() && !commitments.to_string().contains("zirconium"));
+    let filter = samplegate_engine::store::Filter { text: Some("zirconium".into()), limit: 9, ..Default::default() };
+    let found = home.engine.store().list(filter).await.unwrap().questions;
+    assert_eq!(found.iter().map(|found| found.id.to_string()).collect::<Vec<_>>(), [question.id]);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_notification_said_is_logged_where_it_was_decided_in() {
+    let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]))).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    let id = question.id.parse().unwrap();
+    home.eventually(|| (home.engine.queue().pending() == 1).then_some(())).await;
+    let said = "s · sample asks\nSay hello.";
+    // The log may not know the question yet.
+    let deadline = tokio::time::Instant::now() + support::home::PATIENCE;
+    while home.engine.shown_in_notification(id, question.revision, said.into(), true).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    home.engine.shown_in_notification(id, question.revision, said.into(), true).await.unwrap();
+    home.engine.shown(id, question.revision).await.unwrap();
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    let entry = home.entry(&question.id).await;
+    let shown: Vec<&Value> = entry.events.iter().filter(|event| event["event"] == "shown").collect();
+    let places: Vec<&Value> = shown.iter().map(|event| &event["where"]).collect();
+    assert_eq!(places, ["notification", "window"]);
+    assert_eq!(shown[0]["sha256"].as_str(), Some(question.request_sha256.as_str()), "it held all of it");
+    assert_eq!((&shown[0]["text"], &shown[0]["sealed"]), (&json!(said), &json!(["sha256", "text"])));
+    let order: Vec<&str> = entry.events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(order, ["received", "evaluated", "shown", "shown", "decided", "replied", "closed"]);
+
+    // One that held only its first line is not taken for the request.
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    home.eventually(|| (home.engine.queue().pending() == 1).then_some(())).await;
+    let id = question.id.parse().unwrap();
+    while home.engine.shown_in_notification(id, question.revision, said.into(), false).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    let entry = home.entry(&question.id).await;
+    let shown = entry.events.iter().find(|event| event["event"] == "shown").unwrap();
+    let digest = samplegate_core::canonical::Sha256Hex::of(said.as_bytes()).to_hex();
+    assert_eq!(shown["sha256"].as_str(), Some(digest.as_str()));
     home.stop().await;
 }
 

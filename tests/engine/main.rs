@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod changes;
 mod gates;
 mod models;
 mod servers;

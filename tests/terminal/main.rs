@@ -66,6 +66,30 @@ async fn approve_and_return() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_server_cannot_take_is_shown_and_not_offered() {
+    let model = FakeModel::start().await;
+    let call = json!([{"index": 0, "id": "a", "function": {"name": "look_up", "arguments": "{}"}}]);
+    let choices = json!([{"index": 0, "delta": {"tool_calls": call}, "finish_reason": "tool_calls"}]);
+    let chunk = json!({"object": "chat.completion.chunk", "model": "fake-1-real", "choices": choices});
+    model.then(Reply::Raw(vec![format!("data: {chunk}\n\n"), "data: [DONE]\n\n".into()]));
+    let home = home(Some(&model));
+    let config = home.path().join("config.toml");
+    let old = std::fs::read_to_string(&config).unwrap().replace(".py\"]", ".py\", \"--protocol\", \"2025-06-18\"]");
+    std::fs::write(&config, old).unwrap();
+    let mut session = self::call(home.path(), "Say hello.");
+    session.expect("] > ").await;
+    session.press("a").await;
+    session.expect("this answer cannot be returned: the server speaks a protocol before 2025-11-25").await;
+    session.expect("[e d w ? W r v j] > ").await;
+    session.press("a").await;
+    session.press("w").await;
+    session.expect("Your answer").await;
+    session.press("in words\r").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "in words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_takes_a_reason_that_the_server_is_not_told() {
     let home = home(None);
     let mut session = call(home.path(), "Say hello.");

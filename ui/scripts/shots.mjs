@@ -75,6 +75,7 @@ const shots = [
   }],
   ['answer', 'review.html?scene=answer', answer],
   ['answer-tools', 'review.html?scene=tools', answer],
+  ['answer-cannot', 'review.html?scene=cannot', answer],
   ['answer-edited', 'review.html?scene=answer', async (page) => {
     await answer(page)
     await page.keyboard.press('e')
@@ -90,6 +91,10 @@ const shots = [
     await page.getByTestId('verify-result').waitFor()
   }],
   ['audit-list', 'audit.html', async (page) => page.getByTestId('audit-row').first().waitFor()],
+  ['audit-changes', 'audit.html', async (page) => {
+    await page.getByTestId('show-changes').click()
+    await page.getByTestId('change').nth(1).locator('summary').click()
+  }],
   ['audit-empty', 'audit.html', async (page) => {
     await page.getByTestId('audit-search').fill('nothing like this')
     await page.getByTestId('audit-empty').waitFor()

@@ -9,7 +9,7 @@ import { view } from './setup'
 
 beforeEach(() => {
   location.hash = ''
-  view.inView = true
+  Object.assign(view, { inView: true, ratio: 1, height: 20 })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'] })
 })
 afterEach(() => void vi.useRealTimers())
@@ -61,6 +61,26 @@ describe('the main line', () => {
     await pass(200)
     expect(decided(host)).toEqual(['approve', 'return'])
     expect(screen.getByTestId('empty').textContent).toContain('Nothing waits for you')
+  })
+
+  test('another model is a choice before the first gate, and is asked at the second', async () => {
+    const host = await open({ seeds: [payment] })
+    await armed()
+    const models = host.question(payment.id).models.map(({ name }) => name)
+    const pick = async (name: string) => {
+      await key('m')
+      screen.getAllByTestId('model-option').find((e) => e.getAttribute('data-name') === name)!.click()
+      await pass(0)
+    }
+    await pick(models[1]!)
+    expect(phase()).toBe('request')
+    await armed()
+    await key('a')
+    await pass(200)
+    expect(phase()).toBe('answer')
+    await armed()
+    await pick(models[0]!)
+    expect(host.acted.slice(-1)[0]!.action).toEqual({ type: 'askAgain', model: models[0] })
   })
 
   test('each decision names the revision on the screen', async () => {
@@ -288,6 +308,22 @@ describe('trust', () => {
     expect(host.acted).toEqual([])
   })
 
+  test('a sliver of the last line is not the end', async () => {
+    Object.assign(view, { ratio: 0.05, height: 1 })
+    const host = await open({ seeds: [keywords] })
+    await armed()
+    expect(screen.getByTestId('unseen').textContent).toContain('the flagged place and the end')
+    await key('a')
+    expect(host.acted).toEqual([])
+  })
+
+  test('of a place taller than the window a line is enough, of the end it is not', async () => {
+    Object.assign(view, { ratio: 0.3, height: 200 })
+    await open({ seeds: [keywords] })
+    await armed()
+    expect(screen.getByTestId('unseen').textContent).toMatch(/until you have seen\s+the end\./)
+  })
+
   test('and can go on then', async () => {
     const host = await open({ seeds: [keywords] })
     await armed()
@@ -306,6 +342,61 @@ describe('trust', () => {
     expect(screen.queryByTestId('decisions')).toBeNull()
     await key('a')
     expect(host.acted).toEqual([])
+  })
+
+  describe('a withdrawn question, when the next one comes,', () => {
+    const shown = () => screen.getByTestId('review').getAttribute('data-id')
+
+    test('makes place for it, which can be decided after its second', async () => {
+      const host = await open({ seeds: [payment] })
+      await armed()
+      host.withdraw(payment.id)
+      await pass(200)
+      expect(shown()).toBe(payment.id)
+      host.put(crawler)
+      await pass(200)
+      expect(shown()).toBe(crawler.id)
+      await key('a')
+      expect(host.acted).toEqual([])
+      await armed()
+      await key('a')
+      expect(host.acted.map(({ id }) => id)).toEqual([crawler.id])
+    })
+
+    test('makes place for it though both came to pass at once', async () => {
+      const host = await open({ seeds: [payment] })
+      await armed()
+      host.withdraw(payment.id)
+      host.put(crawler)
+      await pass(200)
+      expect(shown()).toBe(crawler.id)
+    })
+
+    test.each([
+      ['d', 'deny-reason', 'written'],
+      ['w', 'answer-text', 'written'],
+      ['e', 'edit-text', 'request-editor'],
+    ])('stays while %s was being written into %s, says so and offers the next', async (k, field, kept) => {
+      const host = await open({ seeds: [payment] })
+      await armed()
+      await key(k)
+      await type(field, 'half a sentence')
+      host.withdraw(payment.id)
+      await pass(200)
+      host.put(crawler)
+      await pass(200)
+      expect(shown()).toBe(payment.id)
+      expect(screen.getByTestId('kept').textContent).toContain('another question waits')
+      const place = screen.getByTestId(kept)
+      expect([place.textContent, ...[...place.querySelectorAll('textarea')].map(({ value }) => value)].join(' ')).toContain('half a sentence')
+      expect(screen.queryByTestId('edit-save')).toBeNull()
+      await click('next')
+      await pass(50)
+      expect(shown()).toBe(crawler.id)
+      await armed()
+      await key('w')
+      expect(screen.getByTestId<HTMLTextAreaElement>('answer-text').value).toBe('')
+    })
   })
 })
 
@@ -370,6 +461,21 @@ describe('nothing is hidden', () => {
     await pass(2000)
     clean()
     expect(screen.getByTestId('answer').textContent).toContain(nasty)
+  })
+
+  test('an answer that the server cannot take says why and offers no Return', async () => {
+    const why = 'this answer cannot be returned: it holds tool calls; edit it, ask again, or deny'
+    await open({ seeds: [{ ...payment, cannotReturn: why }] })
+    await armed()
+    await key('a')
+    await pass(2000)
+    expect(screen.getByTestId('cannot-return').textContent).toBe(why)
+    expect(screen.queryByTestId('return')).toBeNull()
+    for (const other of ['edit', 'ask-again', 'deny']) expect(screen.getByTestId(other), other).toBeTruthy()
+    await armed()
+    await key('a')
+    await pass(500)
+    expect(screen.getByTestId('cannot-return'), 'the key does nothing').toBeTruthy()
   })
 
   test('odd keys are keys like any other', async () => {

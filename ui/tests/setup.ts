@@ -2,14 +2,14 @@
 
 import { vi } from 'vitest'
 
-/** Observers that tell a test's will: everything observed is in view while `inView` is true. */
-export const view = { inView: true }
+/** Observers that tell a test's will: everything observed is in view, whole or by so much, while `inView` is true. */
+export const view = { inView: true, ratio: 1, height: 20 }
 
 class Observer {
   constructor(private told: IntersectionObserverCallback) {}
   observe(target: Element) {
     queueMicrotask(() => {
-      if (view.inView) this.told([{ isIntersecting: true, target } as unknown as IntersectionObserverEntry], this as unknown as IntersectionObserver)
+      if (view.inView) this.told([{ isIntersecting: true, target, intersectionRatio: view.ratio, intersectionRect: { height: view.height } } as unknown as IntersectionObserverEntry], this as unknown as IntersectionObserver)
     })
   }
   unobserve() {}

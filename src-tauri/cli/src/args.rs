@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Read and check the audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Inspect requests, answers and tools, one JSON object a line, without sending anything.
+    Inspect(Inspect),
     /// Check keychain, servers, models and disk, and say how to mend what is wrong.
     Doctor(Json),
     /// Serve the built-in demo server on stdin and stdout.
@@ -262,8 +264,23 @@ pub(crate) enum Audit {
     List(Box<AuditList>),
     /// Show one question in full, as JSON.
     Show(AuditShow),
+    /// List what was changed in the settings, newest first.
+    Changes(AuditChanges),
     /// Check the whole log.
     Verify(AuditVerify),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditChanges {
+    /// Only those older than this one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) before: Option<u64>,
+    /// At most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u32,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -324,6 +341,16 @@ pub(crate) struct AuditVerify {
     #[arg(long, value_name = "SEQ:HASH")]
     pub(crate) head: Option<String>,
     /// One JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// The file to read; `-` or none: stdin.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    /// One JSON object a line: `{id, findings}`.
     #[arg(long)]
     pub(crate) json: bool,
 }

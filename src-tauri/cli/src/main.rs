@@ -68,6 +68,7 @@ async fn run(args: Args) -> Result<exit::Exit, Failure> {
         Command::Prompts(list) => commands::offers::run(&start, list, commands::offers::What::Prompts).await,
         Command::Resources(list) => commands::offers::run(&start, list, commands::offers::What::Resources).await,
         Command::Audit(command) => commands::audit::run(&start, command).await,
+        Command::Inspect(inspect) => commands::inspect::run(&inspect),
         Command::Doctor(doctor) => commands::doctor::run(&start, doctor.json).await,
         Command::DemoServer => Ok(samplegate_engine::demo::serve_stdio().await.map(|()| exit::Exit::Done)?),
     }

@@ -140,27 +140,14 @@ impl SamplingAnswer {
     /// # Errors
     /// What the revision cannot carry.
     pub fn to_result(&self, protocol_version: &str) -> Result<Value, NotCarried> {
-        let arrays = protocol_version >= ARRAYS_SINCE;
-        for block in &self.content {
-            match block {
-                Block::ToolUse(_) if !arrays => return Err(NotCarried::ToolUse),
-                Block::Audio(_) if protocol_version < AUDIO_SINCE => return Err(NotCarried::Audio),
-                _ => {}
-            }
-        }
+        self.check_carried(protocol_version)?;
         let content = match self.content.as_slice() {
-            [] => return Err(NotCarried::Nothing),
             [only] => block_value(only)?,
-            several if arrays => several.iter().map(block_value).collect::<Result<Value, _>>()?,
-            several => {
-                let texts = several.iter().map(|block| match block {
-                    Block::Text(text) => Ok(text.as_str()),
-                    Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) | Block::ToolResult(_) => {
-                        Err(NotCarried::Several)
-                    }
-                });
-                json!({"type": "text", "text": texts.collect::<Result<String, _>>()?})
+            several if protocol_version >= ARRAYS_SINCE => {
+                several.iter().map(block_value).collect::<Result<Value, _>>()?
             }
+            // Texts only, or it would not be carried.
+            _ => json!({"type": "text", "text": self.text()}),
         };
         Ok(json!({
             "role": "assistant",
@@ -168,6 +155,25 @@ impl SamplingAnswer {
             "model": self.model,
             "stopReason": self.stop_reason.as_str(),
         }))
+    }
+
+    /// Checks that a revision of the protocol can carry the answer, without writing it.
+    ///
+    /// # Errors
+    /// What it cannot carry.
+    pub fn check_carried(&self, protocol_version: &str) -> Result<(), NotCarried> {
+        let arrays = protocol_version >= ARRAYS_SINCE;
+        let several = self.content.len() > 1;
+        for block in &self.content {
+            match block {
+                Block::ToolResult(_) => return Err(NotCarried::ToolResult),
+                Block::ToolUse(_) if !arrays => return Err(NotCarried::ToolUse),
+                Block::Audio(_) if protocol_version < AUDIO_SINCE => return Err(NotCarried::Audio),
+                Block::Image(_) | Block::Audio(_) if several && !arrays => return Err(NotCarried::Several),
+                Block::Text(_) | Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) => {}
+            }
+        }
+        if self.content.is_empty() { Err(NotCarried::Nothing) } else { Ok(()) }
     }
 
     /// All text of the answer in one.

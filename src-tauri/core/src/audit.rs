@@ -1,7 +1,7 @@
 //! The audit log: what is written, how it is chained, and how it is checked.
 //!
 //! Every question (a request of a server that must be answered) leaves a line of [`AuditEvent`]s, from `received` to
-//! `closed`. An event is written as RFC 8785 JSON and its hash is `SHA-256(hash of the event before || those bytes)`,
+//! `closed`. Notes and changes of the settings stand between them and belong to no question. An event is written as RFC 8785 JSON and its hash is `SHA-256(hash of the event before || those bytes)`,
 //! from a fixed [`genesis`] on, so that changing, dropping or moving any event breaks the chain from there.
 //!
 //! What people and models wrote is not in those bytes. A request, an answer, the body sent to a model, and what would
@@ -27,10 +27,10 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Head, Sealed, StoredContent, StoredEvent, genesis, seal};
+pub use chain::{Head, NotAHead, Sealed, StoredContent, StoredEvent, genesis, seal};
 pub use event::{
     Answered, AuditEvent, Closed, Content, Decided, Evaluated, NewEvent, Note, Received, Released, Replied,
-    ReplyFailed, Role, Sent, Shown,
+    ReplyFailed, Role, Sent, SettingsChanged, Shown,
 };
 pub use summary::{QuestionSummary, SummaryError};
 pub use verify::{Finding, Report, Verifier, What};
@@ -201,8 +201,19 @@ named! {
     Window = "window",
     /// A terminal.
     Terminal = "terminal",
-    /// A desktop notification that held all of it.
+    /// A desktop notification in which they decided.
     Notification = "notification",
+}
+
+named! {
+    /// How the settings were changed.
+    Via:
+    /// In a window or the tray's menu.
+    Window = "window",
+    /// By the terminal command.
+    Command = "command",
+    /// In the configuration file, by whoever could write it.
+    File = "file",
 }
 
 /// A question's UUIDv7.

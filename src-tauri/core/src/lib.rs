@@ -13,6 +13,7 @@ pub mod model_choice;
 pub mod model_format;
 pub mod policy;
 pub mod price;
+pub mod redact;
 pub mod request;
 pub mod review;
 pub mod settings;

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     audit::DecidedBy,
-    inspect::Severity,
+    inspect::Family,
     limits::Checked,
     settings::{Gates, Sampling},
 };
@@ -167,8 +167,13 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
     if case.facts.asks_for_all_context {
         evaluation.raise(Verdict::Ask, DecidedBy::Nobody, "It asks for the context of all servers, so you decide.");
     }
-    if case.worst() >= Some(Severity::High) {
-        let reason = format!("{} But hidden text was found in it.", evaluation.reason);
+    if let Some(kind) = case.raised() {
+        let what = if kind.family() == Family::Data { "a secret" } else { "hidden or misleading text" };
+        let place = match case.gate {
+            Gate::Request => "in it",
+            Gate::Answer => "in it or in its request",
+        };
+        let reason = format!("{} But {what} was found {place} ({}).", evaluation.reason, kind.as_str());
         evaluation.raise(Verdict::Ask, DecidedBy::Nobody, reason);
     }
 }

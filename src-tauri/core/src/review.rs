@@ -5,7 +5,7 @@
 //! [`ReleasedResponse`], so an unreviewed request cannot reach a model, nor an unreviewed answer a server.
 //!
 //! Invariants, property-tested: a question ends at most once; nothing is sent without an approval; what is sent is
-//! what was approved, and what is released is what was shown. Every change raises the revision, and an action names
+//! what was approved, and what is released is what was shown and what the server's protocol can carry. Every change raises the revision, and an action names
 //! the revision it was taken on (the engine checks it), so nobody decides on something they did not see.
 
 #[cfg(test)]
@@ -13,7 +13,12 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::{answer::SamplingAnswer, canonical::Sha256Hex, request::SamplingRequest, tokens};
+use crate::{
+    answer::{NotCarried, SamplingAnswer},
+    canonical::Sha256Hex,
+    request::SamplingRequest,
+    tokens,
+};
 
 /// A configured model, as it is approved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,7 @@ pub fn approved_object(request: &SamplingRequest, model: &ModelRef) -> Value {
 #[derive(Debug, Clone)]
 pub struct ReleasedResponse {
     answer: SamplingAnswer,
+    result: Value,
     edited: bool,
 }
 
@@ -87,6 +93,11 @@ impl ReleasedResponse {
     /// The answer.
     pub fn answer(&self) -> &SamplingAnswer {
         &self.answer
+    }
+
+    /// The answer as the protocol's result object, in the server's revision.
+    pub fn result(&self) -> &Value {
+        &self.result
     }
 
     /// Whether a person changed what the model wrote.
@@ -215,6 +226,9 @@ pub enum NotNow {
         /// The request's maxTokens.
         max: u32,
     },
+    /// An answer that the server's revision of the protocol has no place for.
+    #[error("this answer cannot be returned: {0}; edit it, ask again, or deny")]
+    NotCarried(#[from] NotCarried),
     /// A request edited to allow more than the server asked for.
     #[error("maxTokens can be lowered, not raised: the server takes at most {max}")]
     Raised {
@@ -231,14 +245,22 @@ pub struct Review {
     offered: SamplingRequest,
     draft: SamplingRequest,
     model: Option<ModelRef>,
+    protocol: String,
     state: State,
 }
 
 impl Review {
     /// A question as it arrives. `offered` is the request after limits were applied (a lowered maxTokens); it is what
-    /// an unedited approval approves, and what Revert goes back to.
-    pub fn new(received: SamplingRequest, offered: SamplingRequest, model: Option<ModelRef>) -> Self {
-        Self { revision: 1, received, draft: offered.clone(), offered, model, state: State::Request }
+    /// an unedited approval approves, and what Revert goes back to. `protocol` is the server's revision, which must be
+    /// able to carry what is returned.
+    pub fn new(
+        received: SamplingRequest,
+        offered: SamplingRequest,
+        model: Option<ModelRef>,
+        protocol: impl Into<String>,
+    ) -> Self {
+        let (draft, protocol) = (offered.clone(), protocol.into());
+        Self { revision: 1, received, draft, offered, model, protocol, state: State::Request }
     }
 
     /// Goes up with every change.
@@ -276,6 +298,16 @@ impl Review {
         matches!(self.state, State::Closed)
     }
 
+    /// Why the answer that stands at its gate cannot be returned; none: it can, or there is none.
+    pub fn cannot_return(&self) -> Option<NotNow> {
+        match &self.state {
+            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
+                draft.check_carried(&self.protocol).err().map(NotNow::NotCarried)
+            }
+            State::Answer { .. } | State::Request | State::Asking(_) | State::Closed => None,
+        }
+    }
+
     /// What may be done now.
     pub fn actions(&self) -> Vec<ActionKind> {
         use ActionKind::{AnswerByHand, Approve, AskAgain, ChooseModel, Deny, Edit, Return, Revert, Stop};
@@ -292,7 +324,7 @@ impl Review {
             State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
                 let mut actions = vec![Deny, AnswerByHand, AskAgain, ChooseModel, Edit];
                 actions.extend((original != draft).then_some(Revert));
-                actions.push(Return);
+                actions.extend(self.cannot_return().is_none().then_some(Return));
                 actions
             }
             State::Answer { outcome: ModelOutcome::Failed(_), .. } => vec![Deny, AnswerByHand, ChooseModel, AskAgain],
@@ -308,10 +340,10 @@ impl Review {
         if let Some(kind) = event.kind()
             && !self.actions().contains(&kind)
         {
-            return Err(if kind == ActionKind::Approve && matches!(self.state, State::Request) {
-                NotNow::NoModel
-            } else {
-                NotNow::NotOffered
+            return Err(match kind {
+                ActionKind::Approve if matches!(self.state, State::Request) => NotNow::NoModel,
+                ActionKind::Return => self.cannot_return().unwrap_or(NotNow::NotOffered),
+                _ => NotNow::NotOffered,
             });
         }
         let effect = self.step(event)?;
@@ -368,14 +400,14 @@ impl Review {
             Event::AnswerByHand(text) => {
                 let answer = SamplingAnswer::by_hand(text);
                 self.check_length(&answer)?;
-                Ok(self.close(Effect::Release(Box::new(ReleasedResponse { answer, edited: false }))))
+                self.release(answer, false)
             }
             Event::Return => {
                 let State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } = &self.state else {
                     return Err(NotNow::NotOffered);
                 };
-                let released = ReleasedResponse { edited: original != draft, answer: draft.clone() };
-                Ok(self.close(Effect::Release(Box::new(released))))
+                let edited = original != draft;
+                self.release(draft.clone(), edited)
             }
             Event::Deny => Ok(self.close(Effect::Refuse)),
             Event::Stop => Ok(Effect::StopModel),
@@ -392,6 +424,11 @@ impl Review {
         let approved = ApprovedRequest::new(request, model);
         self.state = State::Asking(approved.clone());
         Effect::Send(Box::new(approved))
+    }
+
+    fn release(&mut self, answer: SamplingAnswer, edited: bool) -> Result<Effect, NotNow> {
+        let result = answer.to_result(&self.protocol)?;
+        Ok(self.close(Effect::Release(Box::new(ReleasedResponse { answer, result, edited }))))
     }
 
     fn answered(&mut self, outcome: ModelOutcome) -> Result<Effect, NotNow> {
@@ -416,8 +453,9 @@ impl Review {
     /// `maxTokens` binds a person's text as it binds a model's; nothing is cut for them (MCP, sampling).
     fn check_length(&self, answer: &SamplingAnswer) -> Result<(), NotNow> {
         let max = self.received.max_tokens();
-        let tokens = tokens::count_text(&answer.text());
-        if tokens > u64::from(max) { Err(NotNow::TooLong { tokens, max }) } else { Ok(()) }
+        let tokens = tokens::estimate_text(&answer.text());
+        // An estimate may be a third too high, and an answer that fits must not be refused for that.
+        if tokens * 3 > u64::from(max) * 4 { Err(NotNow::TooLong { tokens, max }) } else { Ok(()) }
     }
 }
 

@@ -3,10 +3,12 @@
 //! The shape is that of `config.toml`. Reading and writing the file is the engine's; nothing here does I/O.
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
+mod changes;
 mod record;
 
 use std::collections::BTreeMap;
 
+pub use changes::{SettingChange, changes, summary};
 use serde::{Deserialize, Serialize};
 
 pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools, as_markdown};

@@ -4,7 +4,8 @@
 //! and the settings by reading it back, so that the file is the truth, for this process and for others.
 //!
 //! Invariants: a broken file never replaces good settings and is never overwritten; the error names the line. The
-//! file is written whole, beside itself, and moved into place under a lock shared with other processes.
+//! file is written whole, beside itself, and moved into place under a lock shared with other processes. What we change
+//! is in the [`Journal`] before it is in the file.
 
 mod edit;
 #[cfg(test)]
@@ -13,10 +14,11 @@ mod tests;
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
+use samplegate_core::policy::Rules;
 use samplegate_core::settings::{InvalidSetting, Settings};
 use tokio::sync::watch;
 use toml_edit::DocumentMut;
@@ -59,6 +61,18 @@ pub enum ConfigError {
     /// A setting is not valid.
     #[error(transparent)]
     Invalid(#[from] InvalidSetting),
+    /// The change could not be written down.
+    #[error("nothing was changed, because the audit log cannot be written: {0}")]
+    NotLogged(String),
+}
+
+/// Where changes of the settings are written down, under the lock of the file.
+pub(crate) trait Journal: Send + Sync {
+    /// Writes down a change that is about to be made, to a file of this text.
+    fn changes(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String>;
+
+    /// Writes down a change that was found in the file, unless whoever made it has.
+    fn found(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String>;
 }
 
 /// The settings as they stand.
@@ -66,16 +80,31 @@ pub enum ConfigError {
 pub struct Current {
     /// The last good settings.
     pub settings: Arc<Settings>,
+    /// Their rules, ready to be matched.
+    pub rules: Arc<Rules>,
     /// Why the file as it is now is not them.
     pub error: Option<ConfigError>,
 }
 
+impl Current {
+    fn good(settings: Settings) -> Self {
+        Self { rules: Arc::new(Rules::new(settings.rules.clone())), settings: Arc::new(settings), error: None }
+    }
+}
+
 /// The configuration of one home. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     path: PathBuf,
     current: watch::Sender<Current>,
     watcher: Arc<Mutex<Option<notify::RecommendedWatcher>>>,
+    journal: Arc<OnceLock<Arc<dyn Journal>>>,
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -88,8 +117,20 @@ impl Config {
             write(path, NEW)?;
         }
         let settings = read(path)?.1;
-        let (current, _) = watch::channel(Current { settings: Arc::new(settings), error: None });
-        Ok(Self { path: path.to_owned(), current, watcher: Arc::default() })
+        let (current, _) = watch::channel(Current::good(settings));
+        Ok(Self { path: path.to_owned(), current, watcher: Arc::default(), journal: Arc::default() })
+    }
+
+    /// Writes changes down from now on. Gives the text of the file as it is.
+    ///
+    /// # Errors
+    /// The file cannot be read any more.
+    pub(crate) fn keep_journal(&self, journal: Arc<dyn Journal>, began: impl FnOnce(&str)) -> Result<(), ConfigError> {
+        let _lock = lock(&self.path)?;
+        began(&fs::read_to_string(&self.path).map_err(|error| io_error(&self.path, &error))?);
+        // The first one stays.
+        let _ = self.journal.set(journal);
+        Ok(())
     }
 
     /// The settings as they stand.
@@ -114,9 +155,25 @@ impl Config {
 
     /// Reads the file again, keeping the last good settings if it is broken.
     pub fn reload(&self) {
+        // Whoever changes it in another process holds the lock until it has written that down.
+        let _lock = lock(&self.path);
+        self.take_up();
+    }
+
+    fn take_up(&self) {
         let next = match read(&self.path) {
-            Ok((_, settings)) => Current { settings: Arc::new(settings), error: None },
-            Err(error) => Current { settings: self.settings(), error: Some(error) },
+            Ok((document, settings)) => {
+                let before = self.settings();
+                if *before != settings
+                    && let Some(journal) = self.journal.get()
+                    && let Err(error) = journal.found(&before, &settings, &document.to_string())
+                {
+                    // It is a person's own file: it counts all the same.
+                    tracing::error!("a change of the configuration could not be logged: {error}");
+                }
+                Current::good(settings)
+            }
+            Err(error) => Current { error: Some(error), ..self.current() },
         };
         self.current.send_if_modified(|current| {
             let changed = *current != next;
@@ -128,14 +185,27 @@ impl Config {
     /// Changes the settings: reads the file, applies `change`, writes it back with the comments kept.
     ///
     /// # Errors
-    /// The file is broken (mend it first), the result is not valid, or it cannot be written; nothing changed then.
+    /// The file is broken (mend it first), the result is not valid, or it or the log cannot be written; nothing changed
+    /// then.
     pub fn update<T, E: From<ConfigError>>(&self, change: impl FnOnce(&mut Settings) -> Result<T, E>) -> Result<T, E> {
         let _lock = lock(&self.path)?;
         let (document, mut settings) = read(&self.path)?;
+        let before = settings.clone();
+        let was = document.to_string();
         let result = change(&mut settings)?;
         settings.check().map_err(ConfigError::from)?;
-        write(&self.path, &edit::merge(document, &settings)?.to_string())?;
-        self.reload();
+        let text = edit::merge(document, &settings)?.to_string();
+        if let Some(journal) = self.journal.get() {
+            journal.changes(&before, &settings, &text).map_err(ConfigError::NotLogged)?;
+        }
+        if let Err(error) = write(&self.path, &text) {
+            if let Some(journal) = self.journal.get() {
+                // Best effort: the log must not say that it is so.
+                let _ = journal.changes(&settings, &before, &was);
+            }
+            return Err(error.into());
+        }
+        self.take_up();
         Ok(result)
     }
 
@@ -165,15 +235,32 @@ impl Config {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 while changes.try_recv().is_ok() {}
                 let config = config.clone();
-                let _ = tokio::task::spawn_blocking(move || config.reload()).await;
+                let _ = tokio::task::spawn_blocking(move || {
+                    config.settle();
+                    config.reload();
+                })
+                .await;
             }
         });
         Ok(())
     }
 
+    /// Waits until the file reads twice the same: whoever empties it before they fill it again means no empty file.
+    fn settle(&self) {
+        let mut before = fs::read(&self.path).ok();
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(25));
+            let now = fs::read(&self.path).ok();
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    }
+
     /// For the watching task, which must not keep its own watcher alive.
     fn clone_without_watcher(&self) -> Self {
-        Self { path: self.path.clone(), current: self.current.clone(), watcher: Arc::default() }
+        Self { watcher: Arc::default(), ..self.clone() }
     }
 }
 

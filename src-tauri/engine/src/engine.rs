@@ -4,6 +4,7 @@
 //! shells take [`Engine`], list and act, and read again when [`Engine::changes`] says so.
 
 mod calls;
+mod changes;
 mod models;
 mod servers;
 
@@ -18,6 +19,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     settings::Settings,
 };
+use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -114,6 +116,10 @@ impl Engine {
         let store = Store::open(&options.home.database())?;
         let instance = Instance::acquire(&options.home.data).map_err(StartError::Home)?;
         close_interrupted(&store, &options.home.data, jiff::Timestamp::now()).await?;
+        let changes =
+            changes::Changes { store: store.clone(), reviewer: options.reviewer.clone(), place: options.place };
+        let changes = Arc::new(changes);
+        config.keep_journal(Arc::clone(&changes) as _, |text| changes.began(text))?;
         let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
         let (changes, _) = broadcast::channel(1024);
         let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());
@@ -196,10 +202,44 @@ impl Engine {
     /// # Errors
     /// The log cannot be written.
     pub async fn shown(&self, id: QuestionId, revision: u32) -> Result<(), StoreError> {
-        let Some(shown) = self.queue.mark_shown(id, revision) else { return Ok(()) };
-        let event =
-            Shown { gate: shown.gate, place: self.options.place, sha256: Some(Sha256Hex::of_json(&shown.content)) };
-        self.store.append(vec![NewEvent::new(id, jiff::Timestamp::now(), event)]).await.map(drop)
+        self.log_shown(id, revision, self.options.place, |shown| (Sha256Hex::of_json(shown), None)).await
+    }
+
+    /// Logs what a notification said, before a decision that was taken in it is carried out. `whole`: it held all of
+    /// what stands at the gate.
+    ///
+    /// # Errors
+    /// The log cannot be written: then nothing may be approved.
+    pub async fn shown_in_notification(
+        &self,
+        id: QuestionId,
+        revision: u32,
+        said: String,
+        whole: bool,
+    ) -> Result<(), StoreError> {
+        self.log_shown(id, revision, Place::Notification, |shown| {
+            let digest = if whole { Sha256Hex::of_json(shown) } else { Sha256Hex::of(said.as_bytes()) };
+            (digest, Some(said))
+        })
+        .await
+    }
+
+    async fn log_shown(
+        &self,
+        id: QuestionId,
+        revision: u32,
+        place: Place,
+        seen: impl FnOnce(&Value) -> (Sha256Hex, Option<String>),
+    ) -> Result<(), StoreError> {
+        let Some(shown) = self.queue.mark_shown(id, revision, place) else { return Ok(()) };
+        let (sha256, text) = seen(&shown.content);
+        let event = Shown { gate: shown.gate, place, sha256: Some(sha256), text };
+        let logged = self.store.append(vec![NewEvent::new(id, jiff::Timestamp::now(), event)]).await;
+        if logged.is_err() {
+            // The next one to show it tries again.
+            self.queue.unmark_shown(id, shown.gate, place);
+        }
+        logged.map(drop)
     }
 
     /// The app at a glance.
@@ -297,7 +337,9 @@ impl Engine {
 
     /// Settings → servers; servers' events → logs, notes and windows. All end with `stop`.
     fn spawn_watchers(&self) {
-        if let Err(error) = self.config.watch() {
+        // Where no server may start nobody waits for a change, and to end watching takes longer than most commands do.
+        let idle = self.only.as_deref().is_some_and(<[String]>::is_empty);
+        if !idle && let Err(error) = self.config.watch() {
             tracing::warn!("changes of the configuration file are not seen until a restart: {error}");
         }
         let engine = self.clone();

@@ -1,9 +1,9 @@
 //! One question from a server, a straight line: receive → evaluate → request gate → model → answer gate → reply.
 //!
 //! Read [`Pipeline::sampling`] from top to bottom. The events of every step are durable in the audit log before its
-//! effect, all that lead to one effect in one commit; if that write fails, the answer is no. What a person decides comes from the [`ReviewQueue`]; what a rule decides is
-//! applied to the same state machine, so there is one way for a request to reach a model and one for an answer to
-//! reach a server.
+//! effect, all that lead to one effect in one commit; if that write fails, the answer is no. What a person decides
+//! comes from the [`ReviewQueue`]; what a rule decides is applied to the same state machine, so there is one way for a
+//! request to reach a model and one for an answer to reach a server.
 //!
 //! Invariants: every question ends exactly once, and its end is in the log; an unknown kind of question is refused.
 
@@ -25,7 +25,8 @@ use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
     audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
     canonical::Sha256Hex,
-    inspect::Severity,
+    inspect::FindingKind,
+    policy::Evaluation,
     review::{ApprovedRequest, ReleasedResponse},
 };
 use serde_json::{Value, json};
@@ -120,8 +121,8 @@ struct Question {
     record: Record,
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision>,
-    /// The worst finding in the request as received.
-    worst: Option<Severity>,
+    /// The kind of the finding in the request as received that raises the verdict.
+    raised: Option<FindingKind>,
     /// How often a model was asked.
     attempt: u32,
 }
@@ -131,6 +132,16 @@ enum Passed {
     /// This request may go to the model.
     Send(Box<ApprovedRequest>),
     /// This answer may go to the server, no model asked.
+    Release(Box<ReleasedResponse>),
+}
+
+/// What came of asking the model.
+enum Came {
+    /// An answer, and what the policy says about it.
+    Answer(Evaluation),
+    /// No answer, and why.
+    Failure(String),
+    /// A person's own answer, meanwhile.
     Release(Box<ReleasedResponse>),
 }
 
@@ -177,10 +188,12 @@ impl Pipeline {
             Passed::Release(released) => return Ok(*released),
         };
         loop {
-            if let Some(released) = self.ask_model(question, &approved).await? {
-                return Ok(released);
-            }
-            approved = match self.answer_gate(question).await? {
+            let passed = match self.ask_model(question, &approved).await? {
+                Came::Answer(evaluation) => self.answer_gate(question, &evaluation).await?,
+                Came::Failure(why) => self.no_answer(question, &why).await?,
+                Came::Release(released) => return Ok(*released),
+            };
+            approved = match passed {
                 Passed::Release(released) => return Ok(*released),
                 Passed::Send(again) => again,
             };
@@ -189,16 +202,9 @@ impl Pipeline {
 
     /// The last step: the log first, then the server.
     async fn reply(&self, mut question: Question, reviewed: Result<ReleasedResponse, End>) -> Result<Value, End> {
-        let protocol = question.asked.server.protocol_version.clone();
         let released = match reviewed {
-            Ok(released) => match released.answer().to_result(&protocol) {
-                Ok(result) => Ok((released, result)),
-                Err(error) => Err(End::failed(-32603, error.to_string())),
-            },
-            Err(end) => Err(end),
-        };
-        let released = match released {
-            Ok((released, result)) => {
+            Ok(released) => {
+                let result = released.result().clone();
                 question.record.released(
                     Released {
                         edited: released.edited(),

@@ -20,7 +20,7 @@ use std::{
 
 use samplegate_core::{
     answer::SamplingAnswer,
-    audit::{Gate, QuestionId},
+    audit::{Gate, Place, QuestionId},
     request::{InvalidParams, SamplingRequest},
     review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
 };
@@ -86,7 +86,8 @@ struct EntryState {
     review: Review,
     answer: AnswerProgress,
     ended: Option<crate::wire::EndedView>,
-    shown: [bool; 2],
+    /// What was shown of it as it is now.
+    shown: Vec<(Gate, Place)>,
     /// Whether it waited for a person, at any time.
     waited: bool,
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
@@ -178,7 +179,7 @@ impl ReviewQueue {
                 review: submission.review,
                 answer: AnswerProgress::default(),
                 ended: None,
-                shown: [false; 2],
+                shown: Vec::new(),
                 waited: false,
                 worked_out: None,
             }),
@@ -232,27 +233,34 @@ impl ReviewQueue {
         Some(String::from_utf8_lossy(&wire.body).into_owned())
     }
 
-    /// Notes that a question was really shown at the gate it stands at; true the first time.
-    pub fn mark_shown(&self, id: QuestionId, revision: u32) -> Option<Shown> {
+    /// Notes that a question was really shown at the gate it stands at; gives what was shown, the first time in each
+    /// place.
+    pub fn mark_shown(&self, id: QuestionId, revision: u32, place: Place) -> Option<Shown> {
         let entry = self.find(id)?;
         let mut state = entry.state();
         if state.review.revision() != revision {
             return None;
         }
-        let gate = state.gate()?;
-        let seen = &mut state.shown[usize::from(gate == Gate::Answer)];
-        if std::mem::replace(seen, true) {
+        let (gate, content) = match state.review.state() {
+            State::Request => (Gate::Request, state.review.draft().params().clone()),
+            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
+                (Gate::Answer, draft.to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default())
+            }
+            State::Answer { outcome: ModelOutcome::Failed(why), .. } => (Gate::Answer, why.clone().into()),
+            State::Asking(_) | State::Closed => return None,
+        };
+        if state.shown.contains(&(gate, place)) {
             return None;
         }
-        let content = match state.review.state() {
-            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
-                draft.to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default()
-            }
-            State::Request | State::Asking(_) | State::Answer { .. } | State::Closed => {
-                state.review.draft().params().clone()
-            }
-        };
+        state.shown.push((gate, place));
         Some(Shown { gate, content })
+    }
+
+    /// Takes back [`ReviewQueue::mark_shown`]: it could not be logged.
+    pub(crate) fn unmark_shown(&self, id: QuestionId, gate: Gate, place: Place) {
+        if let Some(entry) = self.find(id) {
+            entry.state().shown.retain(|seen| *seen != (gate, place));
+        }
     }
 
     /// Takes an action on the revision it was decided on.
@@ -274,7 +282,7 @@ impl ReviewQueue {
         let kind = event.kind();
         let effect = state.review.apply(event)?;
         if matches!(effect, Effect::Send(_)) {
-            state.answer = AnswerProgress::asked(state.review.model());
+            state.asked();
         }
         if let Some(kind) = kind
             && !matches!(effect, Effect::Show)
@@ -311,7 +319,7 @@ impl ReviewQueue {
             // Already closed by a decision, or closed now by a withdrawal; either is fine.
             let _ = state.review.apply(Event::Withdraw);
             state.ended = Some(ended);
-            state.waited || state.shown.contains(&true)
+            state.waited || !state.shown.is_empty()
         };
         if !known {
             self.lock().remove(&entry.id);
@@ -374,7 +382,7 @@ impl ReviewQueue {
 pub struct Shown {
     /// At which gate.
     pub gate: Gate,
-    /// The params or the result, as shown.
+    /// The params, the result, or why there is none, as shown.
     pub content: serde_json::Value,
 }
 
@@ -389,7 +397,7 @@ impl Entry {
         let mut state = self.state();
         let effect = state.review.apply(event)?;
         if matches!(effect, Effect::Send(_)) {
-            state.answer = AnswerProgress::asked(state.review.model());
+            state.asked();
         }
         Ok(effect)
     }
@@ -403,14 +411,6 @@ impl Entry {
     /// Notes that it waits for a person.
     pub(crate) fn waits(&self) {
         self.state().waited = true;
-    }
-
-    /// What came of asking a model, at the answer gate.
-    pub(crate) fn outcome(&self) -> Option<ModelOutcome> {
-        match self.state().review.state() {
-            State::Answer { outcome, .. } => Some(outcome.clone()),
-            State::Request | State::Asking(_) | State::Closed => None,
-        }
     }
 
     fn waits_for_a_person(&self) -> bool {
@@ -427,6 +427,12 @@ impl Entry {
 }
 
 impl EntryState {
+    /// A model is asked: what comes is another answer, which nobody has seen.
+    fn asked(&mut self) {
+        self.answer = AnswerProgress::asked(self.review.model());
+        self.shown.retain(|(gate, _)| *gate != Gate::Answer);
+    }
+
     fn gate(&self) -> Option<Gate> {
         match self.review.state() {
             State::Request => Some(Gate::Request),

@@ -12,6 +12,7 @@
 //! Against someone who can write the file, the chain proves only what [`Store::verify`] can compare with a head that
 //! was noted down elsewhere: see [`samplegate_core::audit`].
 
+mod changes;
 mod check;
 mod contents;
 mod error;
@@ -30,8 +31,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use changes::Change;
 pub use error::StoreError;
-pub use guard::{Admitted, Asking, Before, Change};
+pub use guard::{Admitted, Asking, Before, GuardChange};
 pub use instance::{Instance, close_interrupted};
 pub use list::{Facets, Filter, Page};
 pub use show::Entry;
@@ -46,6 +48,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use samplegate_core::{
     audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report},
+    canonical::Sha256Hex,
     limits::Tally,
     policy::Grant,
 };
@@ -182,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: nothing was changed.
-    pub async fn change(&self, change: Change, events: Vec<NewEvent>) -> Result<bool, StoreError> {
+    pub async fn change(&self, change: GuardChange, events: Vec<NewEvent>) -> Result<bool, StoreError> {
         Ok(!self.write(Work::Change(change, events), true).await?.is_empty())
     }
 
@@ -237,6 +240,31 @@ impl Store {
     /// [`StoreError::Unknown`] for a cursor that is no question's; otherwise the log cannot be read.
     pub async fn list(&self, filter: Filter) -> Result<Page, StoreError> {
         self.read(move |connection| list::page(connection, &filter)).await
+    }
+
+    /// The changes of the settings, newest first: those before the event of this number, at most so many.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn changes(&self, before: Option<u64>, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.read(move |connection| changes::list(connection, before, limit, |_| true)).await
+    }
+
+    /// The digest of the configuration file after the last change that was logged. Blocks.
+    pub(crate) fn logged_config(&self) -> Result<Option<Sha256Hex>, StoreError> {
+        let known = |change: &Change| change.config_sha256.is_some();
+        let last = self.readers.read(|connection| changes::list(connection, None, 1, known))?;
+        Ok(last.first().and_then(|change| change.config_sha256))
+    }
+
+    /// As [`Store::append`], for where nothing can be awaited: blocks until it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written.
+    pub(crate) fn append_now(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        // The writer is a thread of its own and needs no runtime.
+        futures::executor::block_on(self.append(events)).map(drop)
     }
 
     /// What can be filtered by.

@@ -1,17 +1,20 @@
 //! The audit window's commands. They only read.
 
 use jiff::Timestamp;
-use samplegate_core::audit::{QuestionId, format_time};
+use samplegate_core::audit::{Head, QuestionId, format_time};
 use samplegate_engine::{
     engine::Engine,
     store::Filter,
-    wire::{AuditFacets, AuditPage, AuditQuery, AuditRow, ErrorCode, VerifyReport},
+    wire::{AuditFacets, AuditPage, AuditQuery, AuditRow, ChangeRow, ErrorCode, VerifyReport},
 };
 use serde_json::Value;
 use tauri::State;
 
 use super::Answer;
 use crate::error::CommandError;
+
+/// As many as the window reads at once.
+const CHANGES_A_PAGE: u32 = 100;
 
 fn invalid(error: impl ToString) -> CommandError {
     CommandError::new(ErrorCode::Invalid, error)
@@ -75,15 +78,15 @@ pub(super) async fn audit_show(engine: State<'_, Engine>, id: String) -> Answer<
 }
 
 #[tauri::command]
-pub(super) async fn audit_verify(engine: State<'_, Engine>) -> Answer<VerifyReport> {
-    let count = |events: u64| u32::try_from(events).unwrap_or(u32::MAX);
-    Ok(match engine.store().verify(None).await? {
-        Ok(report) => VerifyReport {
-            ok: true,
-            events: count(report.events),
-            last_at: report.last_at.map(format_time),
-            message: format!("The chain holds: {} events, none changed.", report.events),
-        },
-        Err(finding) => VerifyReport { ok: false, events: 0, last_at: None, message: finding.to_string() },
-    })
+pub(super) async fn audit_changes(engine: State<'_, Engine>, before: Option<u64>) -> Answer<Vec<ChangeRow>> {
+    let changes = engine.store().changes(before, CHANGES_A_PAGE).await?;
+    Ok(changes.into_iter().map(ChangeRow::from).collect())
+}
+
+#[tauri::command]
+pub(super) async fn audit_verify(engine: State<'_, Engine>, known: Option<String>) -> Answer<VerifyReport> {
+    let known = known.filter(|text| !text.trim().is_empty()).map(|text| text.parse::<Head>()).transpose();
+    let known = known.map_err(invalid)?;
+    let verified = engine.store().verify(known).await?;
+    Ok(VerifyReport::new(verified, known))
 }

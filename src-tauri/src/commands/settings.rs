@@ -118,8 +118,8 @@ pub(super) fn status(engine: State<'_, Engine>) -> Status {
 }
 
 #[tauri::command(async)]
-pub(super) fn set_paused(engine: State<'_, Engine>, paused: bool) {
-    engine.queue().set_paused(paused);
+pub(super) fn set_paused(engine: State<'_, Engine>, paused: bool) -> Answer<()> {
+    Ok(engine.set_paused(paused)?)
 }
 
 #[tauri::command(async)]

@@ -1,19 +1,21 @@
 //! The freedesktop notification service (Desktop Notifications Specification 1.2).
 
+use std::path::Path;
+
 use notify_rust::{Hint, Notification, NotificationResponse, Urgency, error::Error};
 use tokio::sync::oneshot;
 
 use super::{Click, Popup};
 
 /// Shows a popup until it is clicked, closed, or `close` fires.
-pub(super) async fn show(popup: Popup, close: oneshot::Receiver<()>) -> Result<Click, Error> {
+pub(super) async fn show(popup: Popup, icon: Option<&Path>, close: oneshot::Receiver<()>) -> Result<Click, Error> {
     let capabilities = capabilities().await?;
     let can = |what: &str| capabilities.iter().any(|capability| capability == what);
     let body = if can("body-markup") { escape(&popup.body) } else { popup.body };
     let mut notification = Notification::new();
     notification
         .appname("Samplegate")
-        .icon("dialog-question")
+        .icon(icon.and_then(Path::to_str).unwrap_or("samplegate-desktop"))
         .summary(&popup.title)
         .body(&body)
         .hint(Hint::DesktopEntry("samplegate-desktop".into()))

@@ -12,15 +12,15 @@ export const outcomes: { [outcome: string]: string } = {
   open: 'open', released: 'released', denied: 'denied', timed_out: 'timed out', withdrawn: 'withdrawn', failed: 'failed', interrupted: 'interrupted',
 }
 export const deciders: { [by: string]: string } = {
-  person: 'a person', rule: 'a rule', limit: 'a limit', drift: 'a change in the server', timeout: 'the deadline', nobody: 'nobody was there',
+  person: 'a person', rule: 'a rule', limit: 'a limit', drift: 'a change in the server', timeout: 'the deadline', nobody: 'nobody',
 }
 
 /** “denied by ada”, “released by a rule”. */
 export function decision(row: Pick<AuditRow, 'outcome' | 'decidedBy' | 'reviewer'>): string {
   const what = outcomes[row.outcome] ?? row.outcome
   if (row.outcome !== 'released' && row.outcome !== 'denied') return what
+  if (row.decidedBy === 'nobody') return `${what}: nobody was there`
   const who = row.decidedBy === 'person' ? (row.reviewer ?? 'a person') : row.decidedBy ? (deciders[row.decidedBy] ?? row.decidedBy) : ''
-  if (row.decidedBy === 'nobody') return `${what}: ${who}`
   return who ? `${what} by ${who}` : what
 }
 
@@ -30,74 +30,108 @@ export interface Line {
   tone: '' | 'stop' | 'look' | 'go'
 }
 
-const decisions: { [decision: string]: string } = {
-  approved: 'Approved', edited: 'Approved with edits', denied: 'Denied', answered_by_hand: 'Answered by hand', asked_again: 'Asked again', stopped: 'Stopped the model',
+const joined = (parts: (string | null | false)[], by: string) => parts.filter(Boolean).join(by)
+const count = (findings: JsonValue | undefined) => (Array.isArray(findings) ? findings.length : 0)
+
+/** What policy and inspection made of what stands at a gate: “and left to a person. One thing was flagged.” */
+function checked(event: JsonObject): string {
+  const verdicts: { [v: string]: string } = { allow: 'and let through.', ask: 'and left to a person.', deny: 'and refused.' }
+  const findings = count(event['findings'])
+  return joined([
+    verdicts[text(event['verdict']) ?? ''] ?? '',
+    findings === 1 ? 'One thing was flagged.' : findings > 1 && `${findings} things were flagged.`,
+    text(event['reason']),
+    matched(event, (rules) => `Matched: ${rules}.`),
+  ], ' ')
 }
 
-/** One event as a sentence: the word to stress, and the rest. */
+function matched(event: JsonObject, said: (rules: string) => string): string {
+  const rules = list(event['rules'])
+  return rules.length === 0 ? '' : said(`${rules.length === 1 ? 'rule' : 'rules'} ${rules.join(', ')}`)
+}
+
+/** Who decided, and why. */
+function decided(event: JsonObject): string {
+  const reason = text(event['reason'])
+  switch (event['by']) {
+    case 'person': return joined([`by ${text(event['reviewer']) ?? 'a person'}`, reason && `“${reason}”`], ': ')
+    case 'rule': return joined([matched(event, (rules) => `by ${rules}`) || 'by the settings', reason], ': ')
+    case 'nobody': return 'because nobody was there to decide'
+    case 'timeout': return 'because nobody decided before the deadline'
+    case 'drift': return joined(['because the server changed', reason], ': ')
+    default: return joined([text(event['by']) && `by ${deciders[text(event['by']) ?? ''] ?? text(event['by'])}`, reason], ': ')
+  }
+}
+
+function decidedWhat(event: JsonObject): string {
+  const key = text(event['decision']) ?? ''
+  const answer = event['gate'] === 'answer'
+  const decisions: { [decision: string]: string } = {
+    approved: answer ? 'Answer approved' : 'Approved',
+    edited: answer ? 'Answer edited and approved' : 'Edited and approved',
+    denied: answer ? 'Answer denied' : 'Denied',
+    answered_by_hand: event['by'] === 'rule' ? 'Answered with a fixed text' : 'Answer written',
+    asked_again: 'Model asked again',
+    stopped: 'Model stopped',
+  }
+  return decisions[key] ?? key.replaceAll('_', ' ')
+}
+
+/** One event as a sentence: the words to stress, and the rest. */
 export function sentence(event: JsonObject): Line {
-  const gate = text(event['gate'])
+  const answer = event['gate'] === 'answer'
   switch (event['event']) {
     case 'received': {
-      const where = text(event['tool']) ? `in ${text(event['tool'])}` : ''
-      const from = text(event['host']) ? `for ${text(event['host'])}` : ''
-      const doubt = typeof event['one_of'] === 'number' ? `one of ${event['one_of']} calls` : ''
-      const round = typeof event['round'] === 'number' && event['round'] > 1 ? `request ${event['round']} of the call` : ''
-      return { what: 'Received', rest: [[`from ${text(event['server']) ?? 'the server'}`, where, from].filter(Boolean).join(' '), doubt, round].filter(Boolean).join(', '), tone: '' }
-    }
-    case 'evaluated': {
-      const findings = Array.isArray(event['findings']) ? event['findings'].length : 0
-      const rules = list(event['rules'])
-      const verdicts: { [v: string]: string } = { allow: 'may go on', ask: 'a person is asked', deny: 'is refused' }
-      const parts = [verdicts[text(event['verdict']) ?? ''] ?? '', rules.length ? `by rule ${rules.join(', ')}` : '', text(event['reason']) ?? '']
+      const tool = text(event['tool'])
+      const host = text(event['host'])
       return {
-        what: findings ? `Flagged ${findings === 1 ? 'one thing' : `${findings} things`}` : gate === 'answer' ? 'Answer checked' : 'Checked',
-        rest: parts.filter(Boolean).join(', '),
-        tone: findings ? 'look' : '',
+        what: 'Received',
+        rest: joined([
+          `from ${text(event['server']) ?? 'the server'}`,
+          tool && joined([`during a call of ${tool}`, host && `by ${host}`], ' '),
+          typeof event['one_of'] === 'number' && `during one of ${event['one_of']} calls`,
+          typeof event['round'] === 'number' && event['round'] > 1 && `question ${event['round']} of that call`,
+        ], ', '),
+        tone: '',
       }
     }
+    case 'evaluated':
+      return { what: answer ? 'Answer checked' : 'Checked', rest: checked(event), tone: count(event['findings']) ? 'look' : '' }
     case 'shown': {
       const places: { [p: string]: string } = { window: 'in the window', terminal: 'in the terminal', notification: 'in a notification' }
-      return { what: gate === 'answer' ? 'Answer shown' : 'Shown', rest: places[text(event['where']) ?? ''] ?? '', tone: '' }
+      return { what: answer ? 'Answer shown' : 'Shown', rest: joined([places[text(event['where']) ?? ''] ?? '', text(event['text']) && `“${text(event['text'])}”`], ': '), tone: '' }
     }
     case 'decided': {
-      const key = text(event['decision']) ?? ''
-      const what = gate === 'answer' && key === 'approved' ? 'Answer approved' : gate === 'answer' && key === 'edited' ? 'Answer edited and approved' : (decisions[key] ?? key)
-      const by = text(event['by'])
-      const who = by === 'person' ? (text(event['reviewer']) ?? 'a person') : by ? (deciders[by] ?? by) : ''
-      const reason = text(event['reason'])
-      const rules = list(event['rules'])
-      return {
-        what,
-        rest: [who ? `by ${who}` : '', rules.length ? ` (${rules.join(', ')})` : '', reason ? `: “${reason}”` : ''].join(''),
-        tone: key === 'denied' ? 'stop' : key === 'approved' || key === 'edited' || key === 'answered_by_hand' ? 'go' : '',
-      }
+      const key = event['decision']
+      return { what: decidedWhat(event), rest: decided(event), tone: key === 'denied' ? 'stop' : key === 'approved' || key === 'edited' || key === 'answered_by_hand' ? 'go' : '' }
     }
     case 'sent':
       return {
         what: 'Sent',
-        rest: [`to ${text(event['model']) ?? 'the model'}`, text(event['provider']) ? `provider ${text(event['provider'])}` : '', Number(event['attempt']) > 1 ? `attempt ${event['attempt']}` : ''].filter(Boolean).join(', '),
+        rest: joined([joined([`to ${text(event['model']) ?? 'the model'}`, text(event['provider']) && `at ${text(event['provider'])}`], ' '), Number(event['attempt']) > 1 && `attempt ${event['attempt']}`], ', '),
         tone: '',
       }
     case 'answered': {
       const error = text(event['error'])
-      if (error) return { what: 'The model failed', rest: error, tone: 'stop' }
-      const tokens = typeof event['tokens_in'] === 'number' || typeof event['tokens_out'] === 'number'
-        ? `${typeof event['tokens_in'] === 'number' ? number(event['tokens_in']) : '?'} tokens in, ${typeof event['tokens_out'] === 'number' ? number(event['tokens_out']) : '?'} out`
-        : ''
-      const cost = typeof event['cost_microusd'] === 'number' ? money(event['cost_microusd']) : ''
-      return { what: 'Answered', rest: [text(event['model']) ? `by ${text(event['model'])}` : '', tokens, cost].filter(Boolean).join(', '), tone: '' }
+      if (error) return { what: 'The model failed:', rest: error, tone: 'stop' }
+      const tokens = (value: JsonValue | undefined) => (typeof value === 'number' ? number(value) : 'an unknown number')
+      const told = typeof event['tokens_in'] === 'number' || typeof event['tokens_out'] === 'number'
+      const facts = joined([
+        text(event['model']) && `by ${text(event['model'])}`,
+        told && `${tokens(event['tokens_in'])} tokens in, ${tokens(event['tokens_out'])} out`,
+        typeof event['cost_microusd'] === 'number' && money(event['cost_microusd']),
+      ], ', ')
+      return { what: 'Answered', rest: joined([facts, text(event['verdict']) && `Checked ${checked(event)}`], '. '), tone: count(event['findings']) ? 'look' : '' }
     }
     case 'released':
       return { what: 'Released', rest: event['edited'] === true ? 'as edited' : '', tone: 'go' }
     case 'replied':
       return { what: 'Replied', rest: 'to the server', tone: '' }
     case 'reply_failed':
-      return { what: 'The reply could not be delivered', rest: text(event['why']) ?? '', tone: 'stop' }
+      return { what: 'The reply could not be delivered:', rest: text(event['why']) ?? 'no reason is known', tone: 'stop' }
     case 'closed': {
       const outcome = text(event['outcome']) ?? ''
-      const bad = outcome !== 'released'
-      return { what: 'Closed', rest: [outcomes[outcome] ?? outcome, text(event['reason']) ?? ''].filter(Boolean).join(': '), tone: bad ? 'stop' : '' }
+      return { what: 'Closed', rest: joined([`as ${outcomes[outcome] ?? outcome}`, text(event['reason'])], ': '), tone: outcome === 'released' ? '' : 'stop' }
     }
     default:
       return { what: String(event['event'] ?? 'event').replaceAll('_', ' '), rest: '', tone: '' }

@@ -39,6 +39,10 @@ edited: boolean,
  */
 findings: Array<FindingView>, 
 /**
+ * Why `result` cannot be returned to this server, in a sentence; none: it can, or there is none yet.
+ */
+cannotReturn: string | null, 
+/**
  * Why the model failed, if it did; asking again is possible.
  */
 error: string | null, 

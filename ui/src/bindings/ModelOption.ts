@@ -21,13 +21,9 @@ model: string,
  */
 why: string, 
 /**
- * Size of the request in tokens.
+ * Size of the request in tokens, an estimate.
  */
 tokensIn: number, 
-/**
- * Whether `tokens_in` is an estimate.
- */
-estimate: boolean, 
 /**
  * The most it can cost, in millionths of a US dollar; none if the price is unknown.
  */

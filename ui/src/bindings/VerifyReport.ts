@@ -19,4 +19,8 @@ lastAt: string | null,
 /**
  * A sentence: what was checked, or where it broke.
  */
-message: string, };
+message: string, 
+/**
+ * The head of the chain, `42:9f86d081…`, to note down and to compare with the next time; none where it is broken.
+ */
+head: string | null, };

@@ -1,6 +1,7 @@
 //! What the fake host starts with: one question of every sort that a person meets.
 
 import type { AuditRow } from '../bindings/AuditRow'
+import type { ChangeRow } from '../bindings/ChangeRow'
 import type { FindingView } from '../bindings/FindingView'
 import type { ModelOption } from '../bindings/ModelOption'
 import type { ModelView } from '../bindings/ModelView'
@@ -37,6 +38,8 @@ export interface Seed {
   answer?: string
   answerContent?: JsonValue
   answerFindings?: FindingView[]
+  /** The answer cannot be returned as it is, for this reason. */
+  cannotReturn?: string
   /** The fake model fails with this. */
   fails?: string
   /** Deny by the model server for a while. */
@@ -347,10 +350,22 @@ export const weather: Seed = {
   ],
 }
 
+export const changes: ChangeRow[] = [
+  { id: 420, at: '2026-11-20T16:02:11.000Z', via: 'file', reviewer: null, text: 'The configuration file was edited since the last change that is logged.', changes: [] },
+  {
+    id: 318, at: '2026-11-20T09:41:00.000Z', via: 'window', reviewer: 'ada', text: 'Server crawler was changed: gates.\nRule r-7 was removed.',
+    changes: [
+      { key: 'servers.crawler.gates', before: 'both', after: 'request' },
+      { key: 'rules.r-7', before: { id: 'r-7', server: 'crawler', action: 'deny' }, after: null },
+    ],
+  },
+  { id: 12, at: '2026-11-18T08:00:00.000Z', via: 'command', reviewer: 'ada', text: 'General settings were changed: approve_from_notifications.', changes: [{ key: 'general.approve_from_notifications', before: false, after: true }] },
+]
+
 export const options: ModelOption[] = [
-  { name: 'claude', provider: 'anthropic', model: 'claude-sonnet-5-5', why: 'hint “sonnet”', tokensIn: 212, estimate: true, costAtMostMicrousd: 15700, cannot: null },
-  { name: 'gpt', provider: 'openai', model: 'gpt-6-sol', why: 'default model', tokensIn: 205, estimate: true, costAtMostMicrousd: 12400, cannot: null },
-  { name: 'local', provider: 'ollama', model: 'smollm2:1.7b', why: 'configured', tokensIn: 230, estimate: true, costAtMostMicrousd: null, cannot: null },
+  { name: 'claude', provider: 'anthropic', model: 'claude-sonnet-5-5', why: 'hint “sonnet”', tokensIn: 212, costAtMostMicrousd: 15700, cannot: null },
+  { name: 'gpt', provider: 'openai', model: 'gpt-6-sol', why: 'default model', tokensIn: 205, costAtMostMicrousd: 12400, cannot: null },
+  { name: 'local', provider: 'ollama', model: 'smollm2:1.7b', why: 'configured', tokensIn: 230, costAtMostMicrousd: null, cannot: null },
 ]
 
 export const models: ModelView[] = [

@@ -59,6 +59,13 @@ function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
   return actions
 }
 
+function answerActions(answer: AnswerView): ActionKind[] {
+  const actions: ActionKind[] = ['deny', 'answerByHand', 'askAgain', 'chooseModel', 'edit']
+  if (answer.edited) actions.push('revert')
+  if (answer.cannotReturn === null) actions.push('return')
+  return actions
+}
+
 function firstText(params: JsonValue): string {
   const messages = (params as { messages?: { content: JsonValue }[] }).messages ?? []
   for (const { content } of messages) {
@@ -179,6 +186,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       result: null,
       edited: false,
       findings: [],
+      cannotReturn: null,
       error: null,
       tookMs: 0,
       tokensIn: null,
@@ -196,7 +204,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       if (seed.fails) {
         answer.error = seed.fails
         item.phase = 'answer'
-        item.actions = ['askAgain', 'answerByHand', 'deny']
+        item.actions = ['deny', 'answerByHand', 'chooseModel', 'askAgain']
       } else {
         const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
         answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }
@@ -207,7 +215,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         answer.tokensOut = Math.ceil(answer.partial.length / 4)
         answer.costMicrousd = 1900
         item.phase = 'answer'
-        item.actions = ['return', 'edit', 'askAgain', 'deny']
+        answer.cannotReturn = seed.cannotReturn ?? null
+        item.actions = answerActions(answer)
         if (gates === 'request') close(item, 'released', 'returned to the server')
       }
       touch(item)
@@ -263,7 +272,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.answer!.result = clone(action.result)
         item.answer!.edited = JSON.stringify(item.answer!.result) !== JSON.stringify(item.answer!.original)
         item.answer!.findings = []
-        item.actions = ['return', 'edit', 'askAgain', 'deny', ...(item.answer!.edited ? (['revert'] as const) : [])]
+        item.answer!.cannotReturn = null
+        item.actions = answerActions(item.answer!)
         break
       case 'revert':
         if (item.phase === 'request') {
@@ -276,7 +286,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
           item.answer!.result = clone(item.answer!.original)
           item.answer!.edited = false
           item.answer!.findings = question.seed.answerFindings ?? []
-          item.actions = ['return', 'edit', 'askAgain', 'deny']
+          item.answer!.cannotReturn = question.seed.cannotReturn ?? null
+          item.actions = answerActions(item.answer!)
         }
         break
       case 'deny':
@@ -327,7 +338,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     const by = { by: row.decidedBy, reviewer: row.reviewer, rules: row.decidedBy === 'rule' ? ['r1'] : [], scope: 'once' }
     const events: { [key: string]: JsonValue }[] = [
       { at: time(0), event: 'received', kind: 'sampling', host: 'Tool runner', server: row.server, tool: row.tool, round: 1, one_of: null },
-      { at: time(5), event: 'evaluated', gate: 'request', verdict: 'ask', rules: [], reason: 'no rule matches', findings: [] },
+      { at: time(5), event: 'evaluated', gate: 'request', verdict: 'ask', rules: [], reason: 'No rule matches, so you decide.', findings: [] },
     ]
     if (row.decidedBy === 'person') events.push({ at: time(108), event: 'shown', gate: 'request', where: 'window' })
     if (row.decidedBy) {
@@ -337,7 +348,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (asked) {
       events.push({ at: time(16_710), event: 'sent', provider: 'anthropic', model: row.model, attempt: 1 })
       if (released) {
-        events.push({ at: time(19_800), event: 'answered', model: row.model, stop_reason: 'endTurn', tokens_in: 212, tokens_out: 48, cost_microusd: row.costMicrousd, error: null })
+        events.push({ at: time(19_800), event: 'answered', model: row.model, stop_reason: 'endTurn', tokens_in: 212, tokens_out: 48, cost_microusd: row.costMicrousd, verdict: 'ask', rules: [], reason: 'No rule matches, so you decide.', findings: [{ kind: 'tag' }], error: null })
         events.push({ at: time(19_900), event: 'shown', gate: 'answer', where: 'window' })
         events.push({ at: time(24_100), event: 'decided', gate: 'answer', decision: 'edited', reason: null, ...by })
       } else {
@@ -352,7 +363,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       reason: row.outcome === 'denied' ? 'no exfiltration' : null, model: row.model, tokens_in: asked ? 212 : null, tokens_out: asked ? 48 : null,
       cost_microusd: row.costMicrousd, request_sha256: data.fakeHash(row.id), approved_sha256: asked ? data.fakeHash(row.id + 'a') : null,
       sent_sha256: asked ? data.fakeHash(row.id + 'a') : null, wire_sha256: asked ? data.fakeHash(row.id + 'w') : null,
-      request: params, approved, answer, released: out,
+      request: params, approved, answer, released: out, arguments: { topic: 'elements' },
       events: events.map((e, i) => ({ seq: 100 + i, ...e, hash: data.fakeHash(row.id + i) })),
     }
   }
@@ -565,12 +576,22 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       total: auditTotal,
     }),
     auditShow: async (id) => entry(id),
-    auditVerify: async () => ({
-      ok: true,
-      events: auditTotal * 8,
-      lastAt: new Date(Date.now() - 300_000).toISOString(),
-      message: `${(auditTotal * 8).toLocaleString('en')} events checked; each carries the hash of the one before.`,
-    }),
+    auditChanges: async (before) => (before === null ? data.changes : []),
+    auditVerify: async (known) => {
+      const events = auditTotal * 8
+      const head = `${events}:${data.fakeHash('head')}`
+      if (known !== null && !/^\d+:[0-9a-f]{64}$/.test(known)) throw wireError('invalid', `"${known}" is no head: it looks like 42:9f86d081…`)
+      if (known !== null && known !== head) {
+        return { ok: false, events: 0, lastAt: null, message: `the log: event ${known.split(':')[0]} is not the one that was noted down`, head: null }
+      }
+      return {
+        ok: true,
+        events,
+        lastAt: new Date(Date.now() - 300_000).toISOString(),
+        message: `${events} events of ${auditTotal} questions, none changed.${known === null ? '' : ` The head that was noted down, ${events}, is in it.`}`,
+        head,
+      }
+    },
 
     status: async () => ({
       pending: [...questions.values()].filter(({ item }) => item.phase === 'request' || item.phase === 'answer').length,
@@ -620,6 +641,10 @@ export function fakeHostFromAddress(address: Location): Host {
     flagged: { seeds: [data.keywords] },
     everything: { seeds: [data.everything, data.payment] },
     answer: { seeds: [data.crawler], streamMs: 5 },
+    cannot: {
+      seeds: [{ ...data.weather, cannotReturn: 'this answer cannot be returned: the server speaks a protocol before 2025-11-25, whose answers cannot hold tool calls; edit it, ask again, or deny' }],
+      streamMs: 5,
+    },
     tools: { seeds: [data.weather], streamMs: 5 },
     failed: { seeds: [{ ...data.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
     waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },

@@ -4,6 +4,7 @@ import type { Action } from '../bindings/Action'
 import type { AuditFacets } from '../bindings/AuditFacets'
 import type { AuditPage } from '../bindings/AuditPage'
 import type { AuditQuery } from '../bindings/AuditQuery'
+import type { ChangeRow } from '../bindings/ChangeRow'
 import type { CallInput } from '../bindings/CallInput'
 import type { Changed } from '../bindings/Changed'
 import type { FoundModels } from '../bindings/FoundModels'
@@ -74,7 +75,10 @@ export interface Host {
   auditList(query: AuditQuery): Promise<AuditPage>
   auditFacets(): Promise<AuditFacets>
   auditShow(id: string): Promise<AuditEntry>
-  auditVerify(): Promise<VerifyReport>
+  /** Changes of the settings, newest first, a hundred at a time; `before`: the id of the last one seen. */
+  auditChanges(before: number | null): Promise<ChangeRow[]>
+  /** `known`: a head that was noted down earlier; null: none. */
+  auditVerify(known: string | null): Promise<VerifyReport>
 
   status(): Promise<Status>
   setPaused(paused: boolean): Promise<void>

@@ -56,8 +56,9 @@ export const tauriHost: Host = {
 
   auditList: (query) => invoke('audit_list', { query }),
   auditFacets: () => invoke('audit_facets'),
+  auditChanges: (before) => invoke('audit_changes', { before }),
   auditShow: (id) => invoke('audit_show', { id }),
-  auditVerify: () => invoke('audit_verify'),
+  auditVerify: (known) => invoke('audit_verify', { known }),
 
   status: () => invoke('status'),
   setPaused: (paused) => invoke('set_paused', { paused }),

@@ -27,6 +27,10 @@ export class Desk {
   status = $state.raw<Status | null>(null)
   selected = $state<string | null>(null)
   mode = $state<Mode>('read')
+  /** What is being written here: an answer by hand, a reason, and whether anything was typed into an editor. */
+  reply = $state('')
+  reason = $state('')
+  typed = $state(false)
   busy = $state(false)
   error = $state.raw<WireError | null>(null)
   /** Said to screen readers. */
@@ -62,6 +66,13 @@ export class Desk {
     this.#itemReader.stop()
     this.#statusReader.stop()
     this.arming.nothing()
+  }
+
+  /** Whether a person has written something here that would be lost with the question. */
+  get written(): boolean {
+    const { item } = this
+    if (this.reply.trim() !== '' || this.reason.trim() !== '' || (this.mode === 'edit' && this.typed)) return true
+    return item !== null && (item.requestEdited || (item.answer?.edited ?? false))
   }
 
   get waiting(): ReviewSummary[] {
@@ -177,6 +188,7 @@ export class Desk {
       this.notice = `${this.last} Nothing else waits.`
       this.selected = null
       this.item = null
+      this.#blank()
       this.arming.nothing()
     }
   }
@@ -185,7 +197,14 @@ export class Desk {
     await this.#next(this.selected)
   }
 
+  #blank() {
+    this.reply = ''
+    this.reason = ''
+    this.typed = false
+  }
+
   async #readList() {
+    const known = new Set(this.list.map(({ id }) => id))
     try {
       this.list = await this.host.reviewList()
     } catch (thrown) {
@@ -195,6 +214,14 @@ export class Desk {
     if (this.selected === null) {
       const next = this.list.find(decidable) ?? this.list.find((s) => s.phase !== 'closed')
       if (next) await this.select(next.id)
+      return
+    }
+    // What is over stays for whoever reads it, until there is something new to decide; what was written stays longer.
+    const over = this.item?.phase === 'closed' || !this.list.some((s) => s.id === this.selected && s.phase !== 'closed')
+    const arrived = this.list.some((s) => decidable(s) && !known.has(s.id))
+    if (over && arrived && !this.busy && !this.written) {
+      this.last = 'The question before is over.'
+      await this.next()
     }
   }
 
@@ -235,10 +262,11 @@ export class Desk {
     const changed = sceneChanged || before.revision !== item.revision
     if (sceneChanged || (changed && (item.phase === 'request' || item.phase === 'answer'))) this.spots = new Spots()
     this.item = item
+    if (before?.id !== item.id) this.#blank()
     if (item.phase === 'closed') {
       this.arming.nothing()
       if (sceneChanged) {
-        if (this.mode !== 'read') this.mode = 'read'
+        if (this.mode !== 'edit' || !this.typed) this.mode = 'read'
         if (before?.id === item.id) this.notice = `This question is over: ${item.ended?.why ?? ''}.`
       }
       return

@@ -5,6 +5,15 @@ import { SvelteSet } from 'svelte/reactivity'
 
 const key = Symbol('spots')
 
+/** About the height of a line, in pixels. */
+const line = 24
+/** Told at every hundredth, so that a line's worth of even a tall spot is noticed. */
+const threshold = Array.from({ length: 101 }, (_, i) => i / 100)
+
+/** Whether so much of it is on the screen that it can be read: all of it, or of a tall one at least a line. */
+const readable = ({ isIntersecting, intersectionRatio, intersectionRect }: IntersectionObserverEntry, whole: boolean) =>
+  isIntersecting && (intersectionRatio >= 0.99 || (!whole && intersectionRect.height >= line))
+
 export class Spots {
   /** Numbers of the findings whose spot was in view. */
   readonly seen = new SvelteSet<number>()
@@ -20,13 +29,13 @@ export class Spots {
     if (typeof IntersectionObserver === 'undefined') return
     this.#observer = new IntersectionObserver((entries) => {
       for (const entry of entries) {
-        if (!entry.isIntersecting) continue
         const numbers = this.#numbers.get(entry.target)
+        if (!readable(entry, numbers === 'end')) continue
         if (numbers === 'end') this.endSeen = true
         else for (const n of numbers ?? []) this.seen.add(n)
         this.#observer?.unobserve(entry.target)
       }
-    })
+    }, { threshold })
   }
 
   /** For a drawn spot. */

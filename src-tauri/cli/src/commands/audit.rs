@@ -1,11 +1,11 @@
 //! `samplegate audit …`: it only reads, and works while others write.
 
 use samplegate_core::audit::{Head, QuestionId, QuestionSummary, Verifier, format_time};
-use samplegate_engine::store::{Filter, Page, Store, StoreError};
+use samplegate_engine::store::{Change, Filter, Page, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Audit, AuditList},
+    args::{Audit, AuditChanges, AuditList},
     exit::{Exit, Failure},
     output,
     start::Start,
@@ -27,8 +27,9 @@ pub(crate) async fn run(start: &Start, command: Audit) -> Result<Exit, Failure> 
             output::pretty(&store.show(id).await?)?;
             Ok(Exit::Done)
         }
+        Audit::Changes(wanted) => changes(store.as_ref(), &wanted).await,
         Audit::Verify(verify) => {
-            let known = verify.head.as_deref().map(head).transpose()?;
+            let known: Option<Head> = verify.head.map(|head| head.parse()).transpose().map_err(Failure::usage)?;
             self::verify(store.as_ref(), known, verify.json).await
         }
     }
@@ -51,10 +52,15 @@ async fn verify(store: Option<&Store>, known: Option<Head>, as_json: bool) -> Re
             } else if report.events == 0 {
                 output::line("The log is empty.")?;
             } else {
+                let count = |count: u64, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let events = count(report.events, "event");
+                output::line(&format!("The chain holds: {events} of {}.", count(report.questions, "question")))?;
+                if let Some(known) = known {
+                    output::line(&format!("The head that was noted down, {}, is in it.", known.seq))?;
+                }
                 output::line(&format!(
-                    "The chain holds: {} events of {} questions.\nIts head, to note down and to give with --head the next \
-                     time: {}:{}",
-                    report.events, report.questions, report.head.seq, report.head.hash
+                    "Its head, to note down and to give with --head the next time: {}",
+                    report.head
                 ))?;
             }
             Ok(Exit::Done)
@@ -84,13 +90,21 @@ async fn list(store: Option<&Store>, list: AuditList) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Reads a head as `verify` prints it.
-fn head(text: &str) -> Result<Head, Failure> {
-    let wrong =
-        || Failure::usage(format!("{text:?} is no head: it looks like 42:9f86d081…, as `audit verify` prints it"));
-    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
-    let hash = serde_json::from_value(Value::String(hash.into())).map_err(|_| wrong())?;
-    Ok(Head { seq: seq.parse().map_err(|_| wrong())?, hash })
+async fn changes(store: Option<&Store>, wanted: &AuditChanges) -> Result<Exit, Failure> {
+    let changes = match store {
+        Some(store) => store.changes(wanted.before, wanted.limit).await?,
+        None => Vec::new(),
+    };
+    let row = |change: &Change| {
+        let text = change.text.as_deref().unwrap_or("(no longer kept)");
+        let who = change.reviewer.as_deref().map_or("-".into(), output::inline);
+        vec![format_time(change.at), change.via.to_string(), who, output::inline(&text.replace('\n', " "))]
+    };
+    output::listing(&changes, wanted.json, |change| serde_json::to_value(change).unwrap_or_default(), row)?;
+    if let Some(last) = changes.last().filter(|_| changes.len() >= wanted.limit as usize) {
+        output::note(&format!("there may be more: --before {}", last.id));
+    }
+    Ok(Exit::Done)
 }
 
 fn row(question: &QuestionSummary) -> Vec<String> {

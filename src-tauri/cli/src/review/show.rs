@@ -105,6 +105,9 @@ pub(super) fn answer(item: &ReviewItem) {
         None => {
             page.title(&format!("Return this answer to {}?", item.provenance.server));
             page.line(&muted(&measured(answer)));
+            if let Some(why) = &answer.cannot_return {
+                page.line(&bad(why));
+            }
             findings(&mut page, &answer.findings);
             if let Some(result) = &answer.result {
                 content(&mut page, "Answer", &result["content"]);
@@ -249,12 +252,11 @@ fn facts(page: &mut Page, item: &ReviewItem) {
     let chosen = item.model.as_ref().and_then(|name| item.models.iter().find(|model| model.name == *name));
     match chosen {
         Some(model) => {
-            let about = if model.estimate { "about " } else { "" };
             let cost = model
                 .cost_at_most_microusd
                 .map_or("price unknown".into(), |cost| format!("at most ${:.4}", cost as f64 / 1e6));
             page.line(&format!(
-                "Model {} ({}, {}; {}) · {about}{} tokens in, at most {} out · {cost}",
+                "Model {} ({}, {}; {}) · about {} tokens in, at most {} out · {cost}",
                 bold(&inline(&model.name)),
                 inline(&model.provider),
                 inline(&model.model),

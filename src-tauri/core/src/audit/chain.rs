@@ -1,6 +1,6 @@
 //! From a new event to the bytes, commitments and hash that are stored, and back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,28 @@ pub struct Head {
     pub seq: u64,
     /// Its hash.
     pub hash: Sha256Hex,
+}
+
+/// As people note it down: `42:9f86d081…`.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// A text that is no head of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no head: it looks like 42:9f86d081…, with 64 digits after the colon, as verifying prints it")]
+pub struct NotAHead(String);
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let wrong = || NotAHead(text.to_owned());
+        let (seq, hash) = text.trim().split_once(':').ok_or_else(wrong)?;
+        Ok(Self { seq: seq.parse().map_err(|_| wrong())?, hash: hash.parse().map_err(|_| wrong())? })
+    }
 }
 
 impl Head {
@@ -51,8 +73,8 @@ impl StoredContent {
     }
 }
 
-impl std::fmt::Debug for StoredContent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for StoredContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoredContent({}, {:?})", self.role, self.content)
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DecidedBy, Decision, Gate, Kind, Outcome, Place, QuestionId, Verdict, named};
+use super::{DecidedBy, Decision, Gate, Kind, Outcome, Place, QuestionId, Verdict, Via, named};
 use crate::canonical::Sha256Hex;
 
 /// A server asked.
@@ -41,7 +41,7 @@ pub struct Received {
     pub first_line: Option<String>,
 }
 
-/// Limits, inspection and policy looked at it.
+/// Limits, inspection and policy looked at the request. What they made of an answer is part of [`Answered`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluated {
     /// At this gate.
@@ -57,7 +57,7 @@ pub struct Evaluated {
     pub findings: Option<Value>,
 }
 
-/// A person was shown it, in full.
+/// A person was shown it: in full, or in the words of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// At this gate.
@@ -65,9 +65,12 @@ pub struct Shown {
     /// Where.
     #[serde(rename = "where")]
     pub place: Place,
-    /// Of what was shown. Sealed.
+    /// Of the request or answer where all of it was shown, else of the words that were. Sealed.
     #[serde(default)]
     pub sha256: Option<Sha256Hex>,
+    /// The words of the notification. Sealed.
+    #[serde(default)]
+    pub text: Option<String>,
 }
 
 /// It was decided.
@@ -109,7 +112,8 @@ pub struct Sent {
     pub wire_sha256: Option<Sha256Hex>,
 }
 
-/// The model answered, or failed to.
+/// The model answered, or failed to; and what limits, inspection and policy said about the answer, which is not an event
+/// of its own: this one is durable before the answer is shown or released, whoever decides about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
     /// The model's own name for itself.
@@ -124,6 +128,18 @@ pub struct Answered {
     pub tokens_out: Option<u64>,
     /// Millionths of a US dollar; none if unknown.
     pub cost_microusd: Option<u64>,
+    /// What policy made of the answer; none: there is no whole answer.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// The rules that matched.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Why, in words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What inspection found in the answer. Sealed.
+    #[serde(default)]
+    pub findings: Option<Value>,
     /// What went wrong. Sealed: a provider may quote the request.
     #[serde(default)]
     pub error: Option<String>,
@@ -165,16 +181,34 @@ pub struct Closed {
     pub reason: Option<String>,
 }
 
-/// Something worth keeping that is no question: a message refused for its size, a server that failed, a setting changed.
+/// Something worth keeping that is no question: a message refused for its size, a server that failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// What it is about, as a stable word: `oversized_message`, `server_failed`, `settings_changed`, …
+    /// What it is about, as a stable word: `oversized_message`, `server_failed`, …
     pub topic: String,
     /// The server, where it is about one.
     pub server: Option<String>,
     /// A sentence. Sealed: it may quote what a server wrote.
     #[serde(default)]
     pub text: Option<String>,
+}
+
+/// What is allowed was changed: a server, a model, a rule, a general setting, the pause. Belongs to no question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SettingsChanged {
+    /// How.
+    pub via: Via,
+    /// Who; none where the file was edited.
+    pub reviewer: Option<String>,
+    /// What changed, in sentences. Sealed.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// What changed, as a list of [`crate::settings::SettingChange`]; none where that is not known. Sealed.
+    #[serde(default)]
+    pub changes: Option<Value>,
+    /// Of the configuration file as it is now; none where it did not change. Sealed.
+    #[serde(default)]
+    pub config_sha256: Option<Sha256Hex>,
 }
 
 /// An event of the log.
@@ -193,12 +227,15 @@ pub enum AuditEvent {
     ReplyFailed(ReplyFailed),
     Closed(Closed),
     Note(Note),
+    SettingsChanged(SettingsChanged),
 }
 
 impl AuditEvent {
     /// The fields that would reveal content and are therefore stored with it.
     pub const SEALED: &[&str] = &[
         "approved_sha256",
+        "changes",
+        "config_sha256",
         "error",
         "findings",
         "first_line",
@@ -220,7 +257,20 @@ macro_rules! bodies {
         })+
     };
 }
-bodies!(Received, Evaluated, Shown, Decided, Sent, Answered, Released, Replied, ReplyFailed, Closed, Note);
+bodies!(
+    Received,
+    Evaluated,
+    Shown,
+    Decided,
+    Sent,
+    Answered,
+    Released,
+    Replied,
+    ReplyFailed,
+    Closed,
+    Note,
+    SettingsChanged
+);
 
 named! {
     /// What a piece of content is to its event.
@@ -231,8 +281,6 @@ named! {
     Request = "request",
     /// The arguments of the tool call that led to the question.
     Arguments = "arguments",
-    /// What a person saw, where it is neither the request nor the answer as it came.
-    Shown = "shown",
     /// The object as approved: the params, the model and the provider.
     Approved = "approved",
     /// The HTTP body.
@@ -277,7 +325,7 @@ impl std::fmt::Debug for Content {
 /// An event on its way into the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// The question; none for a note.
+    /// The question; none for a note and for a change of the settings.
     pub question: Option<QuestionId>,
     /// When it happened.
     pub at: Timestamp,
@@ -338,6 +386,12 @@ impl NewEvent {
     #[must_use]
     pub fn note(at: Timestamp, note: Note) -> Self {
         Self { question: None, at, event: note.into(), contents: Vec::new() }
+    }
+
+    /// A change of the settings.
+    #[must_use]
+    pub fn settings_changed(at: Timestamp, change: SettingsChanged) -> Self {
+        Self { question: None, at, event: change.into(), contents: Vec::new() }
     }
 
     /// Adds content, in the place of earlier content of the same role.

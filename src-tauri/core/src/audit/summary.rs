@@ -77,13 +77,13 @@ fn time<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error>
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SummaryError {
     /// The question was received already.
-    #[error("question {0} was received before")]
+    #[error("question {0} was already received")]
     Twice(QuestionId),
     /// The question was never received.
     #[error("there is no question {0}")]
     Unknown(QuestionId),
     /// The question has ended.
-    #[error("question {0} has ended: {1}")]
+    #[error("question {0} has already ended as {1}")]
     Ended(QuestionId, Outcome),
     /// An end that is none, or a note about a question.
     #[error("this event does not belong to question {0}")]
@@ -111,7 +111,7 @@ impl QuestionSummary {
             (Some(before), _) => before,
         };
         match event {
-            AuditEvent::Received(_) | AuditEvent::Note(_) => {
+            AuditEvent::Received(_) | AuditEvent::Note(_) | AuditEvent::SettingsChanged(_) => {
                 return Err(SummaryError::Misplaced(id));
             }
             AuditEvent::Evaluated(_) | AuditEvent::Shown(_) | AuditEvent::Replied(_) | AuditEvent::ReplyFailed(_) => {}

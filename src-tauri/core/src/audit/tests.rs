@@ -52,6 +52,10 @@ fn answered(tokens: Option<u64>, cost: Option<u64>) -> Answered {
         tokens_in: tokens,
         tokens_out: tokens,
         cost_microusd: cost,
+        verdict: Some(Verdict::Ask),
+        rules: Vec::new(),
+        reason: Some("No rule matches, so you decide.".to_owned()),
+        findings: Some(json!([{"kind": "zero_width"}])),
         error: None,
     }
 }
@@ -86,7 +90,7 @@ fn line(id: QuestionId) -> Vec<NewEvent> {
         answer_class: None,
         released_sha256: Some(Sha256Hex::of(b"answer")),
     };
-    let shown = |gate| Shown { gate, place: Place::Window, sha256: Some(Sha256Hex::of(b"request")) };
+    let shown = |gate| Shown { gate, place: Place::Window, sha256: Some(Sha256Hex::of(b"request")), text: None };
     let answer = || Content::json(&json!({"text": "yes"}));
     vec![
         NewEvent::received(id, at(1), received(), Content::json(&json!({"messages": []}))),
@@ -116,6 +120,17 @@ fn note() -> NewEvent {
     )
 }
 
+fn settings_changed() -> NewEvent {
+    let change = SettingsChanged {
+        via: Via::Window,
+        reviewer: Some("ada".to_owned()),
+        text: Some("Rule r was added.".to_owned()),
+        changes: Some(json!([{"key": "rules.r", "before": null, "after": {"action": "allow"}}])),
+        config_sha256: Some(Sha256Hex::of(b"config")),
+    };
+    NewEvent::settings_changed(at(0), change)
+}
+
 /// A log as it lies in a database.
 #[derive(Debug, Clone)]
 struct Log {
@@ -141,7 +156,7 @@ fn log(events: Vec<NewEvent>) -> Log {
 }
 
 fn some_log() -> Log {
-    let mut events = vec![note()];
+    let mut events = vec![note(), settings_changed()];
     let mut other = line(id(2));
     let still_open = other.split_off(6);
     for (one, other) in line(id(1)).into_iter().zip(other.into_iter().map(Some).chain(std::iter::repeat(None))) {
@@ -172,7 +187,7 @@ impl Log {
 fn a_log_holds_as_it_was_written() {
     let log = some_log();
     let contents = log.events.iter().map(|(.., contents)| contents.len() as u64).sum();
-    let report = Report { events: 20, questions: 2, contents, pruned: 0, last_at: Some(at(13)), head: log.head };
+    let report = Report { events: 21, questions: 2, contents, pruned: 0, last_at: Some(at(13)), head: log.head };
     assert_eq!(log.verify(None), Ok(report));
     assert_eq!(log.verify(Some(log.head)), Ok(report));
     assert_eq!(log.verify(Some(Head { seq: 3, hash: log.events[2].2 })), Ok(report));
@@ -199,9 +214,16 @@ fn content_can_be_pruned_with_its_salt() {
 fn nothing_that_was_written_is_in_the_chain() {
     for (_, bytes, ..) in some_log().events {
         let text = String::from_utf8(bytes).unwrap();
-        for secret in
-            ["Summarise this page", "bidi", "exit status", "messages", "yes", &Sha256Hex::of(b"request").to_hex()]
-        {
+        for secret in [
+            "Summarise this page",
+            "bidi",
+            "zero_width",
+            "exit status",
+            "Rule r",
+            "messages",
+            "yes",
+            &Sha256Hex::of(b"request").to_hex(),
+        ] {
             assert!(!text.contains(secret), "{text}");
         }
     }
@@ -224,6 +246,21 @@ fn a_cut_tail_is_told_by_the_head() {
     assert!(log.verify(None).is_ok(), "nothing in the file itself can tell");
     assert_eq!(log.verify(Some(head_of_both)).unwrap_err().what, What::Known(2));
     assert_eq!(log.verify(Some(Head { seq: 1, hash: head.hash })).unwrap_err().what, What::Known(1));
+}
+
+#[test]
+fn a_head_is_noted_down_as_it_is_printed() {
+    let head = some_log().head;
+    let noted = head.to_string();
+    assert_eq!(noted, format!("21:{}", head.hash));
+    assert_eq!(noted.parse(), Ok(head));
+    assert_eq!(format!(" {noted}\n").parse(), Ok(head));
+    for wrong in ["", "21", "21:", "21:short", ":", &noted[2..], &noted.replace("21:", "-1:")] {
+        assert!(wrong.parse::<Head>().is_err(), "{wrong}");
+    }
+    let other = Head { seq: 0, hash: head.hash };
+    assert_eq!(some_log().verify(Some(other)).unwrap_err().what, What::Known(0));
+    assert!(some_log().verify(Some(Head::empty())).is_ok());
 }
 
 #[test]
@@ -393,7 +430,7 @@ proptest! {
     }
 
     #[test]
-    fn a_dropped_or_moved_event_is_found(one in 0_usize..20, other in 0_usize..20) {
+    fn a_dropped_or_moved_event_is_found(one in 0_usize..21, other in 0_usize..21) {
         let whole = some_log();
         let mut dropped = whole.clone();
         dropped.events.remove(one);

@@ -178,7 +178,7 @@ impl Verifier {
     fn fold(&mut self, event: &StoredEvent) -> Result<Option<QuestionSummary>, What> {
         let Some(id) = event.question else {
             return match event.event {
-                AuditEvent::Note(_) => Ok(None),
+                AuditEvent::Note(_) | AuditEvent::SettingsChanged(_) => Ok(None),
                 AuditEvent::Received(_)
                 | AuditEvent::Evaluated(_)
                 | AuditEvent::Shown(_)
@@ -232,7 +232,7 @@ impl Verifier {
             return Err(at(What::Head { found: self.head.seq, expected: stored.seq }));
         }
         if let Some(known) = self.known
-            && known.seq > self.head.seq
+            && (known.seq > self.head.seq || (known.seq == 0 && known != Head::empty()))
         {
             return Err(at(What::Known(known.seq)));
         }

@@ -1,146 +1,256 @@
-//! Characters that are not seen: direction marks, zero width, tags, variation selectors, fillers, controls.
+//! Characters that are not seen: direction marks, zero width, tags, variation selectors, fillers.
 //!
 //! The table is our own because no crate lists these together: the ranges are those of the Unicode Character
 //! Database's `Default_Ignorable_Code_Point` and `Bidi_Control`, with the fillers and C0/C1 controls added.
 
-use super::{Finding, FindingKind, Severity};
+use std::ops::Range;
+
+use unicode_script::{Script, UnicodeScript as _};
+
+use super::{
+    FindingKind, Severity,
+    found::{Found, Spot},
+};
 
 /// Whether a character is one that a person does not see, or that changes how others are seen.
 pub fn is_invisible(c: char) -> bool {
     kind_of(c).is_some()
 }
 
-fn kind_of(c: char) -> Option<FindingKind> {
+/// The kind of a character that is not seen; controls included.
+pub(super) fn kind_of(c: char) -> Option<FindingKind> {
     Some(match c {
         '\t' | '\n' | '\r' => return None,
+        ' '..='~' => return None,
         '\u{1b}' | '\u{9b}' => FindingKind::Ansi,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => FindingKind::Control,
         '\u{ad}' => FindingKind::SoftHyphen,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => FindingKind::Bidi,
-        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{180e}' => {
+        '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{180e}' => {
             FindingKind::ZeroWidth
         }
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => {
             FindingKind::Filler
         }
         '\u{2028}' | '\u{2029}' => FindingKind::Control,
-        '\u{180b}'..='\u{180d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => FindingKind::VariationSelector,
-        '\u{e0000}'..='\u{e007f}' => FindingKind::Tag,
+        '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {
+            FindingKind::VariationSelector
+        }
+        '\u{e0000}'..='\u{e0fff}' => FindingKind::Tag,
         _ => return None,
     })
 }
 
-/// Appends a finding for each run of invisible characters of one kind in `text`.
-pub(super) fn scan(text: &str, pointer: &str, findings: &mut Vec<Finding>) {
-    // Ordinary ASCII needs no second look, and most text is that.
-    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r')) {
-        return;
-    }
-    let mut before: Option<char> = None;
-    let mut chars = text.chars().enumerate().peekable();
-    while let Some((at, c)) = chars.next() {
-        let Some(kind) = kind_of(c) else {
-            before = Some(c);
+/// Finds each run of invisible characters of one kind; controls are found by [`super::controls`].
+pub(super) fn scan(text: &str, found: &mut Found) {
+    let mut soft_hyphens = SoftHyphens::default();
+    let mut right_to_left = None;
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(at) = bytes[from..].windows(2).position(begins).map(|at| from + at) {
+        let mut chars = text[at..].chars();
+        let c = chars.next();
+        let kind = c.and_then(kind_of).filter(|kind| !matches!(kind, FindingKind::Ansi | FindingKind::Control));
+        let Some(kind) = kind else {
+            from = at + c.map_or(1, char::len_utf8);
             continue;
         };
-        let mut run = String::from(c);
-        while let Some((_, next)) = chars.next_if(|(_, next)| continues(kind, *next)) {
-            run.push(next);
+        let length: usize = text[at..].chars().take_while(|c| kind_of(*c) == Some(kind)).map(char::len_utf8).sum();
+        let end = at + length;
+        from = end;
+        let (before, after) = (text[..at].chars().next_back(), text[end..].chars().next());
+        let run = Run { kind, chars: &text[at..end], before, after, first: at == 0 };
+        if kind == FindingKind::SoftHyphen {
+            soft_hyphens.take(at..end, found);
+        } else if !run.is_ordinary() {
+            let rtl =
+                kind == FindingKind::Bidi && *right_to_left.get_or_insert_with(|| text.chars().any(is_right_to_left));
+            run.report(at..end, rtl, found);
         }
-        let after = chars.peek().map(|(_, next)| *next);
-        if kind == FindingKind::Ansi {
-            // The parameters are visible characters, but belong to the sequence (ECMA-48, 5.4).
-            if let Some((_, bracket)) = chars.next_if(|(_, next)| matches!(next, '[' | ']')) {
-                run.push(bracket);
-                while let Some((_, p)) = chars.next_if(|(_, p)| matches!(p, '0'..='?')) {
-                    run.push(p);
-                }
-                if let Some((_, last)) = chars.next_if(|(_, l)| matches!(l, '@'..='~')) {
-                    run.push(last);
-                }
-            }
-        }
-        if !is_ordinary(kind, &run, before, after) {
-            findings.push(finding(kind, &run, pointer, at));
-        }
-        before = run.chars().last();
     }
 }
 
-fn continues(kind: FindingKind, next: char) -> bool {
-    kind != FindingKind::Ansi && kind_of(next) == Some(kind)
+/// The first two bytes of an invisible character in UTF-8; most text has none, whatever its script.
+fn begins(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xC2, 0xAD]
+            | [0xCD, 0x8F]
+            | [0xD8, 0x9C]
+            | [0xE1, 0x85 | 0x9E | 0xA0]
+            | [0xE2, 0x80 | 0x81 | 0xA0]
+            | [0xE3, 0x85]
+            | [0xEF, 0xB8 | 0xBB | 0xBE]
+            | [0xF3, 0xA0 | 0x84..=0x87]
+    )
 }
 
-/// Uses that writing systems and emoji need, and that hide nothing.
-fn is_ordinary(kind: FindingKind, run: &str, before: Option<char>, after: Option<char>) -> bool {
-    let single = run.chars().count() == 1;
-    match kind {
-        // Joiners shape Arabic and Indic scripts and build emoji (Unicode 23.2; UTS #51).
-        FindingKind::ZeroWidth => {
-            single
-                && matches!(run, "\u{200c}" | "\u{200d}")
-                && before.is_some_and(joins)
-                && (after.is_some_and(joins) || run == "\u{200d}")
+struct Run<'a> {
+    kind: FindingKind,
+    chars: &'a str,
+    before: Option<char>,
+    after: Option<char>,
+    first: bool,
+}
+
+impl Run<'_> {
+    fn single(&self) -> Option<char> {
+        let mut chars = self.chars.chars();
+        chars.next().filter(|_| chars.next().is_none())
+    }
+
+    /// Uses that writing systems, emoji and files need, and that hide nothing.
+    fn is_ordinary(&self) -> bool {
+        let single = self.single();
+        let is = |c: Option<char>, test: fn(char) -> bool| c.is_some_and(test);
+        match self.kind {
+            FindingKind::ZeroWidth => match single {
+                // Joiners shape Arabic and Indic scripts and build emoji (Unicode 23.2; UTS #51).
+                Some('\u{200c}' | '\u{200d}') => is(self.before, joins),
+                // A byte order mark; breaks between words of scripts that write none.
+                Some('\u{feff}') => self.first,
+                Some('\u{200b}' | '\u{2060}') => is(self.before, writes_no_spaces) || is(self.after, writes_no_spaces),
+                _ => false,
+            },
+            // One selector after a visible character picks its form; digits have one in keycaps.
+            FindingKind::VariationSelector => {
+                single.is_some()
+                    && self.before.is_some_and(|c| {
+                        let keycap = matches!(c, '0'..='9' | '#' | '*') && self.after == Some('\u{20e3}');
+                        keycap || !c.is_ascii_alphanumeric() && !c.is_whitespace() && !is_invisible(c)
+                    })
+            }
+            // The flags of England, Scotland and Wales (UTS #51, emoji tag sequences).
+            FindingKind::Tag => {
+                self.before == Some('\u{1f3f4}') && self.chars.ends_with('\u{e007f}') && self.chars.chars().count() <= 7
+            }
+            FindingKind::Filler => match single {
+                Some('\u{34f}') => true,
+                Some('\u{2800}') => is(self.before, is_braille) || is(self.after, is_braille),
+                // Old Korean is written with single jamo.
+                Some('\u{115f}' | '\u{1160}') => is(self.before, is_jamo) || is(self.after, is_jamo),
+                // Khmer inherent vowels, which some keyboards still write.
+                Some('\u{17b4}' | '\u{17b5}') => is(self.before, writes_no_spaces),
+                _ => self.chars.chars().all(|c| c == '\u{2800}') && is(self.before, is_braille),
+            },
+            _ => false,
         }
-        // One selector after a visible character picks its form.
-        FindingKind::VariationSelector => {
-            single && before.is_some_and(|c| !c.is_ascii_alphanumeric() && !c.is_whitespace() && !is_invisible(c))
-        }
-        // The flags of England, Scotland and Wales (UTS #51, emoji tag sequences).
-        FindingKind::Tag => before == Some('\u{1f3f4}') && run.ends_with('\u{e007f}') && run.chars().count() <= 7,
-        FindingKind::Filler => run == "\u{34f}",
-        FindingKind::Bidi | FindingKind::SoftHyphen | FindingKind::Control | FindingKind::Ansi => false,
+    }
+
+    fn report(&self, span: Range<usize>, right_to_left: bool, found: &mut Found) {
+        let count = self.chars.chars().count();
+        let spelt = spells(self.kind, self.chars);
+        let (severity, what) = match self.kind {
+            FindingKind::Bidi => bidi(self.chars, right_to_left),
+            FindingKind::ZeroWidth if count >= 8 || spelt.is_some() => (Severity::High, "zero-width character"),
+            FindingKind::ZeroWidth => (Severity::Medium, "zero-width character"),
+            FindingKind::Tag => (Severity::High, "tag character"),
+            FindingKind::VariationSelector if count >= 2 => (Severity::High, "variation selector"),
+            FindingKind::VariationSelector => (Severity::Low, "variation selector"),
+            _ => (Severity::Medium, "filler character"),
+        };
+        found.add_spot(self.kind, severity, span, |span| {
+            let counted = format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let (why, label) = match &spelt {
+                Some(text) => {
+                    let verb = if count == 1 { "spells" } else { "spell" };
+                    (
+                        format!("{count} invisible {what}{} {verb} “{text}”.", if count == 1 { "" } else { "s" }),
+                        format!("{counted}: “{text}”"),
+                    )
+                }
+                None if self.kind == FindingKind::Bidi => {
+                    (format!("{counted}: text may read in another order than it is."), codes(&counted, self.chars))
+                }
+                None => (format!("{counted}: not seen when shown."), codes(&counted, self.chars)),
+            };
+            Spot { kind: self.kind, severity, span, why, label, decoded: spelt }
+        });
+    }
+}
+
+/// Marks and balanced isolates are what right-to-left text is made with; overrides never are.
+fn bidi(run: &str, right_to_left: bool) -> (Severity, &'static str) {
+    let all = |test: fn(char) -> bool| run.chars().all(test);
+    if all(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
+        return (if right_to_left { Severity::Info } else { Severity::Low }, "direction mark");
+    }
+    match run.chars().any(|c| matches!(c, '\u{202d}' | '\u{202e}')) {
+        true => (Severity::High, "direction override"),
+        // Translated interfaces put these around inserted names (Unicode UAX #9, 2.4; Project Fluent).
+        false if all(|c| matches!(c, '\u{2068}' | '\u{2069}')) => (Severity::Low, "direction isolate"),
+        false if right_to_left => (Severity::Low, "direction control"),
+        false => (Severity::High, "direction control"),
+    }
+}
+
+/// Soft hyphens are told once a text, as they come by the hundred in web pages; those that cut a word to pieces are not
+/// there for breaking lines.
+#[derive(Default)]
+struct SoftHyphens {
+    last: Option<usize>,
+}
+
+impl SoftHyphens {
+    fn take(&mut self, span: Range<usize>, found: &mut Found) {
+        let close = self.last.is_some_and(|last| span.start - last <= 1) || span.len() > 2;
+        self.last = Some(span.end);
+        let severity = if close { Severity::Medium } else { Severity::Info };
+        found.add_spot(FindingKind::SoftHyphen, severity, span, |span| Spot {
+            kind: FindingKind::SoftHyphen,
+            severity,
+            span,
+            why: match close {
+                true => "Soft hyphens cut a word to pieces: not seen, and it is not found when searched for.".into(),
+                false => "1 soft hyphen: not seen when shown.".into(),
+            },
+            label: "1 soft hyphen U+00AD".into(),
+            decoded: None,
+        });
     }
 }
 
 fn joins(c: char) -> bool {
     matches!(c, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}')
+        || matches!(c, '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}')
         || matches!(c, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
-fn finding(kind: FindingKind, run: &str, pointer: &str, at: usize) -> Finding {
-    let count = run.chars().count();
-    let spelt = spells(kind, run);
-    let (severity, what) = match kind {
-        FindingKind::Bidi => match run.chars().all(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
-            true => (Severity::Low, "direction mark"),
-            false => (Severity::High, "direction override"),
-        },
-        FindingKind::ZeroWidth if count >= 8 => (Severity::High, "zero-width character"),
-        FindingKind::ZeroWidth => (Severity::Medium, "zero-width character"),
-        FindingKind::Tag => (Severity::High, "tag character"),
-        FindingKind::VariationSelector if count >= 2 => (Severity::High, "variation selector"),
-        FindingKind::VariationSelector => (Severity::Low, "variation selector"),
-        FindingKind::Filler => (Severity::Medium, "filler character"),
-        FindingKind::SoftHyphen => (Severity::Low, "soft hyphen"),
-        FindingKind::Control => (Severity::Medium, "control character"),
-        FindingKind::Ansi => (Severity::High, "terminal escape"),
-    };
-    let plural = if count == 1 || kind == FindingKind::Ansi { "" } else { "s" };
-    let counted = if kind == FindingKind::Ansi { format!("a {what}") } else { format!("{count} {what}{plural}") };
-    let (why, label) = match (&spelt, kind) {
-        (Some(text), _) => {
-            let verb = if count == 1 { "spells" } else { "spell" };
-            (format!("{count} invisible {what}{plural} {verb} “{text}”."), format!("{counted}: “{text}”"))
-        }
-        (None, FindingKind::Bidi) => {
-            (format!("{counted}: text may read in another order than it is."), codes(&counted, run))
-        }
-        (None, FindingKind::Ansi) => (format!("{counted} could change what a terminal shows."), counted),
-        (None, _) => (format!("{counted}: not seen when shown."), codes(&counted, run)),
-    };
-    let (start, length) = (u32::try_from(at).unwrap_or(u32::MAX), u32::try_from(count).unwrap_or(u32::MAX));
-    Finding { kind, severity, pointer: pointer.into(), start, end: start.saturating_add(length), why, label }
+fn writes_no_spaces(c: char) -> bool {
+    !c.is_ascii()
+        && (matches!(
+            c.script(),
+            Script::Thai
+                | Script::Lao
+                | Script::Khmer
+                | Script::Myanmar
+                | Script::Han
+                | Script::Hiragana
+                | Script::Katakana
+        ) || matches!(c, '\u{3000}'..='\u{303f}'))
+}
+
+fn is_braille(c: char) -> bool {
+    matches!(c, '\u{2801}'..='\u{28ff}')
+}
+
+fn is_jamo(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97c}' | '\u{d7b0}'..='\u{d7fb}')
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}')
 }
 
 fn codes(counted: &str, run: &str) -> String {
-    match run.chars().next() {
-        Some(c) if run.chars().count() == 1 => format!("{counted} U+{:04X}", c as u32),
+    let mut chars = run.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => format!("{counted} U+{:04X}", c as u32),
         _ => counted.to_owned(),
     }
 }
 
-/// What hidden characters say: tags carry ASCII, selector runs carry bytes.
+/// What hidden characters say: tags carry ASCII, selector runs carry bytes, two kinds of zero width carry bits.
 fn spells(kind: FindingKind, run: &str) -> Option<String> {
     let text: String = match kind {
         FindingKind::Tag => run
@@ -157,14 +267,33 @@ fn spells(kind: FindingKind, run: &str) -> Option<String> {
                     _ => None,
                 })
                 .collect();
-            String::from_utf8(bytes).ok().filter(|text| text.chars().all(|c| !c.is_control() || c == '\n'))?
+            readable(bytes)?
         }
-        FindingKind::Bidi
-        | FindingKind::ZeroWidth
-        | FindingKind::Filler
-        | FindingKind::SoftHyphen
-        | FindingKind::Control
-        | FindingKind::Ansi => return None,
+        FindingKind::ZeroWidth => bits(run)?,
+        _ => return None,
     };
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// Eight zero-width characters of two kinds make a byte, either kind being the one; others part them.
+fn bits(run: &str) -> Option<String> {
+    let digits: Vec<char> = run.chars().filter(|c| matches!(c, '\u{200b}' | '\u{200c}' | '\u{2060}')).collect();
+    let (zero, one) = match run.contains('\u{200c}') {
+        true => ('\u{200b}', '\u{200c}'),
+        false => ('\u{200b}', '\u{2060}'),
+    };
+    let read = |digits: &[char], one: char| {
+        let byte = |byte: &[char]| byte.iter().fold(0_u8, |value, digit| value << 1 | u8::from(*digit == one));
+        readable(digits.chunks_exact(8).map(byte).collect()).filter(|text| !text.is_empty())
+    };
+    if let Some(text) = read(&digits, one).or_else(|| read(&digits, zero)) {
+        return Some(text);
+    }
+    // The other common pair: non-joiner and joiner.
+    let digits: Vec<char> = run.chars().filter(|c| matches!(c, '\u{200c}' | '\u{200d}')).collect();
+    read(&digits, '\u{200d}').or_else(|| read(&digits, '\u{200c}'))
+}
+
+fn readable(bytes: Vec<u8>) -> Option<String> {
+    String::from_utf8(bytes).ok().filter(|text| text.chars().all(|c| !c.is_control() || c == '\n'))
 }

@@ -9,7 +9,7 @@ use super::{Label, Risk};
 use crate::{
     audit::{Gate, Kind},
     canonical::Sha256Hex,
-    inspect::{Finding, Severity},
+    inspect::{self, Finding, FindingKind},
     request::{Block, IncludeContext, Message, SamplingRequest},
     settings::{Gates, Sampling},
 };
@@ -149,6 +149,8 @@ pub struct Case<'a> {
     pub model: Option<&'a str>,
     /// What inspection found at this gate.
     pub findings: &'a [Finding],
+    /// The kind of the finding that raised the request's verdict, at the answer gate.
+    pub raised_before: Option<FindingKind>,
     /// Now.
     pub now: Timestamp,
     /// Now, on the person's clock.
@@ -166,9 +168,10 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// The worst finding that can raise a verdict at this gate.
-    pub fn worst(&self) -> Option<Severity> {
-        self.findings.iter().map(|finding| finding.severity).max()
+    /// The kind of the finding that raises the verdict, in what stands at the gate or in the request that led to it:
+    /// what is hidden in a request makes both gates ask.
+    pub fn raised(&self) -> Option<FindingKind> {
+        inspect::raises(self.findings, self.gate).map(|finding| finding.kind).or(self.raised_before)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     audit::Kind,
-    inspect::{Finding, inspect},
+    inspect::{Finding, Place, inspect},
     limits::{Demand, Limits, Tally, check},
     request::SamplingRequest,
 };
@@ -33,6 +33,7 @@ fn case(gate: Gate, facts: &Facts) -> Case<'_> {
         facts,
         model: Some("local"),
         findings: &[],
+        raised_before: None,
         now: Timestamp::UNIX_EPOCH,
         local: civil::date(2026, 1, 1).at(12, 0, 0, 0),
         sampling: Sampling::Ask,
@@ -63,7 +64,7 @@ fn judge_all(
 }
 
 fn hidden() -> Vec<Finding> {
-    inspect(&json!({"messages": [{"role": "user", "content": {"type": "text", "text": "a\u{202e}b"}}]}))
+    inspect(Place::Request, &json!({"messages": [{"role": "user", "content": {"type": "text", "text": "a\u{202e}b"}}]}))
 }
 
 fn grant(until: Until, facts: &Facts) -> Grant {

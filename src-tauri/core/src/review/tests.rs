@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::request::{Block, ToolUse};
 
 fn request(text: &str) -> SamplingRequest {
     SamplingRequest::parse(json!({
@@ -16,11 +17,16 @@ fn model(name: &str) -> ModelRef {
 }
 
 fn review() -> Review {
-    Review::new(request("first"), request("first"), Some(model("a")))
+    Review::new(request("first"), request("first"), Some(model("a")), "2025-11-25")
 }
 
 fn answer(text: &str) -> Box<SamplingAnswer> {
     Box::new(SamplingAnswer::by_hand(text.to_owned()))
+}
+
+fn tool_call() -> Box<SamplingAnswer> {
+    let call = ToolUse { id: "a".into(), name: "look_up".into(), input: json!({}), meta: None };
+    Box::new(SamplingAnswer { content: vec![Block::ToolUse(call)], ..*answer("") })
 }
 
 #[test]
@@ -50,9 +56,27 @@ fn a_request_cannot_be_edited_after_it_was_sent() {
 
 #[test]
 fn without_a_model_only_the_person_can_answer() {
-    let mut review = Review::new(request("q"), request("q"), None);
+    let mut review = Review::new(request("q"), request("q"), None, "2025-11-25");
     assert_eq!(review.apply(Event::Approve).unwrap_err(), NotNow::NoModel);
     assert!(matches!(review.apply(Event::AnswerByHand("yes".into())), Ok(Effect::Release(_))));
+}
+
+#[test]
+fn an_answer_that_the_server_cannot_take_is_not_returned() {
+    let mut review = Review::new(request("q"), request("q"), Some(model("a")), "2025-06-18");
+    review.apply(Event::Approve).unwrap();
+    review.apply(Event::Answered(tool_call())).unwrap();
+    let why = review.cannot_return().unwrap();
+    assert_eq!(why, NotNow::NotCarried(NotCarried::ToolUse));
+    assert!(!review.actions().contains(&ActionKind::Return));
+    assert_eq!(review.apply(Event::Return).unwrap_err(), why);
+    for other in [ActionKind::Edit, ActionKind::AskAgain, ActionKind::Deny, ActionKind::AnswerByHand] {
+        assert!(review.actions().contains(&other), "{other:?}");
+    }
+    review.apply(Event::EditAnswer(answer("no tools here"))).unwrap();
+    assert_eq!(review.cannot_return(), None);
+    let Effect::Release(released) = review.apply(Event::Return).unwrap() else { panic!("not released") };
+    assert_eq!(released.result()["content"]["text"], "no tools here");
 }
 
 #[test]
@@ -61,6 +85,12 @@ fn a_text_longer_than_max_tokens_is_refused_not_cut() {
     let long = "word ".repeat(200);
     assert!(matches!(review.apply(Event::AnswerByHand(long)), Err(NotNow::TooLong { max: 100, .. })));
     assert!(!review.is_closed());
+}
+
+#[test]
+fn an_answer_that_an_estimate_makes_too_long_is_not_refused() {
+    let fits = "word ".repeat(120);
+    assert!(matches!(review().apply(Event::AnswerByHand(fits)), Ok(Effect::Release(_))));
 }
 
 #[test]
@@ -85,6 +115,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::AskAgain(Some(model("b")))),
         Just(Event::Return),
         "[a-c]{1,3}".prop_map(|t| Event::Answered(answer(&t))),
+        Just(Event::Answered(tool_call())),
         Just(Event::ModelFailed("down".into())),
         Just(Event::Withdraw),
     ]
@@ -93,8 +124,9 @@ fn any_event() -> impl Strategy<Value = Event> {
 proptest! {
     /// Never two answers, never a send without an approval, every question ends at most once.
     #[test]
-    fn holds_its_invariants(events in prop::collection::vec(any_event(), 0..40), has_model: bool) {
-        let mut review = Review::new(request("first"), request("first"), has_model.then(|| model("a")));
+    fn holds_its_invariants(events in prop::collection::vec(any_event(), 0..40), has_model: bool, old_server: bool) {
+        let protocol = if old_server { "2025-06-18" } else { "2025-11-25" };
+        let mut review = Review::new(request("first"), request("first"), has_model.then(|| model("a")), protocol);
         let (mut ends, mut approvals, mut sends) = (0, 0, 0);
         for event in events {
             let before = review.clone();
@@ -120,6 +152,7 @@ proptest! {
                             {
                                 prop_assert_eq!(released.answer(), draft);
                             }
+                            prop_assert_eq!(released.result(), &released.answer().to_result(protocol).unwrap());
                         }
                         Effect::Refuse | Effect::End => ends += 1,
                         Effect::Show | Effect::StopModel => {}

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use samplegate_core::audit::Outcome;
@@ -19,6 +20,8 @@ use crate::{
 
 /// How many calls are remembered.
 const KEPT: usize = 50;
+/// How long after its end a call still takes up log lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// How many log lines of a call are kept.
 const LOG_LINES: usize = 200;
 
@@ -57,6 +60,7 @@ struct Run {
     id: Uuid,
     view: RunView,
     cancel: CancellationToken,
+    ended: Option<Instant>,
 }
 
 /// The calls of the tool runner, newest last.
@@ -74,6 +78,13 @@ impl Runs {
         }
     }
 
+    fn end(&self, id: Uuid, state: RunState) {
+        if let Some(run) = self.lock().iter_mut().find(|run| run.id == id) {
+            run.view.state = state;
+            run.ended = Some(Instant::now());
+        }
+    }
+
     pub(super) fn progress(&self, id: Uuid, progress: f64, total: Option<f64>, message: Option<String>) {
         self.change(id, |view| {
             if matches!(view.state, RunState::Running { .. }) {
@@ -83,13 +94,17 @@ impl Runs {
         });
     }
 
-    /// A server's log line belongs to all its calls under way.
-    pub(super) fn log(&self, server: &str, line: &LogLine) {
+    /// A server's log line belongs to all its calls under way, and to those that ended just now: lines and results
+    /// are taken up by different tasks, so what was said before a result may be read after it. Says whether any took it.
+    pub(super) fn log(&self, server: &str, line: &LogLine) -> bool {
+        let mut taken = false;
         for run in self.lock().iter_mut().filter(|run| run.view.server == server) {
-            if matches!(run.view.state, RunState::Running { .. }) && run.view.log.len() < LOG_LINES {
+            if run.ended.is_none_or(|ended| ended.elapsed() < LAST_LINES) && run.view.log.len() < LOG_LINES {
                 run.view.log.push(line.clone());
+                taken = true;
             }
         }
+        taken
     }
 }
 
@@ -131,7 +146,7 @@ impl Engine {
         };
         {
             let mut runs = self.runs.lock();
-            runs.push_back(Run { id, view, cancel: cancel.clone() });
+            runs.push_back(Run { id, view, cancel: cancel.clone(), ended: None });
             if runs.len() > KEPT {
                 runs.pop_front();
             }
@@ -140,7 +155,7 @@ impl Engine {
         let engine = self.clone();
         self.tasks.spawn(async move {
             let report = engine.run(&input.server, call, cancel).await;
-            engine.runs.change(id, |view| view.state = state(report));
+            engine.runs.end(id, state(report));
             engine.tell(Topic::Calls, Some(id.to_string()));
         });
         id.to_string()

@@ -285,12 +285,11 @@ impl Engine {
             RuleAction::Answer(text) => (Action::Answer, Some(text)),
         };
         let rule = Rule {
-            id: id.clone(),
             server: rule.server.filter(|server| !server.is_empty()),
             tool: rule.tool.filter(|tool| !tool.is_empty()),
             gate: gates(rule.gate),
-            action,
             text,
+            ..Rule::new(id.clone(), action)
         };
         self.config.update(|settings| {
             settings.rules.push(rule);

@@ -419,7 +419,9 @@ impl Engine {
             ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
         };
         let line = LogLine { at: now(), level, text };
-        self.runs.log(server, &line);
+        if self.runs.log(server, &line) {
+            self.tell(Topic::Calls, None);
+        }
         if line.level != STDERR {
             // Nobody listening is no error.
             let _ = self.logs.live.send((server.to_owned(), line.clone()));
@@ -583,8 +585,7 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
         let secret: Vec<String> = values.iter().filter(|value| value.secret).map(|value| value.name.clone()).collect();
         (plain, secret)
     };
-    Server {
-        transport: match &input.transport {
+    let transport = match &input.transport {
             TransportInput::Stdio { command, args, cwd, env } => {
                 let (env, secret_env) = split(env);
                 Transport::Stdio {
@@ -600,7 +601,8 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
                 Transport::Http { url: url.clone(), headers, secret_headers }
             }
             TransportInput::Demo => Transport::Demo { demo: true },
-        },
+        };
+    Server {
         enabled: input.enabled,
         sampling: match input.sampling {
             SamplingMode::Off => Sampling::Off,
@@ -613,5 +615,9 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             crate::wire::SamplingTools::All => SamplingTools::All,
             crate::wire::SamplingTools::Only(names) => SamplingTools::Only(names.clone()),
         },
+        ..match old {
+            Some(old) => Server { transport, ..old.clone() },
+            None => Server::new(transport),
+        }
     }
 }

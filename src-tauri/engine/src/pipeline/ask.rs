@@ -6,16 +6,17 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Answered, Content, Gate, Role, Sent},
     canonical::Sha256Hex,
+    inspect::{self, Place},
     model_format::{Completion, WireRequest},
     price,
-    review::{ActionKind, ApprovedRequest, Event, ReleasedResponse, approved_object},
+    review::{ActionKind, ApprovedRequest, Event, approved_object},
     settings::KeySource,
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{
-    End, NEWEST_PROTOCOL, Passed, Pipeline, Question,
+    Came, End, NEWEST_PROTOCOL, Passed, Pipeline, Question,
     gates::{decided, no_key},
 };
 use crate::{
@@ -27,20 +28,13 @@ use crate::{
 const SHOW_EVERY: Duration = Duration::from_millis(50);
 
 impl Pipeline {
-    /// Asks the model and brings its answer to the answer gate. Gives an answer where a person wrote one meanwhile.
-    pub(super) async fn ask_model(
-        &self,
-        question: &mut Question,
-        approved: &ApprovedRequest,
-    ) -> Result<Option<ReleasedResponse>, End> {
+    /// Asks the model and brings its answer to the answer gate.
+    pub(super) async fn ask_model(&self, question: &mut Question, approved: &ApprovedRequest) -> Result<Came, End> {
         let control = Control::default();
         let (shown, mut show) = mpsc::unbounded_channel();
         let wire = match self.queue.desk().encode(approved.request(), approved.model()) {
             Ok(wire) => wire,
-            Err(error) => {
-                failed(question, approved, &error.to_string());
-                return Ok(None);
-            }
+            Err(error) => return Ok(failed(question, approved, error.to_string())),
         };
         let work = self.send(approved, &wire, &control, shown);
         tokio::pin!(work);
@@ -76,7 +70,7 @@ impl Pipeline {
                     // A denial, or an answer by hand: the model is not waited for.
                     control.cancel();
                     return match self.carry_out(question, Gate::Answer, decision, None).await? {
-                        Passed::Release(released) => Ok(Some(*released)),
+                        Passed::Release(released) => Ok(Came::Release(released)),
                         Passed::Send(_) => Err(End::withdrawn()),
                     };
                 }
@@ -85,11 +79,57 @@ impl Pipeline {
         while let Ok(progress) = show.try_recv() {
             question.entry.progress(|answer| apply(answer, progress));
         }
-        match outcome {
-            Ok(completion) => answered(question, approved, completion),
-            Err(error) => failed(question, approved, &error),
-        }
-        Ok(None)
+        Ok(match outcome {
+            Ok(completion) => self.answered(question, approved, completion),
+            Err(error) => failed(question, approved, error),
+        })
+    }
+
+    /// Notes the model's answer with what inspection and policy say about it, and brings it to the answer gate.
+    fn answered(&self, question: &mut Question, approved: &ApprovedRequest, completion: Completion) -> Came {
+        let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
+        let usage = completion.usage;
+        let cost = usage.and_then(|usage| {
+            price::cost_microusd(&approved.model().provider, &approved.model().model, usage, SystemTime::now())
+        });
+        question.entry.progress(|answer| {
+            answer.model = Some(model.clone());
+            answer.waiting = None;
+            answer.took_ms = answer.since.map(|since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX));
+            if let Some(usage) = usage {
+                answer.tokens_in = Some(answer.tokens_in.unwrap_or(0) + usage.input);
+                answer.tokens_out = Some(answer.tokens_out.unwrap_or(0) + usage.output);
+                answer.cost_microusd = cost.map(|cost| answer.cost_microusd.unwrap_or(0) + cost);
+            }
+        });
+        let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
+        let result = match answer.to_result(NEWEST_PROTOCOL) {
+            Ok(result) => result,
+            Err(error) => return failed(question, approved, error.to_string()),
+        };
+        let findings = inspect::inspect_in(Place::Answer, &result, Some(approved.request().params()));
+        // What is hidden in a request makes both gates ask.
+        let raised = inspect::raises(&findings, Gate::Answer).map(|finding| finding.kind).or(question.raised);
+        let evaluation = self.evaluate(question, Gate::Answer, raised);
+        question.record.note_with(
+            Answered {
+                model: Some(answer.model.clone()),
+                stop_reason: Some(answer.stop_reason.as_str().to_owned()),
+                answer_class: Some(answer.content_class()),
+                tokens_in: usage.map(|usage| usage.input),
+                tokens_out: usage.map(|usage| usage.output),
+                cost_microusd: cost,
+                verdict: Some(evaluation.verdict),
+                rules: evaluation.rules.clone(),
+                reason: Some(evaluation.reason.clone()),
+                findings: serde_json::to_value(&findings).ok(),
+                error: None,
+            },
+            Role::Answer,
+            Content::json(&result),
+        );
+        at_answer_gate(question, Event::Answered(Box::new(answer)));
+        Came::Answer(evaluation)
     }
 
     async fn note_sent(
@@ -127,9 +167,14 @@ impl Pipeline {
         show: mpsc::UnboundedSender<Progress>,
     ) -> Result<Completion, String> {
         let source = self.config.settings().models.get(&approved.model().name).map(|model| model.key.clone());
-        if !matches!(source, None | Some(KeySource::None | KeySource::Memory)) {
-            // A locked keychain waits for its person, and a command may ask its own.
-            let _ = show.send(Progress::Waiting("reading the key".into()));
+        // A locked keychain waits for its person, and a command may ask its own.
+        let waits = match source {
+            None | Some(KeySource::None | KeySource::Memory) => None,
+            Some(KeySource::Keychain) => Some("waiting for the keychain; if it is locked, it asks you to unlock it"),
+            Some(KeySource::Command(_)) => Some("waiting for the command that prints the key"),
+        };
+        if let Some(waits) = waits {
+            let _ = show.send(Progress::Waiting(waits.into()));
         }
         let key = tokio::select! {
             key = self.key_of(approved) => key?,
@@ -178,45 +223,7 @@ impl Pipeline {
     }
 }
 
-/// Notes the model's answer and brings it to the answer gate.
-fn answered(question: &mut Question, approved: &ApprovedRequest, completion: Completion) {
-    let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
-    let usage = completion.usage;
-    let cost = usage.and_then(|usage| {
-        price::cost_microusd(&approved.model().provider, &approved.model().model, usage, SystemTime::now())
-    });
-    question.entry.progress(|answer| {
-        answer.model = Some(model.clone());
-        answer.waiting = None;
-        answer.took_ms = answer.since.map(|since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX));
-        if let Some(usage) = usage {
-            answer.tokens_in = Some(answer.tokens_in.unwrap_or(0) + usage.input);
-            answer.tokens_out = Some(answer.tokens_out.unwrap_or(0) + usage.output);
-            answer.cost_microusd = cost.map(|cost| answer.cost_microusd.unwrap_or(0) + cost);
-        }
-    });
-    let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
-    let result = match answer.to_result(NEWEST_PROTOCOL) {
-        Ok(result) => result,
-        Err(error) => return failed(question, approved, &error.to_string()),
-    };
-    question.record.note_with(
-        Answered {
-            model: Some(answer.model.clone()),
-            stop_reason: Some(answer.stop_reason.as_str().to_owned()),
-            answer_class: Some(answer.content_class()),
-            tokens_in: usage.map(|usage| usage.input),
-            tokens_out: usage.map(|usage| usage.output),
-            cost_microusd: cost,
-            error: None,
-        },
-        Role::Answer,
-        Content::json(&result),
-    );
-    at_answer_gate(question, Event::Answered(Box::new(answer)));
-}
-
-fn failed(question: &mut Question, approved: &ApprovedRequest, why: &str) {
+fn failed(question: &mut Question, approved: &ApprovedRequest, why: String) -> Came {
     question.entry.progress(|answer| answer.waiting = None);
     question.record.note(Answered {
         model: Some(approved.model().model.clone()),
@@ -225,9 +232,14 @@ fn failed(question: &mut Question, approved: &ApprovedRequest, why: &str) {
         tokens_in: None,
         tokens_out: None,
         cost_microusd: None,
-        error: Some(why.to_owned()),
+        verdict: None,
+        rules: Vec::new(),
+        reason: None,
+        findings: None,
+        error: Some(why.clone()),
     });
-    at_answer_gate(question, Event::ModelFailed(why.to_owned()));
+    at_answer_gate(question, Event::ModelFailed(why.clone()));
+    Came::Failure(why)
 }
 
 /// The gate makes it durable and tells the windows, if it asks anybody.

@@ -2,9 +2,8 @@
 
 use samplegate_core::{
     audit::{Content, Decided, DecidedBy, Decision as Decided_, Gate, Role},
-    inspect,
     policy::{Evaluation, Verdict},
-    review::{ActionKind, Effect, Event, ModelOutcome},
+    review::{ActionKind, Effect, Event, NotNow},
 };
 
 use super::{End, NEWEST_PROTOCOL, Passed, Pipeline, Question};
@@ -13,7 +12,7 @@ use crate::{review_queue::Decision, secrets::SecretError};
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = self.evaluate(question, Gate::Request, question.worst);
+        let evaluation = self.evaluate(question, Gate::Request, question.raised);
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
@@ -36,28 +35,40 @@ impl Pipeline {
     }
 
     /// Nothing returns to a server before this.
-    pub(super) async fn answer_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let answer = match question.entry.outcome() {
-            Some(ModelOutcome::Answered { draft, .. }) => draft,
-            Some(ModelOutcome::Failed(why)) if !self.queue.has_reviewer() => {
-                return Err(End::failed(-32603, format!("the model failed: {why}")));
-            }
-            Some(ModelOutcome::Failed(_)) | None => return self.person_decides(question, Gate::Answer).await,
-        };
-        let findings = answer.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
-        let evaluation = self.evaluate(question, Gate::Answer, inspect::worst(&findings));
+    pub(super) async fn answer_gate(&self, question: &mut Question, evaluation: &Evaluation) -> Result<Passed, End> {
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
-            Verdict::Deny => self.rule_denies(question, Gate::Answer, &evaluation).await,
+            Verdict::Deny => self.rule_denies(question, Gate::Answer, evaluation).await,
             Verdict::Allow => match question.entry.apply(Event::Return) {
                 Ok(effect) => {
                     let decision = Decision::by_rule(effect, false);
-                    self.carry_out(question, Gate::Answer, decision, Some(&evaluation)).await
+                    self.carry_out(question, Gate::Answer, decision, Some(evaluation)).await
+                }
+                // The rule said that nobody is asked, so there is nobody who could edit it.
+                Err(NotNow::NotCarried(why)) => {
+                    self.fails(question, format!("the answer cannot be returned: {why}")).await
                 }
                 Err(_) => self.person_decides(question, Gate::Answer).await,
             },
             Verdict::Ask => self.person_decides(question, Gate::Answer).await,
         }
+    }
+
+    /// The model gave no answer: a person may write one or ask again.
+    pub(super) async fn no_answer(&self, question: &mut Question, why: &str) -> Result<Passed, End> {
+        if self.queue.has_reviewer() {
+            self.person_decides(question, Gate::Answer).await
+        } else {
+            self.fails(question, format!("the model failed: {why}")).await
+        }
+    }
+
+    /// Ends the question without an answer, unless a person decided at this very moment.
+    async fn fails(&self, question: &mut Question, why: String) -> Result<Passed, End> {
+        if question.entry.apply(Event::Withdraw).is_err() {
+            return self.decided_already(question, Gate::Answer).await;
+        }
+        Err(End::failed(-32603, why))
     }
 
     async fn person_decides(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
@@ -141,7 +152,7 @@ impl Pipeline {
                 question.record.flush().await?;
                 Err(End::denied(
                     by,
-                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied: {reason}")),
+                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied by you: {reason}")),
                 ))
             }
             Effect::Show | Effect::StopModel | Effect::End => Err(End::withdrawn()),

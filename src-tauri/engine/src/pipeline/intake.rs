@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Content, Evaluated, Gate, Outcome, Received, Replied, Role, format_time},
+    audit::{Closed, Evaluated, Gate, Outcome, Received, Replied, format_time},
     canonical::Sha256Hex,
-    inspect,
+    inspect::{self, FindingKind, Place},
     policy::{self, Case, Evaluation, Verdict},
     request::SamplingRequest,
     review::Review,
@@ -32,7 +32,7 @@ impl Pipeline {
         let parsed = SamplingRequest::parse(asked.params.clone())
             .map_err(|error| error.to_string())
             .and_then(|request| check_tools(request, server));
-        record.note_with(received(self, &asked, parsed.as_ref().ok()), Role::Request, Content::json(&asked.params));
+        record.received(received(self, &asked, parsed.as_ref().ok()), &asked.params, arguments(&asked.origin));
         let request = match parsed {
             Ok(request) => request,
             Err(why) => {
@@ -42,9 +42,9 @@ impl Pipeline {
                 return Err(End::failed(-32602, why));
             }
         };
-        let findings = inspect::inspect(request.params());
-        let worst = inspect::worst(&findings);
-        let case = case(server, &asked, Gate::Request, worst);
+        let findings = inspect::inspect(Place::Request, request.params());
+        let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
+        let case = case(server, &asked, Gate::Request, raised);
         let evaluation = policy::evaluate(&case, &settings.rules);
         record.note(Evaluated {
             gate: Gate::Request,
@@ -60,21 +60,21 @@ impl Pipeline {
             provenance: provenance(&asked),
             evaluation: EvaluationView::from(&evaluation),
             notes: Vec::new(),
-            review: Review::new(request.clone(), request, model),
+            review: Review::new(request.clone(), request, model, asked.server.protocol_version.clone()),
         });
         // Made durable with what is decided, or before anybody is asked: whichever comes first.
-        Ok(Question { asked, record, entry, decisions, worst, attempt: 0 })
+        Ok(Question { asked, record, entry, decisions, raised, attempt: 0 })
     }
 
     /// What the policy says about a question at a gate.
-    pub(super) fn evaluate(&self, question: &Question, gate: Gate, worst: Option<inspect::Severity>) -> Evaluation {
+    pub(super) fn evaluate(&self, question: &Question, gate: Gate, raised: Option<FindingKind>) -> Evaluation {
         let settings = self.config.settings();
         let server = settings.servers.get(&question.asked.server.name);
-        policy::evaluate(&case(server, &question.asked, gate, worst), &settings.rules)
+        policy::evaluate(&case(server, &question.asked, gate, raised), &settings.rules)
     }
 }
 
-fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, worst: Option<inspect::Severity>) -> Case<'a> {
+fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, raised: Option<FindingKind>) -> Case<'a> {
     Case {
         gate,
         server: &asked.server.name,
@@ -85,7 +85,7 @@ fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, worst: Option
         // A server that is configured no more may not sample any more.
         sampling: server.map_or_else(Default::default, |server| server.sampling),
         gates: server.map_or_else(Default::default, |server| server.gates),
-        worst,
+        raised,
     }
 }
 
@@ -121,6 +121,16 @@ fn received(pipeline: &Pipeline, asked: &Asked, request: Option<&SamplingRequest
         owner: Some(pipeline.instance.clone()),
         request_sha256: Some(Sha256Hex::of_json(&asked.params)),
         first_line: request.map(SamplingRequest::first_line),
+    }
+}
+
+/// The arguments of the call that led here, where it is known for certain and has some.
+fn arguments(origin: &Origin) -> Option<&Value> {
+    match origin {
+        Origin::Call(CallRef {
+            kind: CallKind::Tool { arguments, .. } | CallKind::Prompt { arguments, .. }, ..
+        }) => Some(arguments).filter(|arguments| !arguments.is_null()),
+        Origin::Call(CallRef { kind: CallKind::Resource { .. }, .. }) | Origin::OneOf(_) | Origin::None => None,
     }
 }
 

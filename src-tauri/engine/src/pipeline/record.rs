@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionId, Released, Role};
+use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionId, Received, Released, Role};
 use serde_json::Value;
 
 use super::{End, LogTrouble};
@@ -36,6 +36,14 @@ impl Record {
     /// Notes an event with content.
     pub(super) fn note_with(&mut self, event: impl Into<AuditEvent>, role: Role, content: Content) {
         self.noted.push(NewEvent::new(self.id, jiff::Timestamp::now(), event).with(role, content));
+    }
+
+    pub(super) fn received(&mut self, event: Received, params: &Value, arguments: Option<&Value>) {
+        let mut event = NewEvent::received(self.id, jiff::Timestamp::now(), event, Content::json(params));
+        if let Some(arguments) = arguments {
+            event = event.with(Role::Arguments, Content::json(arguments));
+        }
+        self.noted.push(event);
     }
 
     pub(super) fn released(&mut self, event: Released, result: &Value) {

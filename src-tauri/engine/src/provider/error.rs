@@ -105,7 +105,7 @@ pub enum ProviderError {
         why: String,
     },
     /// A person stopped it before anything came, or cancelled it.
-    #[error("cancelled")]
+    #[error("it was stopped before it wrote anything")]
     Cancelled,
 }
 

@@ -81,12 +81,12 @@ impl Desk {
     /// Every model with its size and price for this request.
     pub(crate) fn options(&self, request: &SamplingRequest) -> Vec<ModelOption> {
         let now = SystemTime::now();
+        let tokens_in = tokens::estimate(request);
         self.rank(request)
             .into_iter()
             .filter_map(|ranked| Some((self.model(&ranked.name)?, ranked.why)))
             .map(|(model, why)| {
-                let size = tokens::count(&model.model, request);
-                let most = Usage { input: size.tokens, output: u64::from(request.max_tokens()), cached: 0 };
+                let most = Usage { input: tokens_in, output: u64::from(request.max_tokens()), cached: 0 };
                 let cost = price::cost_microusd(&model.provider, &model.model, most, now);
                 ModelOption {
                     cannot: self.encode(request, &model).err().map(|error| error.to_string()),
@@ -94,8 +94,7 @@ impl Desk {
                     provider: model.provider,
                     model: model.model,
                     why,
-                    tokens_in: u32::try_from(size.tokens).unwrap_or(u32::MAX),
-                    estimate: size.estimate,
+                    tokens_in: u32::try_from(tokens_in).unwrap_or(u32::MAX),
                     cost_at_most_microusd: cost.and_then(|cost| i64::try_from(cost).ok()),
                 }
             })

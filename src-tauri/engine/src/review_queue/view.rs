@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use samplegate_core::{
     audit::format_time,
     canonical::Sha256Hex,
-    inspect::{self, Finding},
+    inspect::{self, Finding, Place},
     request::one_line,
     review::{ActionKind as Kind, ModelOutcome, Review, State, approved_object},
     settings::Settings,
@@ -88,7 +88,7 @@ fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
         revision: review.revision(),
         request_sha256: digest(review.received().params()),
         approved_sha256: model.map(|model| digest(&approved_object(request, model))),
-        findings: inspect::inspect(request.params()),
+        findings: inspect::inspect(Place::Request, request.params()),
         models: desk.options(request),
         outgoing,
         settings,
@@ -107,6 +107,7 @@ fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
         result: None,
         edited: false,
         findings: Vec::new(),
+        cannot_return: review.cannot_return().map(|why| why.to_string()),
         error: None,
         took_ms: progress.took_ms.unwrap_or_else(|| {
             progress.since.map_or(0, |since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX))
@@ -119,8 +120,9 @@ fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
         match outcome {
             ModelOutcome::Answered { original, draft } => {
                 let result = draft.to_result(NEWEST_PROTOCOL).ok();
-                view.findings =
-                    result.iter().flat_map(inspect::inspect).map(|finding| FindingView::from(&finding)).collect();
+                let asked = review.draft().params();
+                let findings = result.iter().flat_map(|result| inspect::inspect_in(Place::Answer, result, Some(asked)));
+                view.findings = findings.map(|finding| FindingView::from(&finding)).collect();
                 view.original = original.to_result(NEWEST_PROTOCOL).ok();
                 view.result = result;
                 view.edited = original != draft;
@@ -148,14 +150,17 @@ fn summary(entry: &Entry) -> ReviewSummary {
     let state = entry.state();
     let (first_line, findings) = match state.review.state() {
         State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
-            let findings = draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect(&result)).unwrap_or_default();
+            let asked = state.review.draft().params();
+            let findings =
+                draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect_in(Place::Answer, &result, Some(asked)));
+            let findings = findings.unwrap_or_default();
             (one_line(&draft.text()), findings)
         }
         State::Answer { outcome: ModelOutcome::Failed(why), .. } => (why.clone(), Vec::new()),
         State::Request | State::Asking(_) | State::Closed => {
             let request = state.review.draft();
             let findings = state.worked_out.as_ref().map(|known| known.findings.clone());
-            (request.first_line(), findings.unwrap_or_else(|| inspect::inspect(request.params())))
+            (request.first_line(), findings.unwrap_or_else(|| inspect::inspect(Place::Request, request.params())))
         }
     };
     ReviewSummary {

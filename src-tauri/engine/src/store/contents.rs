@@ -23,7 +23,6 @@ const fn number(role: Role) -> i64 {
         Role::Sealed => 0,
         Role::Request => 1,
         Role::Arguments => 2,
-        Role::Shown => 3,
         Role::Approved => 4,
         Role::Wire => 5,
         Role::Answer => 6,

@@ -5,7 +5,7 @@ use samplegate_core::{audit::Sealed, canonical::Sha256Hex};
 
 use super::error::unreadable;
 
-/// The table. `question` is the key of the question's row; notes have none.
+/// The table. `question` is the key of the question's row; notes and changes of the settings have none.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,

@@ -104,7 +104,7 @@ pub struct Admitted {
 
 /// A change of what is shared, written together with the events that tell of it.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub enum GuardChange {
     /// A person granted something. `owner` is the process in which its call or session lives.
     Grant {
         /// What.
@@ -365,17 +365,17 @@ fn under_way(connection: &Connection, id: QuestionId) -> rusqlite::Result<Option
 }
 
 /// Makes a change; false where there was nothing to change.
-pub(super) fn change(connection: &Connection, change: &Change) -> Result<bool, TxError> {
+pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bool, TxError> {
     let changed = match change {
-        Change::Grant { grant, owner } => {
+        GuardChange::Grant { grant, owner } => {
             let json = serde_json::to_string(grant).map_err(unreadable)?;
             connection.execute(
                 "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![grant.id, grant.server, grant.tool, owner, json],
             )?
         }
-        Change::EndGrant { id } => connection.execute("DELETE FROM grants WHERE id = ?1", [id])?,
-        Change::EndScope { id } => {
+        GuardChange::EndGrant { id } => connection.execute("DELETE FROM grants WHERE id = ?1", [id])?,
+        GuardChange::EndScope { id } => {
             let ended: Vec<String> = grants(connection)?
                 .into_iter()
                 .filter(|grant| match &grant.until {
@@ -392,12 +392,12 @@ pub(super) fn change(connection: &Connection, change: &Change) -> Result<bool, T
                 .execute("DELETE FROM counters WHERE name IN (?1, ?2)", [format!("session {id}"), call_name(id)])?;
             ended.len()
         }
-        Change::Pin { server, json } => connection.execute(
+        GuardChange::Pin { server, json } => connection.execute(
             "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json",
             [server, json],
         )?,
-        Change::Tidy { now, alive } => tidy(connection, *now, alive)?,
-        Change::Forget { server } => {
+        GuardChange::Tidy { now, alive } => tidy(connection, *now, alive)?,
+        GuardChange::Forget { server } => {
             connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
                 + connection.execute("DELETE FROM pins WHERE server = ?1", [server])?
         }

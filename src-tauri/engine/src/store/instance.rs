@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 use samplegate_core::audit::{NewEvent, Outcome, QuestionId};
 
-use super::{Change, Store, StoreError};
+use super::{GuardChange, Store, StoreError};
 
 /// This process, alive as long as this value.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ pub async fn close_interrupted(store: &Store, data: &Path, at: Timestamp) -> Res
     drop(held);
     remove_free_locks(&folder);
     // Whatever lock is still there is held by somebody.
-    store.change(Change::Tidy { now: at, alive: locks(&folder).filter_map(|path| name(&path)).collect() }, vec![]).await?;
+    store.change(GuardChange::Tidy { now: at, alive: locks(&folder).filter_map(|path| name(&path)).collect() }, vec![]).await?;
     Ok(closed)
 }
 

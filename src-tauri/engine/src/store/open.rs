@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{contents, error::StoreError, events, facets, guard, meta, questions, search};
+use super::{changes, contents, error::StoreError, events, facets, guard, meta, questions, search};
 
 /// The version of the schema that this build writes: the number of its migrations.
 pub(super) const SCHEMA_VERSION: i64 = 2;
@@ -62,6 +62,7 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
     if version(&connection).map_err(failed)? < SCHEMA_VERSION {
         migrate(&mut connection, path)?;
     }
+    connection.execute_batch(changes::INDEX).map_err(failed)?;
     meta::create(&connection, &uuid::Uuid::now_v7().to_string()).map_err(failed)?;
     Ok(connection)
 }

@@ -66,7 +66,7 @@ pub(super) fn entry(connection: &Connection, id: QuestionId) -> Result<Entry, Tx
                 Role::Released => &mut entry.released,
                 Role::Arguments => &mut entry.arguments,
                 Role::Wire => &mut entry.wire,
-                Role::Sealed | Role::Shown => continue,
+                Role::Sealed => continue,
             };
             *place = Some(value(&stored.content));
         }

@@ -24,7 +24,7 @@ use super::{
     error::{StoreError, TxError},
     events,
     facets::Numbering,
-    guard::{self, Admitted, Asking, Before, Change},
+    guard::{self, Admitted, Asking, Before, GuardChange},
     meta, questions,
     search::{self, Text},
 };
@@ -65,7 +65,7 @@ pub(super) enum Work {
     /// is tried again.
     Admit(Asking, Box<dyn Fn(&Before) -> Admitted + Send>),
     /// A change of what is shared, and the events that tell of it; no events where nothing changed.
-    Change(Change, Vec<NewEvent>),
+    Change(GuardChange, Vec<NewEvent>),
 }
 
 /// More than this is not taken into one transaction, so that the first waiter does not wait for the thousandth.

@@ -1,7 +1,11 @@
 //! The audit log's listing. One entry in full is the JSON that `samplegate audit show` prints.
 
+use samplegate_core::audit::{Finding, Head, Report, format_time};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ts_rs::TS;
+
+use crate::store::Change;
 
 /// What to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -80,6 +84,52 @@ pub struct AuditFacets {
     pub total: u32,
 }
 
+/// A change of the settings in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRow {
+    /// The number of its event; the cursor of the next page.
+    #[ts(type = "number")]
+    pub id: u64,
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// window, command, file.
+    pub via: String,
+    /// Who; none where the file was edited.
+    pub reviewer: Option<String>,
+    /// What changed, a sentence a line; empty once it is no longer kept.
+    pub text: String,
+    /// Each key with its value before and after; empty where that is not known.
+    pub changes: Vec<KeyChange>,
+}
+
+/// A key of the configuration whose value changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyChange {
+    /// Its place in the file, e.g. `servers.demo.gates`.
+    pub key: String,
+    /// The value before; null: there was none. Secrets are not in it.
+    pub before: Value,
+    /// The value after; null: there is none.
+    pub after: Value,
+}
+
+impl From<Change> for ChangeRow {
+    fn from(change: Change) -> Self {
+        Self {
+            id: change.id,
+            at: format_time(change.at),
+            via: change.via.as_str().into(),
+            reviewer: change.reviewer,
+            text: change.text.unwrap_or_default(),
+            changes: change.changes.and_then(|changes| serde_json::from_value(changes).ok()).unwrap_or_default(),
+        }
+    }
+}
+
 /// The result of checking the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -93,4 +143,31 @@ pub struct VerifyReport {
     pub last_at: Option<String>,
     /// A sentence: what was checked, or where it broke.
     pub message: String,
+    /// The head of the chain, `42:9f86d081…`, to note down and to compare with the next time; none where it is broken.
+    pub head: Option<String>,
+}
+
+impl VerifyReport {
+    /// What came of a verification against a head that was noted down earlier, if one was.
+    pub fn new(verified: Result<Report, Finding>, known: Option<Head>) -> Self {
+        match verified {
+            Ok(report) => {
+                let count = |count: u64, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+                let events = count(report.events, "event");
+                let noted = known.map(|known| format!(" The head that was noted down, {}, is in it.", known.seq));
+                Self {
+                    ok: true,
+                    events: u32::try_from(report.events).unwrap_or(u32::MAX),
+                    last_at: report.last_at.map(format_time),
+                    message: format!(
+                        "{events} of {}, none changed.{}",
+                        count(report.questions, "question"),
+                        noted.unwrap_or_default()
+                    ),
+                    head: Some(report.head.to_string()),
+                }
+            }
+            Err(finding) => Self { ok: false, events: 0, last_at: None, message: finding.to_string(), head: None },
+        }
+    }
 }

@@ -225,10 +225,8 @@ pub struct ModelOption {
     pub model: String,
     /// Why it stands where it does, e.g. `hint “sonnet”`, `default model`.
     pub why: String,
-    /// Size of the request in tokens.
+    /// Size of the request in tokens, an estimate.
     pub tokens_in: u32,
-    /// Whether `tokens_in` is an estimate.
-    pub estimate: bool,
     /// The most it can cost, in millionths of a US dollar; none if the price is unknown.
     #[ts(type = "number | null")]
     pub cost_at_most_microusd: Option<i64>,
@@ -280,6 +278,8 @@ pub struct AnswerView {
     pub edited: bool,
     /// Findings in `result`; pointers are into it.
     pub findings: Vec<FindingView>,
+    /// Why `result` cannot be returned to this server, in a sentence; none: it can, or there is none yet.
+    pub cannot_return: Option<String>,
     /// Why the model failed, if it did; asking again is possible.
     pub error: Option<String>,
     /// How long it took so far, milliseconds.

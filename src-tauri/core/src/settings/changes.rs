@@ -1,0 +1,201 @@
+//! What differs between two settings, for the log: key by key, and in sentences.
+//!
+//! Values that may be secret (a server's variables and headers, a command that gives a key) are never told, only that
+//! they are there and that they changed.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Settings;
+
+/// Stands for a value that may be secret.
+const HIDDEN: &str = "(not shown)";
+
+/// A key of the configuration whose value changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChange {
+    /// Its place in the file, e.g. `servers.demo.gates`; of a rule, `rules.` and its id. Where a whole server, model or
+    /// rule came or went, the table.
+    pub key: String,
+    /// The value before; null: there was none.
+    pub before: Value,
+    /// The value after; null: there is none.
+    pub after: Value,
+}
+
+/// What differs, in order of the keys.
+pub fn changes(before: &Settings, after: &Settings) -> Vec<SettingChange> {
+    let (before, after) = (tables(before), tables(after));
+    let mut changes = Vec::new();
+    for (table, before) in &before {
+        let after = after.get(table).unwrap_or(&Value::Null);
+        match table.as_str() {
+            "servers" | "models" | "rules" => each(table, before, after, &mut |key, before, after| {
+                if before.is_object() && after.is_object() {
+                    each(key, before, after, &mut |key, before, after| note(&mut changes, key, before, after));
+                } else {
+                    note(&mut changes, key, before, after);
+                }
+            }),
+            "general" => each(table, before, after, &mut |key, before, after| note(&mut changes, key, before, after)),
+            key => note(&mut changes, key, before, after),
+        }
+    }
+    changes
+}
+
+/// What changed, a sentence for each server, model and rule.
+pub fn summary(changes: &[SettingChange]) -> String {
+    let mut sentences: Vec<String> = Vec::new();
+    let mut told = BTreeSet::new();
+    for change in changes {
+        // A name may hold dots, so fields are told apart by what whole tables are called.
+        let (table, rest) = change.key.split_once('.').unwrap_or((&change.key, ""));
+        let what = match table {
+            "servers" => "Server",
+            "models" => "Model",
+            "rules" => "Rule",
+            "general" => "General settings",
+            _ => {
+                sentences.push(format!("{table} was changed from {} to {}.", change.before, change.after));
+                continue;
+            }
+        };
+        let fields = |of: &str| {
+            let fields = changes.iter().filter_map(|other| other.key.strip_prefix(of)?.strip_prefix('.'));
+            fields.collect::<Vec<_>>().join(", ")
+        };
+        if table == "general" {
+            if told.insert("general".to_owned()) {
+                sentences.push(format!("{what} were changed: {}.", fields("general")));
+            }
+            continue;
+        }
+        let whole = |value: &Value| value.is_null() || value.is_object();
+        let came_or_went =
+            whole(&change.before) && whole(&change.after) && change.before.is_null() != change.after.is_null();
+        match (came_or_went, rest.rsplit_once('.')) {
+            (false, Some((name, _))) => {
+                let of = format!("{table}.{name}");
+                if told.insert(of.clone()) {
+                    sentences.push(format!("{what} {name} was changed: {}.", fields(&of)));
+                }
+            }
+            (_, _) if change.before.is_null() => sentences.push(format!("{what} {rest} was added.")),
+            (_, _) => sentences.push(format!("{what} {rest} was removed.")),
+        }
+    }
+    sentences.join("\n")
+}
+
+/// The settings as tables of the file, rules by their ids.
+fn tables(settings: &Settings) -> Map<String, Value> {
+    let Ok(Value::Object(mut tables)) = serde_json::to_value(settings) else { return Map::new() };
+    let rules = settings.rules.iter().map(|rule| (rule.id.clone(), serde_json::to_value(rule).unwrap_or_default()));
+    tables.insert("rules".into(), Value::Object(rules.collect()));
+    tables
+}
+
+/// Looks at each key of either table, in order.
+fn each(of: &str, before: &Value, after: &Value, look: &mut dyn FnMut(&str, &Value, &Value)) {
+    let fields = |value: &Value| value.as_object().into_iter().flat_map(|map| map.keys().cloned()).collect::<Vec<_>>();
+    let keys: BTreeSet<String> = fields(before).into_iter().chain(fields(after)).collect();
+    for key in keys {
+        let value = |table: &Value| table.get(&key).cloned().unwrap_or_default();
+        look(&format!("{of}.{key}"), &value(before), &value(after));
+    }
+}
+
+fn note(changes: &mut Vec<SettingChange>, key: &str, before: &Value, after: &Value) {
+    if before != after {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        changes.push(SettingChange { key: key.into(), before: shown(name, before), after: shown(name, after) });
+    }
+}
+
+/// A value without what may be secret in it.
+fn shown(name: &str, value: &Value) -> Value {
+    match (name, value) {
+        ("env" | "headers" | "key", Value::Object(values)) => {
+            values.keys().map(|name| (name.clone(), Value::from(HIDDEN))).collect::<Map<_, _>>().into()
+        }
+        (_, Value::Object(fields)) => {
+            fields.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect::<Map<_, _>>().into()
+        }
+        (_, value) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        policy::{Action, Rule},
+        settings::{Gates, KeySource, Model, Server, Transport},
+    };
+
+    fn model(command: &str) -> Model {
+        let key = KeySource::Command(command.into());
+        Model { provider: "openai".into(), base_url: None, model: "m-1".into(), key }
+    }
+
+    fn server(token: &str) -> Server {
+        let env = [("TOKEN".to_owned(), token.to_owned())].into();
+        let transport = Transport::Stdio {
+            command: "serve".into(),
+            args: vec!["-v".into()],
+            cwd: None,
+            env,
+            secret_env: Vec::new(),
+        };
+        Server { transport, ..Server::demo() }
+    }
+
+    #[test]
+    fn each_change_is_told_and_no_secret() {
+        let mut before = Settings::default();
+        before.servers.insert("old".into(), server("s3cret-1"));
+        before.servers.insert("kept.one".into(), server("s3cret-2"));
+        before.models.insert("m".into(), model("echo s3cret-3"));
+        let mut after = before.clone();
+        assert_eq!(changes(&before, &after), []);
+        after.default_model = "m".into();
+        after.general.notifications = false;
+        after.general.approve_from_notifications = true;
+        after.servers.remove("old");
+        after.servers.insert("kept.one".into(), Server { gates: Gates::Request, ..server("s3cret-4") });
+        after.models.insert("m".into(), model("echo s3cret-5"));
+        after.rules.push(Rule::new("r", Action::Allow));
+
+        let changed = changes(&before, &after);
+        let keys: Vec<&str> = changed.iter().map(|change| change.key.as_str()).collect();
+        let expected = [
+            "default_model",
+            "general.approve_from_notifications",
+            "general.notifications",
+            "servers.kept.one.env",
+            "servers.kept.one.gates",
+            "servers.old",
+            "models.m.key",
+            "rules.r",
+        ];
+        assert_eq!(keys, expected);
+        assert_eq!((&changed[4].before, &changed[4].after), (&json!("both"), &json!("request")));
+        assert_eq!((&changed[3].before, &changed[3].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
+        assert_eq!((&changed[5].before["command"], &changed[5].after), (&json!("serve"), &Value::Null));
+        assert_eq!(changed[7].after["action"], "allow");
+        assert!(!serde_json::to_string(&changed).unwrap().contains("s3cret"));
+        let sentences = "default_model was changed from \"human\" to \"m\".\n\
+            General settings were changed: approve_from_notifications, notifications.\n\
+            Server kept.one was changed: env, gates.\n\
+            Server old was removed.\n\
+            Model m was changed: key.\n\
+            Rule r was added.";
+        assert_eq!(summary(&changed), sentences);
+    }
+}
