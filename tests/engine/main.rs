@@ -4,4 +4,6 @@
 mod bad_input;
 mod gates;
 mod models;
+mod replies;
 mod servers;
+mod several;
