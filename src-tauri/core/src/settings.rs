@@ -4,11 +4,14 @@
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
 mod changes;
+mod headers;
 
 use std::collections::BTreeMap;
 
 pub use changes::{SettingChange, changes, summary};
 use serde::{Deserialize, Serialize};
+
+pub use headers::check_headers;
 
 use crate::policy::{Action, Rule};
 
@@ -434,6 +437,20 @@ impl Server {
                 Err(InvalidSetting("demo = false means nothing; use enabled = false".into()))
             }
             Transport::Stdio { .. } | Transport::Http { .. } | Transport::Demo { .. } => Ok(()),
+        }
+    }
+
+    /// Checks that its headers may go to its URL. Not part of [`Server::check`]: one server's mistake in the file must
+    /// not keep the others from starting; this one is refused when it is connected to.
+    ///
+    /// # Errors
+    /// Names the header and says what to do.
+    pub fn check_headers(&self) -> Result<(), InvalidSetting> {
+        match &self.transport {
+            Transport::Http { url, headers, secret_headers } => {
+                check_headers(url, headers.keys().map(String::as_str), secret_headers.iter().map(String::as_str))
+            }
+            Transport::Stdio { .. } | Transport::Demo { .. } => Ok(()),
         }
     }
 }
