@@ -93,6 +93,30 @@ async fn a_server_that_fails_is_saved_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_with_secrets_are_refused_for_plain_http_to_another_computer() {
+    let home = Home::with("");
+    let far = ["server", "add", "far", "--url", "http://mcp.invalid/mcp"];
+    for header in [["--header", "Authorization=Bearer x"], ["--header", "X-Api-Key=x"]] {
+        let told = home.fails(2, &[&far[..], &header].concat()).await;
+        assert!(told.contains("over plain HTTP") && told.contains("https://"), "{told}");
+    }
+    // Kept ones whatever their name, and before the keychain is touched.
+    let kept = home.run_with_stdin(&[&far[..], &["--header-stdin", "X-Trace"]].concat(), "x").await;
+    assert!(kept.code == Some(2) && kept.err.contains("over plain HTTP"), "{kept:?}");
+    assert_eq!(home.ok(&["server", "list"]).await, "");
+
+    let near = ["server", "add", "s", "--url", "http://127.0.0.1:9/mcp", "--header", "Authorization=Bearer x"];
+    home.ok(&near).await;
+    home.fails(2, &["server", "set", "s", "--url", "http://mcp.invalid/mcp"]).await;
+    assert!(home.config().contains("http://127.0.0.1:9/mcp"));
+
+    // Written into the file by hand: refused when it is connected to, and the others start.
+    let file = home.config().replace("127.0.0.1:9", "mcp.invalid");
+    std::fs::write(home.path().join("config.toml"), file).unwrap();
+    assert!(home.fails(5, &["tools", "s"]).await.contains("over plain HTTP"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_needs_a_key_or_says_that_it_needs_none() {
     let home = Home::with("");
     let add = |rest: &[&'static str]| [&["model", "add"], rest].concat();

@@ -6,30 +6,30 @@ use serde_json::{Value, json};
 use support::{
     home::{Running, text},
     model::{FakeModel, Reply},
-    servers::python,
+    servers::{OverHttp, python},
 };
 
 const FAKE_KEY: &str = "sk-test-0123456789";
 
-async fn with_model(script: &str, sampling: &str, model: &FakeModel) -> Running {
+async fn with_model(server: &str, sampling: &str, model: &FakeModel) -> Running {
     Running::start(&format!(
-        "default_model = \"fake\"\n\n[servers.s]\n{}sampling = {sampling:?}\n\n[models.fake]\nprovider = \"openai\"\n\
+        "default_model = \"fake\"\n\n[servers.s]\n{server}sampling = {sampling:?}\n\n[models.fake]\nprovider = \"openai\"\n\
          base_url = {:?}\nmodel = \"fake-1\"\nkey = {{ command = \"echo {FAKE_KEY}\" }}\n",
-        python(script, &[]),
         model.base_url,
     ))
     .await
 }
 
 /// Samples twice in a row: both questions through both gates, edited at both, and the log tells all of it.
-async fn both_gates_twice(script: &str, protocol: &str) {
+async fn both_gates_twice(server: &str, protocol: &str, transport: &str) {
     let model = FakeModel::start().await;
     model.then(Reply::Text("List five elements")).then(Reply::Text("iron gold"));
-    let home = with_model(script, "ask", &model).await;
+    let home = with_model(server, "ask", &model).await;
     let call = home.call("s", "generate_keywords", json!({"topic": "elements"}));
 
     let first = home.question(Phase::Request).await;
     assert_eq!((first.provenance.round, first.provenance.protocol.as_str()), (1, protocol));
+    assert_eq!(first.provenance.transport, transport);
     let led_here = first.provenance.call.clone().unwrap();
     assert_eq!((led_here.name.as_str(), &led_here.arguments), ("generate_keywords", &json!({"topic": "elements"})));
     assert_eq!(first.model.as_deref(), Some("fake"));
@@ -92,33 +92,59 @@ async fn both_gates_twice(script: &str, protocol: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_gates_twice_in_the_middle_of_a_call() {
-    both_gates_twice("fastmcp3_prompts.py", "2025-11-25").await;
+    both_gates_twice(&python("fastmcp3_prompts.py", &[]), "2025-11-25", "stdio").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_gates_twice_in_rounds() {
-    both_gates_twice("fastmcp4_rounds.py", "2026-07-28").await;
+    both_gates_twice(&python("fastmcp4_rounds.py", &[]), "2026-07-28", "stdio").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_gates_twice_over_http_in_the_middle_of_a_call() {
+    let server = OverHttp::start("fastmcp3_prompts.py").await;
+    both_gates_twice(&server.lines(), "2025-11-25", "http").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_gates_twice_over_http_in_rounds() {
+    let server = OverHttp::start("fastmcp4_rounds.py").await;
+    both_gates_twice(&server.lines(), "2026-07-28", "http").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_answers_and_the_payment_goes_or_does_not() {
     for script in ["fastmcp3_prompts.py", "fastmcp4_rounds.py"] {
-        let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python(script, &[]))).await;
-        for (words, outcome) in [("Yes", "payment sent"), ("No", "payment refused")] {
-            let call = home.call("s", "confirm_payment", json!({"amount": 1000, "to": "Acme"}));
-            let question = home.question(Phase::Request).await;
-            assert!(!question.actions.contains(&ActionKind::Approve), "there is no model to send it to");
-            assert_eq!(question.quick_replies, ["Yes", "No"]);
-            home.act(&question, Action::AnswerByHand { text: words.into() });
-            let report = call.await.unwrap();
-            assert_eq!(text(&report.result.unwrap()), outcome);
-            let entry = home.entry(&question.id).await;
-            assert_eq!(entry.released.unwrap()["model"], "human");
-            assert_eq!((entry.summary.sent_sha256, entry.summary.wire_sha256), (None, None));
-            home.eventually(|| home.engine.queue().list().iter().all(|q| q.phase == Phase::Closed).then_some(())).await;
-        }
-        home.stop().await;
+        payments(&python(script, &[])).await;
+        let server = OverHttp::start(script).await;
+        payments(&server.lines()).await;
     }
+}
+
+async fn payments(server: &str) {
+    let home = Running::start(&format!("[servers.s]\n{server}sampling = \"ask\"\n")).await;
+    for (words, outcome) in [("Yes", "payment sent"), ("No", "payment refused")] {
+        let call = home.call("s", "confirm_payment", json!({"amount": 1000, "to": "Acme"}));
+        let question = home.question(Phase::Request).await;
+        assert!(!question.actions.contains(&ActionKind::Approve), "there is no model to send it to");
+        assert_eq!(question.quick_replies, ["Yes", "No"]);
+        home.act(&question, Action::AnswerByHand { text: words.into() });
+        let report = call.await.unwrap();
+        assert_eq!(text(&report.result.unwrap()), outcome);
+        let entry = home.entry(&question.id).await;
+        assert_eq!(entry.released.unwrap()["model"], "human");
+        assert_eq!((entry.summary.sent_sha256, entry.summary.wire_sha256), (None, None));
+        home.eventually(|| home.engine.queue().list().iter().all(|q| q.phase == Phase::Closed).then_some(())).await;
+    }
+    // A denial: neither paid nor, in rounds, called again.
+    let call = home.call("s", "confirm_payment", json!({"amount": 1000, "to": "Acme"}));
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Deny { reason: String::new() });
+    let report = call.await.unwrap();
+    assert_eq!(report.outcomes(), [Outcome::Denied]);
+    let told = report.result.map_or_else(|error| error.to_string(), |result| result.to_string());
+    assert!(told.contains("User rejected sampling request") && !told.contains("payment sent"), "{told}");
+    home.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +177,7 @@ async fn a_denial_is_a_protocol_error_and_tells_no_reason_typed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_take_the_routine_and_gates_can_be_switched_off() {
     let model = FakeModel::start().await;
-    let home = with_model("fastmcp3_prompts.py", "rules", &model).await;
+    let home = with_model(&python("fastmcp3_prompts.py", &[]), "rules", &model).await;
     // No rule: denied, and nobody is asked.
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
     assert_eq!(report.outcomes(), [Outcome::Denied]);

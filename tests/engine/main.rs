@@ -5,4 +5,6 @@ mod bad_input;
 mod changes;
 mod gates;
 mod models;
+mod replies;
 mod servers;
+mod several;

@@ -126,6 +126,27 @@ async fn a_busy_model_is_waited_for_as_it_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_thinks_up_all_it_is_given_passes_the_test() {
+    let model = FakeModel::start().await;
+    let thinking = |reason: &str| {
+        let delta = json!({"reasoning_content": "Hm, the word OK"});
+        let choice = json!([{"index": 0, "delta": delta, "finish_reason": reason}]);
+        vec![format!("data: {}\n\n", json!({"model": "fake-1-real", "choices": choice})), "data: [DONE]\n\n".into()]
+    };
+    model.then(Reply::Text("OK")).then(Reply::Raw(thinking("length"))).then(Reply::Status(401, None, "{}"));
+    let home = home(&model.base_url).await;
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        let report = home.engine.test_model("fake").await;
+        said.push((report.ok, report.message));
+    }
+    assert_eq!(said[0], (true, "fake-1-real answers".into()));
+    assert_eq!(said[1], (true, "fake-1 answers".into()));
+    assert!(!said[2].0, "{said:?}");
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_cannot_be_logged_is_not_given() {
     let model = FakeModel::start().await;
     let home = home(&model.base_url).await;

@@ -200,6 +200,23 @@ def dies(request: dict) -> None:
     os._exit(7)
 
 
+def closes_input(request: dict) -> None:
+    """Asks, closes its input and stays."""
+    ask(FINE["hello"])
+    os.close(0)
+    threading.Event().wait()
+
+
+def goes_deaf(request: dict) -> None:
+    """Asks for a lot, and never reads its input again."""
+    ask({"messages": [user(text("Tell me everything."))], "maxTokens": 10_000_000})
+    threading.Event().wait()
+
+
+# Run by the thread that reads the input, so that nothing is read meanwhile.
+at_once = {"closes_input": closes_input, "goes_deaf": goes_deaf}
+
+
 @tool
 def asks_later(request: dict) -> dict:
     """Answers its call, and asks half a second after that; `last_replies` tells the reply."""
@@ -354,7 +371,9 @@ def main() -> None:
         elif method == "ping":
             wire.result(request, {})
         elif method == "tools/list":
-            wire.result(request, {"tools": [listed(name, run) for name, run in tools.items()]})
+            wire.result(request, {"tools": [listed(name, run) for name, run in (tools | at_once).items()]})
+        elif method == "tools/call" and request["params"].get("name") in at_once:
+            at_once[request["params"]["name"]](request)
         elif method == "tools/call":
             threading.Thread(target=call, args=(request,), daemon=True).start()
         elif method == "logging/setLevel":

@@ -1,6 +1,12 @@
 //! Where the programs under test and the servers to test against are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use crate::home::PATIENCE;
 
 /// The repository.
 pub fn root() -> &'static Path {
@@ -33,15 +39,59 @@ pub fn samplegate() -> PathBuf {
 
 /// A server of `tests/servers`, as the lines of a `[servers.NAME]` table.
 pub fn python(script: &str, args: &[&str]) -> String {
-    let python = match script {
+    let (python, script) = (interpreter(script), path(script));
+    let args: Vec<String> =
+        std::iter::once(script.display().to_string()).chain(args.iter().map(|arg| (*arg).to_owned())).collect();
+    format!("command = {:?}\nargs = {args:?}\n", python.display().to_string())
+}
+
+/// A server of `tests/servers` that runs beside the test, at a URL; it ends with this.
+pub struct OverHttp {
+    _process: tokio::process::Child,
+    url: String,
+}
+
+impl OverHttp {
+    /// Starts one of the servers on FastMCP and waits until it can be reached.
+    pub async fn start(script: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let mut process = tokio::process::Command::new(interpreter(script))
+            .arg(path(script))
+            .args(["http", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert_eq!(process.try_wait().unwrap(), None, "{script} ended");
+            assert!(tokio::time::Instant::now() < deadline, "{script} did not start in time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { _process: process, url: format!("http://127.0.0.1:{port}/mcp") }
+    }
+
+    /// The lines of its `[servers.NAME]` table.
+    pub fn lines(&self) -> String {
+        format!("url = {:?}\n", self.url)
+    }
+}
+
+fn path(script: &str) -> PathBuf {
+    root().join("tests/servers").join(script)
+}
+
+/// What runs a script.
+fn interpreter(script: &str) -> PathBuf {
+    match script {
         "fastmcp3_prompts.py" => given("SAMPLEGATE_TEST_PY3"),
         "fastmcp4_rounds.py" => given("SAMPLEGATE_TEST_PY4"),
         // The system's own: a version manager's shim adds variables that a test would take for ours.
         _ if Path::new("/usr/bin/python3").exists() => "/usr/bin/python3".into(),
         _ => "python3".into(),
-    };
-    let script = root().join("tests/servers").join(script);
-    let args: Vec<String> =
-        std::iter::once(script.display().to_string()).chain(args.iter().map(|arg| (*arg).to_owned())).collect();
-    format!("command = {:?}\nargs = {args:?}\n", python.display().to_string())
+    }
 }

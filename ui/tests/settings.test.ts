@@ -80,6 +80,19 @@ describe('servers', () => {
     await open('servers')
     expect(screen.getByTestId('server-stderr').textContent).toContain('ModuleNotFoundError')
   })
+
+  test('what holds up a server is said', async () => {
+    location.hash = 'servers'
+    const host = createFakeHost({ seeds: [] })
+    const [first, second] = await host.serversList()
+    vi.spyOn(host, 'serversList').mockResolvedValue([
+      { ...first!, state: { state: 'starting', waitsFor: 'the keychain' } },
+      { ...second!, state: { state: 'starting' } },
+    ])
+    render(SettingsWindow, { host })
+    await settle()
+    expect(screen.getAllByTestId('server-state').map((e) => e.textContent)).toEqual(['starting: waiting for the keychain', 'starting'])
+  })
 })
 
 describe('tool runner', () => {

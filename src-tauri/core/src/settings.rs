@@ -4,6 +4,7 @@
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
 mod changes;
+mod headers;
 mod record;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 pub use changes::{SettingChange, changes, summary};
 use serde::{Deserialize, Serialize};
 
+pub use headers::check_headers;
 pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools, as_markdown};
 
 use crate::{
@@ -486,6 +488,20 @@ impl Server {
                 Err(InvalidSetting("demo = false means nothing; use enabled = false".into()))
             }
             Transport::Stdio { .. } | Transport::Http { .. } | Transport::Demo { .. } => Ok(()),
+        }
+    }
+
+    /// Checks that its headers may go to its URL. Not part of [`Server::check`]: one server's mistake in the file must
+    /// not keep the others from starting; this one is refused when it is connected to.
+    ///
+    /// # Errors
+    /// Names the header and says what to do.
+    pub fn check_headers(&self) -> Result<(), InvalidSetting> {
+        match &self.transport {
+            Transport::Http { url, headers, secret_headers } => {
+                check_headers(url, headers.keys().map(String::as_str), secret_headers.iter().map(String::as_str))
+            }
+            Transport::Stdio { .. } | Transport::Demo { .. } => Ok(()),
         }
     }
 }

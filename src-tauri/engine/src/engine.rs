@@ -141,7 +141,7 @@ impl Engine {
         let version = env!("CARGO_PKG_VERSION");
         let mut client = ClientSettings::new("samplegate", version, options.base_env);
         client.launcher = Some(options.program.clone());
-        let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()))
+        let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()), secrets.clone())
             .map_err(|error| StartError::System(error.to_string()))?;
         let engine = Self {
             config,

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod engine;
 pub mod home;
 mod key_command;
+mod local_names;
 pub mod mcp;
 pub mod pipeline;
 pub mod provider;

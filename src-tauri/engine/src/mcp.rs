@@ -10,7 +10,7 @@
 //!   `tap` between transport and protocol library takes them aside before anything parses them.
 //! - Provenance is never guessed: see [`Origin`].
 //! - Every question is put to the asker at most once, and its [`Asked::withdrawn`] fires as soon as nobody waits for
-//!   the answer any more.
+//!   the answer any more, and its [`Receipt`] tells once whether the reply was written.
 //! - A server process gets [`BaseEnv`] and what its specification gives it, runs in a process group of its own, and is
 //!   ended as a group.
 //! - Nothing here logs content.
@@ -29,6 +29,7 @@ mod http;
 mod opening;
 mod oversized;
 mod question;
+mod receipt;
 mod rounds;
 mod sampling;
 mod servers;
@@ -44,9 +45,10 @@ pub use error::{CallError, ConnectError};
 pub use event::{Events, LogLevel, Noted, ServerEvent};
 pub use opening::{Connector, EraHint};
 pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind};
+pub use receipt::{Receipt, Sent};
 pub use servers::{ServerState, ServerStatus, Servers, Timing};
 pub use spawn::{BaseEnv, SHIM_COMMAND, Spawner, run_spawn_shim};
-pub use spec::{ClientSettings, Declare, Secret, ServerSpec, TransportSpec};
+pub use spec::{Arrivals, ClientSettings, Declare, Kept, Secret, ServerSpec, TransportSpec};
 
 /// The largest message accepted from a server, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;

@@ -31,12 +31,12 @@ use samplegate_core::{
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::{
     config::Config,
-    mcp::{Asked, Asker, Origin, Refusal},
+    mcp::{Asked, Asker, Origin, Receipt, Refusal, Sent},
     provider,
     review_queue::{Decision, Entry, ReviewQueue},
     secrets::Secrets,
@@ -227,36 +227,40 @@ impl Pipeline {
             false => Closed { outcome: end.outcome, decided_by: end.by, reason: Some(end.why.clone()) },
         });
         self.queue.end(&question.entry, ended);
-        // Nobody waits for the last words; shutdown does.
-        let withdrawn = question.asked.withdrawn.clone();
-        let mut record = question.record;
-        self.tail.spawn(async move {
-            record.last_words(closed, &withdrawn).await;
-        });
+        let closed = closed.unwrap_or(Closed { outcome: Outcome::Released, decided_by: None, reason: None });
+        self.conclude(question.record, closed, question.asked.receipt);
         released
+    }
+
+    /// Writes the last words once it is known what became of the reply. Nobody waits for them; shutdown does.
+    fn conclude(&self, mut record: Record, closed: Closed, receipt: Receipt) {
+        self.tail.spawn(async move {
+            let sent = receipt.sent().await;
+            record.last_words(closed, sent).await;
+        });
     }
 }
 
 impl Record {
-    async fn last_words(&mut self, closed: Option<Closed>, withdrawn: &CancellationToken) {
-        let closed = match closed {
-            Some(closed) => {
-                // Nobody hears a refusal after a withdrawal.
-                if closed.outcome != Outcome::Withdrawn {
-                    self.note(Replied {});
+    async fn last_words(&mut self, mut closed: Closed, sent: Sent) {
+        let released = closed.outcome == Outcome::Released;
+        match sent {
+            Sent::Written => self.note(Replied {}),
+            Sent::Failed(why) => {
+                if released {
+                    closed.outcome = Outcome::Failed;
+                    closed.reason = Some(format!("the answer was released and did not reach the server: {why}"));
                 }
-                closed
+                self.note(ReplyFailed { why });
             }
-            None if withdrawn.is_cancelled() => {
-                self.note(ReplyFailed { why: "the server had given up".into() });
-                let reason = Some("the server gave up before the answer was sent".into());
-                Closed { outcome: Outcome::Withdrawn, decided_by: None, reason }
+            Sent::Unwanted(why) if released => {
+                closed.outcome = Outcome::Withdrawn;
+                closed.reason = Some(format!("not sent any more: {why}"));
+                self.note(ReplyFailed { why });
             }
-            None => {
-                self.note(Replied {});
-                Closed { outcome: Outcome::Released, decided_by: None, reason: None }
-            }
-        };
+            // A refusal that nobody waits for.
+            Sent::Unwanted(_) => {}
+        }
         // A question the log knows must not stay open in it because a disk was full for a moment. Should it fail for
         // good, the next process that hosts servers closes it as interrupted.
         for pause in [0, 1, 2, 4] {

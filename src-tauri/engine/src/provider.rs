@@ -45,6 +45,9 @@ const ERROR_BYTES: usize = 64 << 10;
 /// How long the tokens' count may take to follow a whole answer.
 const AFTERWORD: Duration = Duration::from_secs(2);
 
+/// What a test allows an answer; models that reason count their thoughts in.
+const TEST_TOKENS: u32 = 1024;
+
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -144,13 +147,13 @@ impl Client {
     ) -> Result<Option<String>, ProviderError> {
         let request = SamplingRequest::parse(json!({
             "messages": [{"role": "user", "content": {"type": "text", "text": "Reply with the word OK."}}],
-            "maxTokens": 16,
+            "maxTokens": TEST_TOKENS,
         }))
         .map_err(|why| ProviderError::Unsupported { what: "the test".to_owned(), why: why.to_string() })?;
         let wire = model_format::encode(provider, base_url, model, &request)?;
         match self.complete(&wire, key, |_| {}, &Control::default()).await {
             Ok(completion) => Ok(completion.model),
-            // It reasons longer than that; but it answers.
+            // It reasons even longer; but it answers.
             Err(ProviderError::Broken(BadStream::CutOff)) => Ok(None),
             Err(error) => Err(error),
         }

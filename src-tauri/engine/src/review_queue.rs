@@ -73,6 +73,7 @@ pub enum ActError {
 pub struct Entry {
     id: QuestionId,
     received_at: jiff::Timestamp,
+    arrival: u64,
     provenance: ProvenanceView,
     evaluation: EvaluationView,
     /// Sentences about what differs from what was received, and why.
@@ -102,6 +103,8 @@ pub struct Submission {
     pub id: QuestionId,
     /// When it was received.
     pub received_at: jiff::Timestamp,
+    /// Its place among all questions of this process, in the order they arrived.
+    pub arrival: u64,
     /// Why it is asked.
     pub provenance: ProvenanceView,
     /// What the policy said.
@@ -172,6 +175,7 @@ impl ReviewQueue {
         let entry = Arc::new(Entry {
             id: submission.id,
             received_at: submission.received_at,
+            arrival: submission.arrival,
             provenance: submission.provenance,
             evaluation: submission.evaluation,
             notes: submission.notes,
@@ -193,8 +197,7 @@ impl ReviewQueue {
     /// The questions, oldest first; those that just ended included.
     pub fn list(&self) -> Vec<ReviewSummary> {
         let mut entries: Vec<Arc<Entry>> = self.lock().values().cloned().collect();
-        // Ids have the millisecond only; what came within one is in no order there.
-        entries.sort_by_key(|entry| entry.received_at);
+        entries.sort_by_key(|entry| entry.arrival);
         view::summaries(&entries)
     }
 

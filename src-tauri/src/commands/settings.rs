@@ -27,9 +27,9 @@ pub(super) async fn server_remove(engine: State<'_, Engine>, name: String) -> An
     Ok(engine.remove_server(&name).await?)
 }
 
-#[tauri::command]
-pub(super) async fn server_restart(engine: State<'_, Engine>, name: String) -> Answer<()> {
-    Ok(engine.restart_server(&name).await?)
+#[tauri::command(async)]
+pub(super) fn server_restart(engine: State<'_, Engine>, name: &str) -> Answer<()> {
+    Ok(engine.restart_server(name)?)
 }
 
 #[tauri::command(async)]

@@ -3,7 +3,11 @@
 /**
  * How a server stands.
  */
-export type ServerState = { "state": "starting" } | { "state": "ready", 
+export type ServerState = { "state": "starting", 
+/**
+ * What holds it up, where a person may have to do something.
+ */
+waitsFor?: string, } | { "state": "ready", 
 /**
  * The name it gives itself.
  */

@@ -118,9 +118,10 @@ impl Engine {
     async fn run(&self, server: &str, call: CallRef, cancel: CancellationToken) -> CallReport {
         let call_id = call.call_id;
         self.pipeline.ends.begin(call_id);
-        let result = match self.ready(server).await {
-            Ok(connection) => connection.call(call, cancel, None).await.map_err(CallFailure::from),
-            Err(error) => Err(error.into()),
+        let result = match cancel.run_until_cancelled(self.ready(server)).await {
+            Some(Ok(connection)) => connection.call(call, cancel, None).await.map_err(CallFailure::from),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(CallError::Cancelled.into()),
         };
         CallReport { result, questions: self.pipeline.ends.take(call_id) }
     }

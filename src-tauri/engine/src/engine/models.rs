@@ -3,11 +3,9 @@
 use samplegate_core::{
     model_format::{self, PROVIDERS},
     policy::{Action, Rule},
-    request::SamplingRequest,
     settings::{HUMAN, InvalidSetting, KeySource, Model, check_name},
 };
 use secrecy::SecretString;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{
@@ -17,7 +15,6 @@ use super::{
 use crate::{
     config::ConfigError,
     pipeline::key_name,
-    provider::Control,
     secrets::SecretError,
     wire::{FoundModels, KeyInput, KeyState, ModelInput, ModelView, ProviderOption, RuleAction, RuleView, TestReport},
 };
@@ -232,21 +229,14 @@ impl Engine {
     }
 
     async fn try_model(&self, name: &str) -> Result<String, String> {
-        let desk = self.queue.desk();
-        let model = desk.model(name).ok_or_else(|| format!("there is no model {name:?}"))?;
-        let request = SamplingRequest::parse(json!({
-            "messages": [{"role": "user", "content": {"type": "text", "text": "Reply with the word: ready"}}],
-            "maxTokens": 16,
-        }))
-        .map_err(|error| error.to_string())?;
-        let wire = desk.encode(&request, &model).map_err(|error| error.to_string())?;
+        let settings = self.config.settings();
+        let model = settings.models.get(name).ok_or_else(|| format!("there is no model {name:?}"))?;
+        let provider = model_format::provider(&model.provider)
+            .ok_or_else(|| format!("the provider {:?} is not one of those Samplegate knows", model.provider))?;
         let key = self.pipeline.key(name).await?;
-        let completion = self
-            .models
-            .complete(&wire, key.as_ref(), |_| {}, &Control::default())
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(format!("{} answers", completion.model.unwrap_or(model.model)))
+        let asked = self.models.test(provider, model.base_url.as_deref(), &model.model, key.as_ref());
+        let reported = asked.await.map_err(|error| error.to_string())?;
+        Ok(format!("{} answers", reported.as_ref().unwrap_or(&model.model)))
     }
 
     /// Looks for model servers at the usual local ports. Only when a person asks for it.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use samplegate_core::settings::{self, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,8 @@ use super::Engine;
 use crate::{
     config::ConfigError,
     mcp::{
-        self, CallError, Connector, Declare, Listing, LogLevel, Secret, ServerEvent, ServerSpec, Spawner, TransportSpec,
+        self, CallError, Connector, Declare, Kept, Listing, LogLevel, Secret, ServerEvent, ServerSpec, Spawner,
+        TransportSpec,
     },
     pipeline::now,
     secrets::SecretError,
@@ -60,17 +61,16 @@ impl From<InvalidSetting> for ServerError {
     }
 }
 
-/// The last log lines of each server, and what kept a server from being started at all.
+/// The last log lines of each server.
 #[derive(Debug, Clone)]
 pub(super) struct Logs {
     lines: Arc<Mutex<HashMap<String, VecDeque<LogLine>>>>,
     live: broadcast::Sender<(String, LogLine)>,
-    unresolved: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { lines: Arc::default(), live: broadcast::Sender::new(LOG_LINES), unresolved: Arc::default() }
+        Self { lines: Arc::default(), live: broadcast::Sender::new(LOG_LINES) }
     }
 }
 
@@ -80,17 +80,15 @@ impl Engine {
         let settings = self.config.settings();
         let states: HashMap<String, mcp::ServerState> =
             self.servers.list().into_iter().map(|status| (status.name, status.state)).collect();
-        let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         settings
             .servers
             .iter()
             .map(|(name, server)| ServerView {
                 config: input(name, server),
-                state: match (unresolved.get(name), states.get(name)) {
-                    (Some(why), _) => ServerState::Failed { why: why.clone(), stderr: Vec::new(), retry_at: None },
-                    (None, Some(state)) => state_view(state),
-                    (None, None) if !server.enabled => ServerState::Disabled,
-                    (None, None) => ServerState::Starting,
+                state: match states.get(name) {
+                    Some(state) => state_view(state),
+                    None if !server.enabled => ServerState::Disabled,
+                    None => ServerState::Starting { waits_for: None },
                 },
                 log: self.log_lines(name),
             })
@@ -100,7 +98,8 @@ impl Engine {
     /// Saves a server: a new one, or in place of `original`. Secret values go into the keychain.
     ///
     /// # Errors
-    /// The name is taken or not valid, the keychain cannot be used, or the configuration cannot be written.
+    /// The name is taken or not valid, a header with a secret would go over plain HTTP, the keychain cannot be used, or
+    /// the configuration cannot be written.
     pub async fn save_server(&self, original: Option<&str>, input: ServerInput) -> Result<(), ServerError> {
         check_name(&input.name)?;
         let settings = self.config.settings();
@@ -115,6 +114,7 @@ impl Engine {
         }
         let server = from_input(&input, old);
         server.check()?;
+        server.check_headers()?;
         for (kind, value) in secret_values(&input.transport) {
             let key = secret_name(&input.name, kind, &value.name);
             match (&value.value, original) {
@@ -128,6 +128,7 @@ impl Engine {
             }
         }
         let new_name = input.name.clone();
+        let new_secret = secret_values(&input.transport).iter().any(|(_, value)| value.value.is_some());
         self.config.update(|settings| {
             if let Some(original) = original {
                 settings.servers.remove(original);
@@ -147,6 +148,10 @@ impl Engine {
             for name in secret_names(original, old).into_iter().filter(|name| !kept.contains(name)) {
                 self.secrets.remove(&name).await?;
             }
+        }
+        if new_secret {
+            // The settings may be what they were, and a running server has the old value.
+            self.servers.restart(&new_name);
         }
         Ok(())
     }
@@ -181,12 +186,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is none of that name that is enabled.
-    pub async fn restart_server(&self, name: &str) -> Result<(), ServerError> {
-        let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name);
-        if unresolved {
-            self.apply_servers().await;
-            return Ok(());
-        }
+    pub fn restart_server(&self, name: &str) -> Result<(), ServerError> {
         if self.servers.restart(name) { Ok(()) } else { Err(ServerError::NotFound(name.into())) }
     }
 
@@ -202,11 +202,13 @@ impl Engine {
         let settings = self.config.settings();
         let server = from_input(input, settings.servers.get(&input.name));
         server.check().map_err(|error| error.to_string())?;
+        server.check_headers().map_err(|error| error.to_string())?;
         let given: HashMap<String, String> = secret_values(&input.transport)
             .into_iter()
             .filter_map(|(kind, value)| Some((secret_name(&input.name, kind, &value.name), value.value.clone()?)))
             .collect();
-        let spec = self.spec(&input.name, &server, &given).await.map_err(|error| error.to_string())?;
+        let spec = self.spec(&input.name, &server, &given);
+        let spec = spec.unlocked(&self.secrets).await.map_err(|error| error.to_string())?;
         let connector = Connector {
             settings: self.options.client.clone(),
             spawner: Spawner::start().map_err(|error| error.to_string())?,
@@ -261,10 +263,6 @@ impl Engine {
         let mut restarted = false;
         // A server that was configured a moment ago may not have reached the supervisor yet.
         for _ in 0..200 {
-            let unresolved = self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-            if let Some(why) = unresolved {
-                return Err(not_ready(why));
-            }
             match self.servers.settled(name).await {
                 Some(mcp::ServerState::Ready { .. }) => {
                     if let Some(connection) = self.servers.get(name) {
@@ -279,70 +277,37 @@ impl Engine {
                     let stderr = stderr.join("\n");
                     return Err(not_ready(if stderr.is_empty() { why } else { format!("{why}\n{stderr}") }));
                 }
-                Some(mcp::ServerState::Disabled | mcp::ServerState::Starting) | None => {}
+                Some(mcp::ServerState::Disabled | mcp::ServerState::Unlocking | mcp::ServerState::Starting) | None => {}
             }
             tokio::time::sleep(std::time::Duration::from_millis(25)).await;
         }
         Err(not_ready("it was not started".into()))
     }
 
-    /// Brings the running servers to the settings.
+    /// Brings the running servers to the settings. Each reads its own secrets before it starts, and waits for nobody.
     pub(super) async fn apply_servers(&self) {
         let settings = self.config.settings();
-        let mut wanted = Vec::new();
-        let mut unresolved = HashMap::new();
-        for (name, server) in &settings.servers {
-            if self.only.as_ref().is_some_and(|only| !only.contains(name)) {
-                continue;
-            }
-            if !server.enabled {
-                // Its secrets are not even read.
-                let plain = Server { transport: without_secrets(&server.transport), ..server.clone() };
-                if let Ok(spec) = self.spec(name, &plain, &HashMap::new()).await {
-                    wanted.push((spec, false));
-                }
-                continue;
-            }
-            match self.spec(name, server, &HashMap::new()).await {
-                Ok(spec) => wanted.push((spec, true)),
-                Err(error) => {
-                    unresolved.insert(name.clone(), error.to_string());
-                }
-            }
-        }
-        *self.logs.unresolved.lock().unwrap_or_else(PoisonError::into_inner) = unresolved;
+        let wanted = |name: &String| self.only.as_ref().is_none_or(|only| only.contains(name));
+        let wanted = settings.servers.iter().filter(|(name, _)| wanted(name));
+        let wanted = wanted.map(|(name, server)| (self.spec(name, server, &HashMap::new()), server.enabled)).collect();
         self.servers.apply(wanted).await;
         self.tell(Topic::Servers, None);
     }
 
-    /// A server's specification with its secrets read.
-    async fn spec(
-        &self,
-        name: &str,
-        server: &Server,
-        given: &HashMap<String, String>,
-    ) -> Result<ServerSpec, ServerError> {
-        let mut read = Vec::new();
-        let names = match &server.transport {
+    /// A server's specification; secret values that are `given`, by the names of their entries, are not read again.
+    fn spec(&self, name: &str, server: &Server, given: &HashMap<String, String>) -> ServerSpec {
+        let (kind, secrets) = match &server.transport {
             Transport::Stdio { secret_env, .. } => ("env", secret_env.as_slice()),
             Transport::Http { secret_headers, .. } => ("header", secret_headers.as_slice()),
             Transport::Demo { .. } => ("", [].as_slice()),
         };
-        for secret in names.1 {
-            let key = secret_name(name, names.0, secret);
-            let value = match given.get(&key) {
-                Some(value) => Secret::new(value.clone()),
-                None => match self.secrets.get(&key).await? {
-                    Some(value) => Secret::new(value.expose_secret()),
-                    None => {
-                        return Err(ServerError::NotReady(
-                            name.into(),
-                            format!("the value of {secret} is not in the keychain: give it again"),
-                        ));
-                    }
-                },
-            };
-            read.push((secret.clone(), value));
+        let (mut read, mut kept) = (Vec::new(), Vec::new());
+        for secret in secrets {
+            let entry = secret_name(name, kind, secret);
+            match given.get(&entry) {
+                Some(value) => read.push((secret.clone(), Secret::new(value.clone()))),
+                None => kept.push(Kept { name: secret.clone(), entry }),
+            }
         }
         let plain = |values: &BTreeMap<String, String>| {
             values.iter().map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect::<Vec<_>>()
@@ -365,15 +330,16 @@ impl Engine {
             },
         };
         let sampling = server.sampling != Sampling::Off;
-        Ok(ServerSpec {
+        ServerSpec {
             name: name.into(),
             transport,
+            kept,
             declare: Declare {
                 sampling,
                 sampling_tools: sampling && !server.sampling_tools.is_none(),
                 elicitation: false,
             },
-        })
+        }
     }
 
     /// The log lines and progress of servers from now on, each with its server's name, but not what processes write to
@@ -458,7 +424,8 @@ fn level_name(level: LogLevel) -> &'static str {
 
 fn state_view(state: &mcp::ServerState) -> ServerState {
     match state {
-        mcp::ServerState::Starting => ServerState::Starting,
+        mcp::ServerState::Unlocking => ServerState::Starting { waits_for: Some("the keychain".into()) },
+        mcp::ServerState::Starting => ServerState::Starting { waits_for: None },
         mcp::ServerState::Ready { identity, tools } => ServerState::Ready {
             reported_name: identity.title.clone().or_else(|| identity.reported_name.clone()).unwrap_or_default(),
             version: identity.version.clone().unwrap_or_default(),
@@ -496,16 +463,6 @@ fn secret_values(transport: &TransportInput) -> Vec<(&'static str, &NamedValue)>
         TransportInput::Demo => return Vec::new(),
     };
     values.iter().filter(|value| value.secret).map(|value| (kind, value)).collect()
-}
-
-fn without_secrets(transport: &Transport) -> Transport {
-    let mut transport = transport.clone();
-    match &mut transport {
-        Transport::Stdio { secret_env, .. } => secret_env.clear(),
-        Transport::Http { secret_headers, .. } => secret_headers.clear(),
-        Transport::Demo { .. } => {}
-    }
-    transport
 }
 
 /// A server's settings as the shells see them: no secret values.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Refusal;
+use crate::secrets::SecretError;
 
 /// Why a server could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,15 @@ pub enum ConnectError {
     /// The URL or a header is not usable.
     #[error("{0}")]
     Address(String),
+    /// A variable or header cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A variable or header is not in the keychain.
+    #[error("the value of {name} is not in the keychain: give it again")]
+    NotKept {
+        /// The variable or header.
+        name: String,
+    },
     /// The server has not said a word in time.
     #[error("the server did not speak within {seconds} s")]
     Silent {
@@ -64,6 +74,8 @@ impl ConnectError {
             Self::CommandNotFound { .. }
             | Self::Spawn { .. }
             | Self::Address(_)
+            | Self::Secret(_)
+            | Self::NotKept { .. }
             | Self::AuthorizationRequired { .. } => &[],
         }
     }

@@ -4,13 +4,17 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use rmcp::model::RequestId;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{CallRef, Origin, Progress};
+use super::{
+    CallRef, Origin, Progress,
+    receipt::{Carried, Delivery, Receipt},
+};
 
 /// A question kept until the handler takes it.
 #[derive(Debug)]
@@ -22,6 +26,9 @@ pub(super) struct Question {
     /// Fires when the stream it came on broke for good.
     pub(super) lost: CancellationToken,
     pub(super) bytes: usize,
+    pub(super) arrival: u64,
+    pub(super) arrived_at: Timestamp,
+    pub(super) receipt: Receipt,
 }
 
 /// A JSON-RPC error as received.
@@ -54,6 +61,8 @@ pub(super) struct State {
     pub(super) waiting: HashMap<String, Waiting>,
     pub(super) progress_tokens: HashMap<String, Uuid>,
     pub(super) questions: HashMap<u64, Question>,
+    /// Questions whose reply has not been handed to the transport yet.
+    pub(super) replies: HashMap<RequestId, Delivery>,
     pub(super) next_token: u64,
     pub(super) open_questions: usize,
     pub(super) open_bytes: usize,
@@ -92,6 +101,11 @@ impl State {
         let round = self.count(call_id);
         let found = self.calls.iter().find(|in_flight| in_flight.call.call_id == call_id);
         found.map_or((Origin::None, 1), |in_flight| (Origin::Call(in_flight.call.clone()), round))
+    }
+
+    /// Takes the reply to a question.
+    pub(super) fn reply(&mut self, id: Option<&RequestId>) -> Carried {
+        id.and_then(|id| self.replies.remove(id)).into_iter().collect::<Vec<_>>().into()
     }
 
     fn count(&mut self, call_id: Uuid) -> u32 {

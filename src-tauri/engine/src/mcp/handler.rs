@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Asked, Asker, Era, Origin, Refusal,
     flight::Question,
+    receipt::Sent,
     tap::{ASKED, REFUSE, Tap},
 };
 
@@ -64,12 +65,13 @@ impl Handler {
             return Err(ErrorData::internal_error("the request was lost", None));
         };
         let _open = Open { tap: &self.tap, bytes: question.bytes };
-        let server = self.tap.identity.wait().await.clone();
+        let known = self.tap.gone.run_until_cancelled(self.tap.identity.wait()).await;
+        let Some(server) = known.cloned() else { return Err(withdrawn_error()) };
         if server.era == Era::Stateless {
             let message = format!("Method not found: {} is asked in results only", question.method);
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
         }
-        let Question { method, params, origin, lost, .. } = question;
+        let Question { method, params, origin, lost, arrival, arrived_at, receipt, bytes: _ } = question;
         let (origin, round) = origin.unwrap_or_else(|| {
             let request = match context.extensions.get::<InboundStreamOrigin>() {
                 Some(InboundStreamOrigin::OutboundRequest(id)) => Some(id),
@@ -83,10 +85,16 @@ impl Handler {
         };
         let withdrawn = CancellationToken::new();
         let withdraw = withdrawn.clone().drop_guard();
-        let asked = Asked { server, method, params, origin, round, withdrawn };
+        let asked = Asked { server, method, params, origin, round, arrival, arrived_at, withdrawn, receipt };
+        let unsent = |sent| {
+            self.tap.settle(&context.id, sent);
+            Err(withdrawn_error())
+        };
         let asker = self.asker.clone();
         let answer = tokio::spawn(async move { asker.ask(asked).await });
         tokio::select! {
+            // The end of the connection ends the others too, and is the reason.
+            biased;
             answer = answer => {
                 withdraw.disarm();
                 match answer {
@@ -95,14 +103,14 @@ impl Handler {
                     Err(_) => Err(ErrorData::internal_error("the request could not be answered", None)),
                 }
             }
+            () = self.tap.gone.cancelled() => unsent(Sent::Failed(self.tap.why())),
             () = context.ct.cancelled() => {
                 // The library sends no answer to what was cancelled.
                 self.tap.answered();
-                Err(withdrawn_error())
+                unsent(Sent::Failed(self.tap.why()))
             }
-            () = self.tap.gone.cancelled() => Err(withdrawn_error()),
-            () = lost.cancelled() => Err(withdrawn_error()),
-            () = call_ended.cancelled() => Err(withdrawn_error()),
+            () = lost.cancelled() => unsent(Sent::Failed("the stream it was asked on broke".to_owned())),
+            () = call_ended.cancelled() => unsent(Sent::Unwanted("the call was given up".to_owned())),
         }
     }
 }

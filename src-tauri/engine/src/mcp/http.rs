@@ -28,6 +28,7 @@ use rmcp::{
     },
 };
 use rmcp_sse_stream::Sse;
+use samplegate_core::model_format::is_loopback;
 use serde_json::Value;
 
 use super::{
@@ -35,8 +36,10 @@ use super::{
     event_stream::{Data, Event, Reader},
     flight::key_of,
     oversized::Remains,
+    receipt::Sent,
     tap::{Arrival, Filtered, Tap},
 };
+use crate::local_names::LocalNames;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
@@ -77,7 +80,13 @@ pub(super) fn transport(
     if !matches!(address.scheme(), "http" | "https") {
         return Err(ConnectError::Address("the URL must begin with https:// or http://".to_owned()));
     }
-    let client = reqwest::Client::builder()
+    let mut client = reqwest::Client::builder();
+    if is_loopback(url) {
+        // A proxy from the environment is not this machine.
+        client = client.no_proxy();
+    }
+    let client = client
+        .dns_resolver(LocalNames)
         .default_headers(own_headers(headers)?)
         .redirect(reqwest::redirect::Policy::custom(same_origin))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -280,13 +289,19 @@ impl StreamableHttpClient for Backend {
         auth_header: Option<String>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Failure> {
-        self.tap.outgoing(&message);
+        let carried = self.tap.outgoing(&message);
         let _answered = matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))
             .then(|| Answered(self.tap.clone()));
         let in_session = session_id.is_some();
         let request =
             self.client.post(uri.as_ref()).header(header::ACCEPT, format!("{EVENT_STREAM}, {JSON}")).json(&message);
-        let response = self.send(request, session_id, auth_header, custom_headers).await?;
+        let sent = self.send(request, session_id, auth_header, custom_headers).await;
+        carried.settle(&match &sent {
+            Ok(response) if response.status().is_success() => Sent::Written,
+            Ok(response) => Sent::Failed(format!("the server answered HTTP {}", response.status())),
+            Err(error) => Sent::Failed(describe(error)),
+        });
+        let response = sent?;
         let status = response.status();
         if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
             return Ok(StreamableHttpPostResponse::Accepted);

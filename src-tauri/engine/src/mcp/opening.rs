@@ -100,7 +100,8 @@ impl Connector {
         handshake: Handshake,
         cancel: &CancellationToken,
     ) -> Result<Connection, (ConnectError, bool)> {
-        let tap = Arc::new(Tap::new(spec.name.clone(), spec.declare, self.events.clone()));
+        let tap =
+            Arc::new(Tap::new(spec.name.clone(), spec.declare, self.events.clone(), self.settings.arrivals.clone()));
         let way = Way { spec, handshake, cancel };
         let result = match &spec.transport {
             TransportSpec::Stdio { command, args, env, cwd } => {
@@ -217,6 +218,7 @@ impl Connector {
         tokio::spawn(async move {
             let _ = service.waiting().await;
             ending.end("the connection has ended");
+            ending.finish();
             drop(done);
         });
         let connection = Connection {

@@ -1,9 +1,12 @@
 //! A question from a server: what it asks, where it comes from, and who answers.
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use super::Receipt;
 
 /// One question, exactly as received.
 #[derive(Debug, Clone)]
@@ -19,9 +22,15 @@ pub struct Asked {
     /// Position within the call, from 1: the n-th question of a legacy call, the n-th round of a 2026-07-28 call.
     /// 1 where the call is not known.
     pub round: u32,
+    /// Its place among all questions of this process, in the order they arrived.
+    pub arrival: u64,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
     /// Fires when nobody waits for the answer any more: the server cancelled, disconnected or died, or the caller gave
     /// up. The answer is then thrown away.
     pub withdrawn: CancellationToken,
+    /// Tells what became of the reply.
+    pub receipt: Receipt,
 }
 
 /// Which call a question belongs to. Never guessed.

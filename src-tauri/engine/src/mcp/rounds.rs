@@ -5,12 +5,14 @@
 //! server's opaque state, exactly as it came, absent included. A refusal ends the call; it is not sent again.
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, ServerEvent, event::shorten, tap::CallTag,
+    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, Sent, ServerEvent, event::shorten,
+    receipt::Delivery, tap::CallTag,
 };
 
 /// An `input_required` result.
@@ -33,11 +35,12 @@ impl Connection {
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Value, CallError> {
         let mut guard = self.tap.begin(call.clone(), progress);
-        let tag = CallTag(call.call_id);
         let method = call.kind.method();
         let mut params = call.kind.params();
+        let mut replies = Vec::new();
         let mut round = 0;
         loop {
+            let tag = CallTag { call: call.call_id, replies };
             let result = self.request(method, params, Some(tag), Some(&cancel)).await?;
             let required = match self.identity.era {
                 Era::Legacy => None,
@@ -56,10 +59,13 @@ impl Connection {
                 self.tap.note(ServerEvent::NotDeclared { method: method.clone() });
                 return Err(CallError::NotDeclared { method });
             }
+            // The call that is sent again carries them.
+            replies = required.requests.iter().map(|_| Delivery::default()).collect();
             let answers = tokio::select! {
-                answers = self.ask_all(&call, round, required.requests) => answers.map_err(CallError::Refused)?,
+                answers = self.ask_all(&call, round, required.requests, &replies) => answers.map_err(CallError::Refused)?,
                 () = cancel.cancelled() => return Err(CallError::Cancelled),
                 () = self.tap.gone.cancelled() => {
+                    settle(&replies, &Sent::Failed(self.tap.why()));
                     return Err(CallError::Closed { why: self.tap.why(), stderr: self.stderr() });
                 }
             };
@@ -79,6 +85,7 @@ impl Connection {
         call: &CallRef,
         round: u32,
         inputs: Vec<Input>,
+        replies: &[Delivery],
     ) -> Result<Option<Map<String, Value>>, Refusal> {
         if inputs.is_empty() {
             return Ok(None);
@@ -87,7 +94,7 @@ impl Connection {
         let withdraw = withdrawn.clone().drop_guard();
         let mut order = Vec::new();
         let mut open = FuturesUnordered::new();
-        for Input { key, method, params } in inputs {
+        for (Input { key, method, params }, reply) in inputs.into_iter().zip(replies) {
             order.push(key.clone());
             let asked = Asked {
                 server: self.identity.clone(),
@@ -95,7 +102,10 @@ impl Connection {
                 params,
                 origin: Origin::Call(call.clone()),
                 round,
+                arrival: self.tap.arrivals.next(),
+                arrived_at: Timestamp::now(),
                 withdrawn: withdrawn.clone(),
+                receipt: reply.receipt(),
             };
             let asker = self.asker.clone();
             let answer = tokio::spawn(async move { asker.ask(asked).await });
@@ -103,8 +113,14 @@ impl Connection {
         }
         let mut answers = Map::new();
         while let Some((key, answer)) = open.next().await {
-            let answer = answer.unwrap_or_else(|_| Err(Refusal::new(-32603, "the request could not be answered")))?;
-            answers.insert(key, answer);
+            match answer.unwrap_or_else(|_| Err(Refusal::new(-32603, "the request could not be answered"))) {
+                Ok(answer) => drop(answers.insert(key, answer)),
+                Err(refusal) => {
+                    let why = "a question of this round was refused, so the call is not sent again";
+                    settle(replies, &Sent::Unwanted(why.to_owned()));
+                    return Err(refusal);
+                }
+            }
         }
         withdraw.disarm();
         // In the order they were asked, whoever answered first.
@@ -115,6 +131,12 @@ impl Connection {
             }
         }
         Ok(Some(ordered))
+    }
+}
+
+fn settle(replies: &[Delivery], sent: &Sent) {
+    for reply in replies {
+        reply.settle(sent.clone());
     }
 }
 

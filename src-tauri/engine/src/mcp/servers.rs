@@ -24,6 +24,7 @@ use super::{
     Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted, ServerEvent,
     ServerIdentity, ServerSpec, Spawner,
 };
+use crate::secrets::{SecretError, Secrets};
 
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -66,6 +67,8 @@ pub struct ServerStatus {
 /// How a server is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerState {
+    /// Its variables or headers are being read: a locked keychain keeps it here until a person unlocks it.
+    Unlocking,
     /// The process starts or the handshake runs.
     Starting,
     /// It can be called.
@@ -95,6 +98,7 @@ pub struct Servers {
 
 struct Inner {
     connector: Connector,
+    secrets: Secrets,
     timing: Timing,
     changed: watch::Sender<u64>,
     servers: Mutex<BTreeMap<String, Entry>>,
@@ -130,10 +134,11 @@ impl Servers {
     ///
     /// # Errors
     /// When the system gives no thread to start children from.
-    pub fn new(settings: ClientSettings, timing: Timing, asker: Arc<dyn Asker>) -> io::Result<Self> {
+    pub fn new(settings: ClientSettings, timing: Timing, asker: Arc<dyn Asker>, secrets: Secrets) -> io::Result<Self> {
         Ok(Self {
             inner: Arc::new(Inner {
                 connector: Connector { settings, spawner: Spawner::start()?, asker, events: Events::default() },
+                secrets,
                 timing,
                 changed: watch::Sender::new(0),
                 servers: Mutex::default(),
@@ -200,7 +205,7 @@ impl Servers {
         let mut changed = self.inner.changed.subscribe();
         loop {
             match self.state(name)? {
-                ServerState::Starting => {
+                ServerState::Unlocking | ServerState::Starting => {
                     if changed.changed().await.is_err() {
                         return self.state(name);
                     }
@@ -313,7 +318,6 @@ impl Keep {
         let timing = self.inner.timing;
         let mut pause = timing.first_pause;
         loop {
-            self.set(ServerState::Starting, None);
             let started = Instant::now();
             let (why, stderr, hopeless) = match self.once().await {
                 End::Stopped => return,
@@ -340,7 +344,7 @@ impl Keep {
         let mut events = self.inner.connector.events.subscribe();
         let era = self.inner.eras().get(&self.spec.name).copied().unwrap_or_default();
         let opened = tokio::select! {
-            opened = self.inner.connector.open(&self.spec, era, &self.stop) => opened,
+            opened = self.open(era) => opened,
             () = self.restart.notified() => return End::Restart,
         };
         let connection = match opened {
@@ -352,6 +356,9 @@ impl Keep {
                     ConnectError::CommandNotFound { .. }
                         | ConnectError::Address(_)
                         | ConnectError::AuthorizationRequired { .. }
+                        | ConnectError::NotKept { .. }
+                        // Asked again and again, it would prompt again and again.
+                        | ConnectError::Secret(SecretError::Locked(_))
                 );
                 return End::Failed { why: error.to_string(), stderr: error.stderr().to_vec(), hopeless };
             }
@@ -360,6 +367,17 @@ impl Keep {
         let end = self.serve(&connection, &mut events).await;
         connection.close().await;
         end
+    }
+
+    async fn open(&self, era: EraHint) -> Result<Connection, ConnectError> {
+        if !self.spec.kept.is_empty() {
+            self.set(ServerState::Unlocking, None);
+        }
+        let unlocked = self.stop.run_until_cancelled(self.spec.unlocked(&self.inner.secrets)).await;
+        let stopped = || ConnectError::Closed { why: "it was stopped".to_owned(), stderr: Vec::new() };
+        let spec = unlocked.ok_or_else(stopped)??;
+        self.set(ServerState::Starting, None);
+        self.inner.connector.open(&spec, era, &self.stop).await
     }
 
     async fn serve(&self, connection: &Arc<Connection>, events: &mut broadcast::Receiver<Noted>) -> End {

@@ -2,11 +2,21 @@
 //!
 //! Values only; comparing two specifications tells the supervisor whether a running server must be restarted.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use samplegate_core::settings::check_headers;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{BaseEnv, MAX_ROUNDS};
+use super::{BaseEnv, ConnectError, MAX_ROUNDS};
+use crate::secrets::Secrets;
 
 /// A value that is never printed or serialised, such as a token in a header or a variable.
 #[derive(Clone)]
@@ -57,8 +67,44 @@ pub struct ServerSpec {
     pub name: String,
     /// How the server is reached.
     pub transport: TransportSpec,
+    /// What the transport needs besides: variables of a process, headers for a URL.
+    pub kept: Vec<Kept>,
     /// What it is told about this client.
     pub declare: Declare,
+}
+
+/// A value that is in the keychain and read whenever a connection is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The variable or header.
+    pub name: String,
+    /// Its keychain entry.
+    pub entry: String,
+}
+
+impl ServerSpec {
+    /// This specification with what is kept read and put into the transport. A locked keychain takes until a person
+    /// unlocks it; dropping the future gives up waiting.
+    ///
+    /// # Errors
+    /// A value cannot be had, or would go over plain HTTP to another machine; nothing is read then.
+    pub async fn unlocked(&self, secrets: &Secrets) -> Result<Self, ConnectError> {
+        if let TransportSpec::Http { url, headers } = &self.transport {
+            let (plain, kept) = (headers.iter().map(|(name, _)| name), self.kept.iter().map(|kept| &kept.name));
+            check_headers(url, plain.map(String::as_str), kept.map(String::as_str))
+                .map_err(|error| ConnectError::Address(error.to_string()))?;
+        }
+        let mut spec = Self { kept: Vec::new(), ..self.clone() };
+        let values = match &mut spec.transport {
+            TransportSpec::Stdio { env, .. } => env,
+            TransportSpec::Http { headers, .. } => headers,
+        };
+        for Kept { name, entry } in &self.kept {
+            let value = secrets.get(entry).await?.ok_or_else(|| ConnectError::NotKept { name: name.clone() })?;
+            values.push((name.clone(), Secret(value)));
+        }
+        Ok(spec)
+    }
 }
 
 /// How a server is reached.
@@ -111,6 +157,18 @@ pub struct ClientSettings {
     pub start_timeout: Duration,
     /// How often a call is sent again at most for `input_required`.
     pub max_rounds: u32,
+    /// Numbers the questions of all of them.
+    pub arrivals: Arrivals,
+}
+
+/// Numbers questions in the order they arrive, from 0. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Arrivals(Arc<AtomicU64>);
+
+impl Arrivals {
+    pub(super) fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl ClientSettings {
@@ -123,6 +181,7 @@ impl ClientSettings {
             launcher: None,
             start_timeout: Duration::from_secs(30),
             max_rounds: MAX_ROUNDS,
+            arrivals: Arrivals::default(),
         }
     }
 }

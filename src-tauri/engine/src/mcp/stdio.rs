@@ -22,6 +22,7 @@ use super::{
     child::{Keeper, Pipes},
     event,
     oversized::Remains,
+    receipt::{Carried, Sent},
     tap::{Arrival, Filtered, Tap},
 };
 
@@ -32,6 +33,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 struct Outgoing {
     line: Vec<u8>,
+    carried: Carried,
     written: oneshot::Sender<io::Result<()>>,
 }
 
@@ -52,7 +54,7 @@ impl Stdio {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let unread = watch::Sender::new(0);
         if let Some(stdin) = pipes.stdin {
-            tokio::spawn(write_lines(stdin, queue, unread.clone()));
+            tokio::spawn(write_lines(stdin, queue, unread.clone(), keeper.clone()));
         }
         Self {
             tap,
@@ -122,13 +124,13 @@ impl Transport<RoleClient> for Stdio {
         &mut self,
         message: ClientJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        self.tap.outgoing(&message);
+        let carried = self.tap.outgoing(&message);
         let closed = || io::Error::new(io::ErrorKind::BrokenPipe, "the server's input is closed");
         let queued = serde_json::to_vec(&message).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             let (written, done) = oneshot::channel();
             let outgoing = self.outgoing.as_ref().ok_or_else(closed)?;
-            outgoing.send(Outgoing { line, written }).map_err(|_| closed())?;
+            outgoing.send(Outgoing { line, carried, written }).map_err(|_| closed())?;
             self.unread.send_modify(|unread| *unread += 1);
             Ok(done)
         });
@@ -195,13 +197,23 @@ async fn write_lines(
     mut stdin: ChildStdin,
     mut queue: mpsc::UnboundedReceiver<Outgoing>,
     unread: watch::Sender<usize>,
+    keeper: Keeper,
 ) {
-    while let Some(Outgoing { line, written }) = queue.recv().await {
-        let result = async {
+    while let Some(Outgoing { line, carried, written }) = queue.recv().await {
+        let writing = async {
             stdin.write_all(&line).await?;
             stdin.flush().await
         };
-        let result = result.await;
+        let result = tokio::select! {
+            biased;
+            // A grandchild may hold the other end of the pipe open.
+            why = keeper.ended() => Err(io::Error::new(io::ErrorKind::BrokenPipe, why)),
+            result = writing => result,
+        };
+        carried.settle(&match &result {
+            Ok(()) => Sent::Written,
+            Err(error) => Sent::Failed(format!("the server's input cannot be written: {error}")),
+        });
         unread.send_modify(|unread| *unread = unread.saturating_sub(1));
         let _ = written.send(result);
     }

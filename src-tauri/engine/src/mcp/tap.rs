@@ -2,23 +2,28 @@
 //!
 //! Every message from a server passes [`Tap::incoming`], every message to it [`Tap::outgoing`]. Questions are kept here
 //! whole, and the library gets a private request that names only a token; results of our own requests are kept too, and
-//! the library gets an empty one. Log lines, progress and list changes become events.
+//! the library gets an empty one. Log lines, progress and list changes become events. Each question's delivery waits here
+//! until a reply to it goes to the transport.
 //!
 //! Invariants: no request a server chose the method of reaches the library, but `ping`, so the private methods cannot
 //! be forged. What is in flight is known here and nowhere else, in the order of the wire.
 
+mod calls;
+
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use jiff::Timestamp;
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, GetExtensions as _, GetMeta as _, JsonRpcMessage, RequestId};
 use serde_json::{Value, json};
-use tokio::sync::{SetOnce, mpsc, watch};
+use tokio::sync::{SetOnce, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    CallRef, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity, event,
-    flight::{InFlight, Question, RpcError, State, Waiting, json_key, key_of},
+    Arrivals, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity, event,
+    flight::{Question, RpcError, State, Waiting, json_key, key_of},
     oversized::Outline,
+    receipt::{Carried, Delivery, Sent},
     sampling::{ELICITATION, SAMPLING},
     spawn::StderrTail,
 };
@@ -39,8 +44,12 @@ const INVALID_REQUEST: i64 = -32600;
 const OVERLOADED: i64 = -32000;
 
 /// Marks an outgoing request as part of a call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CallTag(pub(super) Uuid);
+#[derive(Debug, Clone)]
+pub(super) struct CallTag {
+    pub(super) call: Uuid,
+    /// The replies that go with it, in rounds.
+    pub(super) replies: Vec<Delivery>,
+}
 
 /// Where a message arrived.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +79,7 @@ pub(super) struct Tap {
     pub(super) events: Events,
     pub(super) declare: Declare,
     pub(super) stderr: StderrTail,
+    pub(super) arrivals: Arrivals,
     /// Set when the handshake is done.
     pub(super) identity: SetOnce<ServerIdentity>,
     /// Fires when the connection is over.
@@ -81,8 +91,9 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    pub(super) fn new(server: String, declare: Declare, events: Events) -> Self {
+    pub(super) fn new(server: String, declare: Declare, events: Events, arrivals: Arrivals) -> Self {
         Self {
+            arrivals,
             stderr: StderrTail::new(server.clone(), events.clone()),
             server,
             events,
@@ -119,18 +130,24 @@ impl Tap {
         (state.spoke, state.late_discover)
     }
 
-    /// Notes a message on its way out. Must be called before its bytes leave.
-    pub(super) fn outgoing(&self, message: &ClientJsonRpcMessage) {
-        let JsonRpcMessage::Request(request) = message else {
-            return;
+    /// Notes a message on its way out, and gives the replies in it. Must be called before its bytes leave.
+    pub(super) fn outgoing(&self, message: &ClientJsonRpcMessage) -> Carried {
+        let mut state = self.state();
+        let request = match message {
+            JsonRpcMessage::Request(request) => request,
+            JsonRpcMessage::Response(reply) => return state.reply(Some(&reply.id)),
+            JsonRpcMessage::Error(refusal) => return state.reply(refusal.id.as_ref()),
+            JsonRpcMessage::Notification(_) => return Carried::default(),
         };
         let key = key_of(&request.id);
-        let mut state = self.state();
+        let mut carried = Carried::default();
         match &request.request {
             ClientRequest::DiscoverRequest(_) => state.discover.push(key),
             ClientRequest::InitializeRequest(_) => state.initialize_sent = true,
             ClientRequest::CustomRequest(custom) => {
-                let call = custom.extensions().get::<CallTag>().map(|tag| tag.0);
+                let tag = custom.extensions().get::<CallTag>();
+                let call = tag.map(|tag| tag.call);
+                carried = tag.map(|tag| tag.replies.clone()).unwrap_or_default().into();
                 if let (Some(call), Some(token)) = (call, custom.get_meta().get_progress_token()) {
                     state.progress_tokens.insert(key_of(&token.0), call);
                 }
@@ -145,6 +162,22 @@ impl Tap {
             }
             _ => {}
         }
+        carried
+    }
+
+    /// Says what becomes of the reply to this question, whatever is sent for it.
+    pub(super) fn settle(&self, id: &RequestId, sent: Sent) {
+        if let Some(reply) = self.state().replies.get(id) {
+            reply.settle(sent);
+        }
+    }
+
+    /// Says that nothing is sent any more.
+    pub(super) fn finish(&self) {
+        let why = self.why();
+        for (_, reply) in self.state().replies.drain() {
+            reply.settle(Sent::Failed(why.clone()));
+        }
     }
 
     /// Sorts a message that came in. `bytes` is its size on the wire.
@@ -158,11 +191,12 @@ impl Tap {
         self.state().spoke = true;
         match (method, id) {
             (Some(method), Some(id)) => {
+                let Some(reply_to) = self.answerable(&id) else { return Filtered::Done };
                 let params = object.remove("params").unwrap_or(Value::Null);
                 if method == "ping" {
                     return Filtered::Pass(Value::Object(object));
                 }
-                self.request(method, id, params, bytes, arrival)
+                self.request(method, reply_to, params, bytes, arrival)
             }
             (Some(method), None) => self.notification(&method, object),
             (None, Some(id)) => self.response(&id, object, arrival),
@@ -177,7 +211,18 @@ impl Tap {
         }
     }
 
-    fn request(&self, method: String, id: Value, params: Value, bytes: usize, arrival: Arrival<'_>) -> Filtered {
+    /// The id of a server's request. None: no reply to it could be told from another.
+    fn answerable(&self, id: &Value) -> Option<RequestId> {
+        let read = serde_json::from_value::<RequestId>(id.clone()).ok();
+        let known = read.filter(|id| !self.state().replies.contains_key(id));
+        if known.is_none() {
+            let id = event::shorten(&id.to_string(), 100);
+            self.note(event::bad_line(format!("a request whose id is not valid or in use: {id}").as_bytes()));
+        }
+        known
+    }
+
+    fn request(&self, method: String, id: RequestId, params: Value, bytes: usize, arrival: Arrival<'_>) -> Filtered {
         if method != SAMPLING && method != ELICITATION {
             return refuse(&id, METHOD_NOT_FOUND, &format!("Method not found: {}", event::shorten(&method, 100)));
         }
@@ -204,9 +249,21 @@ impl Tap {
         };
         let token = state.next_token;
         state.next_token += 1;
+        let reply = Delivery::default();
+        let question = Question {
+            method,
+            params,
+            origin,
+            lost,
+            bytes,
+            arrival: self.arrivals.next(),
+            arrived_at: Timestamp::now(),
+            receipt: reply.receipt(),
+        };
+        state.replies.insert(id.clone(), reply);
         state.open_questions += 1;
         state.open_bytes += bytes;
-        state.questions.insert(token, Question { method, params, origin, lost, bytes });
+        state.questions.insert(token, question);
         Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}))
     }
 
@@ -223,11 +280,20 @@ impl Tap {
             "notifications/tools/list_changed" => self.note(ServerEvent::ToolsChanged),
             "notifications/prompts/list_changed" => self.note(ServerEvent::PromptsChanged),
             "notifications/resources/list_changed" => self.note(ServerEvent::ResourcesChanged),
-            "notifications/cancelled" => {}
+            "notifications/cancelled" => self.taken_back(object.get("params").unwrap_or(&Value::Null)),
             other if other.starts_with("notifications/subscriptions/") => {}
             _ => return Filtered::Done,
         }
         Filtered::Pass(Value::Object(object))
+    }
+
+    /// The library sends no reply to what was cancelled.
+    fn taken_back(&self, params: &Value) {
+        let id = params.get("requestId").cloned().unwrap_or_default();
+        let reply = serde_json::from_value::<RequestId>(id).ok().and_then(|id| self.state().replies.remove(&id));
+        if let Some(reply) = reply {
+            reply.settle(Sent::Unwanted("the server took the question back".to_owned()));
+        }
     }
 
     fn progress(&self, params: &Value) {
@@ -306,6 +372,7 @@ impl Tap {
         let message = format!("the message is larger than {} MiB", MAX_MESSAGE_BYTES / (1024 * 1024));
         let id = outline.id?;
         if !outline.is_response {
+            let id = self.answerable(&id)?;
             return Some(refuse(&id, INVALID_REQUEST, &message));
         }
         let mut object = serde_json::Map::new();
@@ -350,72 +417,9 @@ impl Tap {
             None => state.only_or_one_of(false),
         }
     }
-
-    /// Fires when this call is over.
-    pub(super) fn call_ended(&self, call_id: Uuid) -> CancellationToken {
-        let state = self.state();
-        let found = state.calls.iter().find(|in_flight| in_flight.call.call_id == call_id);
-        found.map(|in_flight| in_flight.ended.clone()).unwrap_or_default()
-    }
-
-    /// Enters a call into what is in flight.
-    pub(super) fn begin(&self, call: CallRef, progress: Option<mpsc::Sender<Progress>>) -> CallGuard<'_> {
-        let call_id = call.call_id;
-        let ended = CancellationToken::new();
-        self.state().calls.push(InFlight { call, questions: 0, progress, ended: ended.clone() });
-        CallGuard { tap: self, call_id, ended, answered: false }
-    }
-
-    /// The outcome of one of our requests, once.
-    pub(super) fn outcome(&self, id: &RequestId) -> Option<Result<Value, RpcError>> {
-        self.state().waiting.remove(&key_of(id))?.outcome
-    }
-
-    /// Forgets a request nobody waits for any more.
-    pub(super) fn forget(&self, id: &RequestId) {
-        self.state().waiting.remove(&key_of(id));
-    }
-
-    /// The response stream of a request broke and will not come back.
-    pub(super) fn stream_lost(&self, key: &str) {
-        if let Some(waiting) = self.state().waiting.get(key)
-            && waiting.outcome.is_none()
-        {
-            waiting.lost.cancel();
-        }
-    }
 }
 
-/// Keeps a call in flight; when dropped, its questions are withdrawn.
-pub(super) struct CallGuard<'a> {
-    tap: &'a Tap,
-    call_id: Uuid,
-    /// Fires when the call is over without a result.
-    pub(super) ended: CancellationToken,
-    answered: bool,
-}
-
-impl CallGuard<'_> {
-    /// The server answered; a question it left open stays open until the server withdraws it.
-    pub(super) fn answered(&mut self) {
-        self.answered = true;
-    }
-}
-
-impl Drop for CallGuard<'_> {
-    fn drop(&mut self) {
-        let mut state = self.tap.state();
-        state.calls.retain(|in_flight| in_flight.call.call_id != self.call_id);
-        state.waiting.retain(|_, waiting| waiting.call != Some(self.call_id));
-        state.progress_tokens.retain(|_, call| *call != self.call_id);
-        drop(state);
-        if !self.answered {
-            self.ended.cancel();
-        }
-    }
-}
-
-fn refuse(id: &Value, code: i64, message: &str) -> Filtered {
+fn refuse(id: &RequestId, code: i64, message: &str) -> Filtered {
     let params = json!({"code": code, "message": message});
     Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": REFUSE, "params": params}))
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unreachable, reason = "tests")]
 
 mod over_http;
+mod replies;
 mod supervised;
 
 use std::{sync::Arc, time::Duration};
@@ -88,6 +89,7 @@ fn raw_server(start: &str) -> ServerSpec {
             env: vec![("GIVEN".to_owned(), "1".into())],
             cwd: None,
         },
+        kept: Vec::new(),
         declare: Declare { sampling: true, sampling_tools: false, elicitation: false },
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Evaluated, Gate, Outcome, Received, Replied, format_time},
+    audit::{Closed, Evaluated, Gate, Outcome, Received, format_time},
     canonical::Sha256Hex,
     inspect::{self, FindingKind, Place},
     policy::{self, Case, Evaluation, Verdict},
@@ -24,7 +24,7 @@ use crate::{
 impl Pipeline {
     /// Logs what was asked, checks it, evaluates it and puts it into the queue.
     pub(super) async fn receive(&self, asked: Asked) -> Result<Question, End> {
-        let at = jiff::Timestamp::now();
+        let at = asked.arrived_at;
         let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
         let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
         let settings = self.config.settings();
@@ -36,9 +36,9 @@ impl Pipeline {
         let request = match parsed {
             Ok(request) => request,
             Err(why) => {
-                record.note(Replied {});
-                record.note(Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) });
                 record.flush().await?;
+                let closed = Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) };
+                self.conclude(record, closed, asked.receipt);
                 return Err(End::failed(-32602, why));
             }
         };
@@ -57,6 +57,7 @@ impl Pipeline {
         let (entry, decisions) = self.queue.submit(Submission {
             id,
             received_at: at,
+            arrival: asked.arrival,
             provenance: provenance(&asked),
             evaluation: EvaluationView::from(&evaluation),
             notes: Vec::new(),

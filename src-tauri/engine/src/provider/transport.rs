@@ -1,19 +1,15 @@
 //! HTTP clients: one for this machine and plain HTTP, one for TLS, made when first needed.
 
 use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use reqwest::{
-    Client, ClientBuilder,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect::Policy,
-};
-use samplegate_core::model_format::{is_loopback, is_plain_http};
+use reqwest::{Client, ClientBuilder, redirect::Policy};
+use samplegate_core::model_format::is_plain_http;
 
 use super::{ProviderError, error::cause};
+use crate::local_names::LocalNames;
 
 #[derive(Debug, Clone)]
 pub(super) struct Transport {
@@ -52,24 +48,5 @@ impl Transport {
             .dns_resolver(LocalNames)
             .user_agent(concat!("samplegate/", env!("CARGO_PKG_VERSION")))
             .build()
-    }
-}
-
-/// Resolves `localhost` and names below it to this machine, whatever a name server says (RFC 6761, section 6.3): a key
-/// that may go to this machine only must not be led astray.
-#[derive(Debug, Clone, Copy)]
-struct LocalNames;
-
-impl Resolve for LocalNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let name = name.as_str();
-            if is_loopback(&format!("http://{name}")) {
-                let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-                return Ok(Box::new(local.into_iter()) as Addrs);
-            }
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }

@@ -127,7 +127,13 @@ pub enum SamplingTools {
 #[serde(tag = "state", rename_all = "camelCase")]
 pub enum ServerState {
     /// Being started or connected to.
-    Starting,
+    #[serde(rename_all = "camelCase")]
+    Starting {
+        /// What holds it up, where a person may have to do something.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        waits_for: Option<String>,
+    },
     /// Connected.
     #[serde(rename_all = "camelCase")]
     Ready {

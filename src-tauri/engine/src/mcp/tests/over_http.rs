@@ -20,6 +20,8 @@ struct Seen {
     answers: Vec<Value>,
     sessions: u32,
     expire: bool,
+    /// The status for answers, where it is not 202.
+    refuse_answers: Option<StatusCode>,
     calls: Vec<(Value, mpsc::UnboundedSender<Result<Bytes, Infallible>>)>,
 }
 
@@ -62,7 +64,7 @@ async fn serve(State(seen): State<Shared>, headers: HeaderMap, body: Bytes) -> R
         }
         Some("tools/call") => {
             let (stream, events) = mpsc::unbounded_channel();
-            let question = json!({"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage",
+            let question = json!({"jsonrpc": "2.0", "id": format!("q-{id}"), "method": "sampling/createMessage",
                 "params": odd_params()});
             let _ = stream.send(event(&question));
             seen.calls.push((id.clone(), stream));
@@ -72,7 +74,7 @@ async fn serve(State(seen): State<Shared>, headers: HeaderMap, body: Bytes) -> R
         Some(_) => StatusCode::ACCEPTED.into_response(),
         None => {
             seen.answers.push(message["result"].clone());
-            StatusCode::ACCEPTED.into_response()
+            seen.refuse_answers.unwrap_or(StatusCode::ACCEPTED).into_response()
         }
     }
 }
@@ -132,6 +134,55 @@ async fn a_question_on_the_stream_of_a_call_belongs_to_it() {
     assert_eq!(result.expect("a result"), json!({"told": answer, "future": 1}));
     assert!(server.seen.lock().expect("a lock").headers.iter().all(|key| key.as_deref() == Some("k")));
     connection.close().await;
+}
+
+#[tokio::test]
+async fn a_reply_is_written_when_its_post_is_accepted() {
+    let accepted = [
+        (None, Sent::Written),
+        (Some(StatusCode::BAD_GATEWAY), Sent::Failed("the server answered HTTP 502 Bad Gateway".to_owned())),
+    ];
+    for (status, sent) in accepted {
+        let mut bench = bench(Answer::Text);
+        let server = http_server().await;
+        server.seen.lock().expect("a lock").refuse_answers = status;
+        let never = CancellationToken::new();
+        let connection = bench.connector.open(&server.spec, EraHint::Unknown, &never).await.expect("a connection");
+        let cancel = CancellationToken::new();
+        let calling = connection.call(tool("t"), cancel.clone(), None);
+        let watching = async {
+            let asked = bench.asked.recv().await.expect("a question");
+            let told = asked.receipt.sent().await;
+            cancel.cancel();
+            told
+        };
+        let (_, told) = tokio::join!(calling, watching);
+        assert_eq!(told, sent);
+        connection.close().await;
+    }
+}
+
+#[tokio::test]
+async fn headers_and_messages_do_not_follow_a_redirect_to_another_origin() {
+    let bench = bench(Answer::Text);
+    let elsewhere = http_server().await;
+    let TransportSpec::Http { url: target, .. } = elsewhere.spec.transport.clone() else { unreachable!() };
+    for status in [StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT, StatusCode::PERMANENT_REDIRECT] {
+        let to = target.clone();
+        let redirect = move || async move { (status, [(header::LOCATION, to)]) };
+        let app = Router::new().route("/mcp", post(redirect.clone()).get(redirect));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            let _ = axum::serve(listener, app).await;
+        });
+        let mut spec = raw_server("");
+        spec.transport = TransportSpec::Http { url, headers: vec![("X-Key".to_owned(), "k".into())] };
+        let opened = bench.connector.open(&spec, EraHint::Unknown, &CancellationToken::new()).await;
+        let why = opened.err().expect("an error").to_string();
+        assert!(why.contains(status.as_str()), "{why}");
+    }
+    assert!(elsewhere.seen.lock().expect("a lock").headers.is_empty(), "nothing may reach the other origin");
 }
 
 #[tokio::test]

@@ -1,11 +1,47 @@
 //! The supervisor: live changes, restarts, the end.
 
+use std::sync::mpsc as threads;
+
+use secrecy::SecretString;
+
 use super::*;
+use crate::secrets::{SecretError, SecretStore, Secrets};
+
+/// A keychain that is locked until somebody unlocks it, or refuses to.
+struct Locked(std::sync::Mutex<threads::Receiver<Result<(), SecretError>>>);
+
+impl SecretStore for Locked {
+    fn get(&self, name: &str) -> Result<Option<SecretString>, SecretError> {
+        let unlocked = self.0.lock().expect("a lock").recv();
+        unlocked.unwrap_or_else(|_| Err(SecretError::Failed("gone".to_owned())))?;
+        Ok((name != "missing").then(|| SecretString::from("hush")))
+    }
+
+    fn set(&self, _name: &str, _value: &SecretString) -> Result<(), SecretError> {
+        Ok(())
+    }
+
+    fn remove(&self, _name: &str) -> Result<(), SecretError> {
+        Ok(())
+    }
+}
+
+fn locked() -> (Secrets, threads::Sender<Result<(), SecretError>>) {
+    let (unlock, unlocked) = threads::channel();
+    (Secrets::new(Arc::new(Locked(std::sync::Mutex::new(unlocked)))), unlock)
+}
 
 fn servers(timing: Timing) -> (Servers, mpsc::UnboundedReceiver<Asked>) {
+    let (secrets, unlock) = locked();
+    // Never unlocked.
+    std::mem::forget(unlock);
+    with_secrets(timing, secrets)
+}
+
+fn with_secrets(timing: Timing, secrets: Secrets) -> (Servers, mpsc::UnboundedReceiver<Asked>) {
     let (asked_tx, asked) = mpsc::unbounded_channel();
     let asker = Arc::new(Shown { answer: Answer::Text, asked: asked_tx });
-    (Servers::new(settings(), timing, asker).expect("a thread"), asked)
+    (Servers::new(settings(), timing, asker, secrets).expect("a thread"), asked)
 }
 
 fn quick() -> Timing {
@@ -88,6 +124,85 @@ async fn what_a_person_must_mend_is_not_tried_again() {
     let state = servers.settled("raw").await;
     let Some(ServerState::Failed { retry_at, .. }) = state else { panic!("{state:?}") };
     assert_eq!(retry_at, None);
+    servers.shutdown().await;
+}
+
+/// A server named so, with a variable from the keychain.
+fn secretive(name: &str, entry: &str) -> ServerSpec {
+    let kept = vec![Kept { name: "TOKEN".to_owned(), entry: entry.to_owned() }];
+    ServerSpec { name: name.to_owned(), kept, ..raw_server("2025-11-25") }
+}
+
+#[tokio::test]
+async fn a_locked_keychain_holds_up_only_the_server_that_needs_it() {
+    let (secrets, unlock) = locked();
+    let (servers, _asked) = with_secrets(quick(), secrets);
+    let wanted = |third| {
+        let mut wanted = vec![(secretive("a", "entry"), true), (secretive("off", "entry"), false)];
+        wanted.push((raw_server("2025-11-25"), true));
+        wanted.extend(Option::<ServerSpec>::map(third, |spec| (spec, true)));
+        wanted
+    };
+    servers.apply(wanted(None)).await;
+    until(&servers, ready).await;
+    assert_eq!(servers.state("a"), Some(ServerState::Unlocking));
+    assert_eq!(servers.state("off"), Some(ServerState::Disabled));
+    let first = servers.get("raw").expect("a connection");
+
+    // A change is taken up meanwhile, and what did not change is left alone.
+    servers.apply(wanted(Some(ServerSpec { name: "third".to_owned(), ..raw_server("2025-11-25") }))).await;
+    assert!(matches!(servers.settled("third").await, Some(ServerState::Ready { .. })));
+    assert!(Arc::ptr_eq(&first, &servers.get("raw").expect("a connection")));
+    assert_eq!(servers.state("a"), Some(ServerState::Unlocking));
+
+    unlock.send(Ok(())).expect("somebody waits");
+    assert!(matches!(servers.settled("a").await, Some(ServerState::Ready { .. })));
+    let connection = servers.get("a").expect("a connection");
+    let told = told(&call(&connection, "env").await.expect("a result"));
+    assert!(told.as_array().expect("names").contains(&json!("TOKEN")));
+    servers.shutdown().await;
+}
+
+#[tokio::test]
+async fn waiting_for_a_keychain_can_be_given_up_and_a_refusal_is_not_asked_for_again() {
+    let (servers, _asked) = servers(quick());
+    servers.apply(vec![(secretive("raw", "entry"), true)]).await;
+    until(&servers, |state| *state == ServerState::Unlocking).await;
+    // Nobody unlocks it, and yet it ends.
+    servers.apply(vec![(secretive("raw", "entry"), false)]).await;
+    assert_eq!(servers.state("raw"), Some(ServerState::Disabled));
+    servers.shutdown().await;
+
+    for (entry, answer, why) in [
+        ("entry", Err(SecretError::Locked("dismissed".to_owned())), "could not be unlocked"),
+        ("missing", Ok(()), "the value of TOKEN is not in the keychain"),
+    ] {
+        let (secrets, unlock) = locked();
+        let (servers, _asked) = with_secrets(quick(), secrets);
+        servers.apply(vec![(secretive("raw", entry), true)]).await;
+        unlock.send(answer).expect("somebody waits");
+        let state = servers.settled("raw").await;
+        let Some(ServerState::Failed { why: told, retry_at: None, .. }) = state else { panic!("{state:?}") };
+        assert!(told.contains(why), "{told}");
+        servers.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_secret_header_is_not_even_read_for_plain_http_to_another_machine() {
+    let (servers, _asked) = servers(quick());
+    let kept = vec![Kept { name: "X-Trace".to_owned(), entry: "entry".to_owned() }];
+    let to = |url: &str, headers| TransportSpec::Http { url: url.to_owned(), headers };
+    for (transport, kept) in [
+        (to("http://mcp.invalid/", Vec::new()), kept),
+        (to("http://mcp.invalid/", vec![("Authorization".to_owned(), "k".into())]), Vec::new()),
+    ] {
+        servers.apply(vec![(ServerSpec { transport, kept, ..raw_server("") }, true)]).await;
+        let state = servers.settled("raw").await;
+        let Some(ServerState::Failed { why, retry_at: None, .. }) = state else { panic!("{state:?}") };
+        assert!(why.contains("over plain HTTP") && why.contains("https://"), "{why}");
+        servers.apply(Vec::new()).await;
+    }
     servers.shutdown().await;
 }
 
