@@ -8,6 +8,7 @@
 //! Invariants: every question ends exactly once, and its end is in the log; an unknown kind of question is refused.
 
 mod ask;
+mod docket;
 mod gates;
 mod intake;
 mod record;
@@ -121,6 +122,10 @@ struct Question {
     record: Record,
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision>,
+    /// What the policy looks at.
+    docket: docket::Docket,
+    /// What it said about the request.
+    evaluation: Evaluation,
     /// The kind of the finding in the request as received that raises the verdict.
     raised: Option<FindingKind>,
     /// How often a model was asked.

@@ -1,6 +1,8 @@
+use jiff::civil::date;
 use samplegate_core::{
-    policy::{Action, Rule},
-    settings::{Gates, KeySource, Model, Sampling, SamplingTools, Server, Transport},
+    limits::Limits,
+    policy::{Action, Label, Risk, Rule},
+    settings::{Confinement, Gates, KeySource, Model, Record, Sampling, SamplingTools, Server, Tool, Tools, Transport},
 };
 
 use super::*;
@@ -47,14 +49,7 @@ fn keeps_comments_and_order_and_what_did_not_change() {
             },
         );
         settings.default_model = "m".into();
-        settings.rules.push(Rule {
-            id: "r1".into(),
-            server: Some("zeta".into()),
-            tool: None,
-            gate: Gates::Both,
-            action: Action::Deny,
-            text: None,
-        });
+        settings.rules.push(Rule { server: Some("zeta".into()), ..Rule::new("r1", Action::Deny) });
     })
     .unwrap();
     let written = fs::read_to_string(&path).unwrap();
@@ -112,11 +107,15 @@ fn every_kind_of_server_comes_back_as_it_went() {
     let (_folder, path) = folder();
     let config = Config::open(&path).unwrap();
     let server = |transport, tools| Server {
-        transport,
-        enabled: true,
         sampling: Sampling::Rules,
         gates: Gates::Request,
         sampling_tools: tools,
+        risk: Risk::High,
+        limits: Limits::none(),
+        record: Some(Record { purpose: "to \"test\"\nthis".into(), ..Record::filled(date(2026, 11, 21), "me") }),
+        tools: Tools::from([("pay".into(), Tool { risk: Some(Risk::High), labels: Some([Label::Outward].into()) })]),
+        confine: Confinement { enabled: true, write: vec!["/tmp".into()], ..Confinement::default() },
+        ..Server::new(transport)
     };
     update(&config, |settings| {
         let stdio = Transport::Stdio {

@@ -543,22 +543,22 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
         (plain, secret)
     };
     let transport = match &input.transport {
-            TransportInput::Stdio { command, args, cwd, env } => {
-                let (env, secret_env) = split(env);
-                Transport::Stdio {
-                    command: command.clone(),
-                    args: args.clone(),
-                    cwd: cwd.clone().filter(|cwd| !cwd.is_empty()),
-                    env,
-                    secret_env,
-                }
+        TransportInput::Stdio { command, args, cwd, env } => {
+            let (env, secret_env) = split(env);
+            Transport::Stdio {
+                command: command.clone(),
+                args: args.clone(),
+                cwd: cwd.clone().filter(|cwd| !cwd.is_empty()),
+                env,
+                secret_env,
             }
-            TransportInput::Http { url, headers } => {
-                let (headers, secret_headers) = split(headers);
-                Transport::Http { url: url.clone(), headers, secret_headers }
-            }
-            TransportInput::Demo => Transport::Demo { demo: true },
-        };
+        }
+        TransportInput::Http { url, headers } => {
+            let (headers, secret_headers) = split(headers);
+            Transport::Http { url: url.clone(), headers, secret_headers }
+        }
+        TransportInput::Demo => Transport::Demo { demo: true },
+    };
     Server {
         enabled: input.enabled,
         sampling: match input.sampling {

@@ -85,7 +85,18 @@ impl Handler {
         };
         let withdrawn = CancellationToken::new();
         let withdraw = withdrawn.clone().drop_guard();
-        let asked = Asked { server, method, params, origin, round, arrival, arrived_at, withdrawn, receipt };
+        let asked = Asked {
+            server,
+            method,
+            params,
+            origin,
+            session: Some(self.tap.session),
+            round,
+            arrival,
+            arrived_at,
+            withdrawn,
+            receipt,
+        };
         let unsent = |sent| {
             self.tap.settle(&context.id, sent);
             Err(withdrawn_error())

@@ -19,6 +19,8 @@ pub struct Asked {
     pub params: Value,
     /// The call that led here, as far as the protocol tells.
     pub origin: Origin,
+    /// The connection, where the protocol has one that lasts.
+    pub session: Option<Uuid>,
     /// Position within the call, from 1: the n-th question of a legacy call, the n-th round of a 2026-07-28 call.
     /// 1 where the call is not known.
     pub round: u32,

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, Sent, ServerEvent, event::shorten,
-    receipt::Delivery, tap::CallTag,
+    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, Sent, ServerEvent, TransportKind,
+    event::shorten, receipt::Delivery, tap::CallTag,
 };
 
 /// An `input_required` result.
@@ -101,6 +101,8 @@ impl Connection {
                 method,
                 params,
                 origin: Origin::Call(call.clone()),
+                // Over HTTP this revision has no sessions.
+                session: (self.identity.transport == TransportKind::Stdio).then_some(self.tap.session),
                 round,
                 arrival: self.tap.arrivals.next(),
                 arrived_at: Timestamp::now(),

@@ -80,6 +80,8 @@ pub(super) struct Tap {
     pub(super) declare: Declare,
     pub(super) stderr: StderrTail,
     pub(super) arrivals: Arrivals,
+    /// Names the connection.
+    pub(super) session: Uuid,
     /// Set when the handshake is done.
     pub(super) identity: SetOnce<ServerIdentity>,
     /// Fires when the connection is over.
@@ -94,6 +96,7 @@ impl Tap {
     pub(super) fn new(server: String, declare: Declare, events: Events, arrivals: Arrivals) -> Self {
         Self {
             arrivals,
+            session: Uuid::now_v7(),
             stderr: StderrTail::new(server.clone(), events.clone()),
             server,
             events,

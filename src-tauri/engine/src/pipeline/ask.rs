@@ -79,14 +79,19 @@ impl Pipeline {
         while let Ok(progress) = show.try_recv() {
             question.entry.progress(|answer| apply(answer, progress));
         }
-        Ok(match outcome {
-            Ok(completion) => self.answered(question, approved, completion),
-            Err(error) => failed(question, approved, error),
-        })
+        match outcome {
+            Ok(completion) => self.answered(question, approved, completion).await,
+            Err(error) => Ok(failed(question, approved, error)),
+        }
     }
 
     /// Notes the model's answer with what inspection and policy say about it, and brings it to the answer gate.
-    fn answered(&self, question: &mut Question, approved: &ApprovedRequest, completion: Completion) -> Came {
+    async fn answered(
+        &self,
+        question: &mut Question,
+        approved: &ApprovedRequest,
+        completion: Completion,
+    ) -> Result<Came, End> {
         let model = completion.model.unwrap_or_else(|| approved.model().model.clone());
         let usage = completion.usage;
         let cost = usage.and_then(|usage| {
@@ -105,12 +110,10 @@ impl Pipeline {
         let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
         let result = match answer.to_result(NEWEST_PROTOCOL) {
             Ok(result) => result,
-            Err(error) => return failed(question, approved, error.to_string()),
+            Err(error) => return Ok(failed(question, approved, error.to_string())),
         };
         let findings = inspect::inspect_in(Place::Answer, &result, Some(approved.request().params()));
-        // What is hidden in a request makes both gates ask.
-        let raised = inspect::raises(&findings, Gate::Answer).map(|finding| finding.kind).or(question.raised);
-        let evaluation = self.evaluate(question, Gate::Answer, raised);
+        let evaluation = self.evaluate_answer(question, &answer.text(), &findings).await?;
         question.record.note_with(
             Answered {
                 model: Some(answer.model.clone()),
@@ -129,7 +132,7 @@ impl Pipeline {
             Content::json(&result),
         );
         at_answer_gate(question, Event::Answered(Box::new(answer)));
-        Came::Answer(evaluation)
+        Ok(Came::Answer(evaluation))
     }
 
     async fn note_sent(

@@ -12,7 +12,7 @@ use crate::{review_queue::Decision, secrets::SecretError};
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = self.evaluate(question, Gate::Request, question.raised);
+        let evaluation = question.evaluation.clone();
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
@@ -27,10 +27,10 @@ impl Pipeline {
                         self.carry_out(question, Gate::Request, decision, Some(&evaluation)).await
                     }
                     // E.g. no model is configured: the person can still answer.
-                    Err(_) => self.person_decides(question, Gate::Request).await,
+                    Err(_) => self.person_decides(question, Gate::Request, evaluation.by).await,
                 }
             }
-            Verdict::Ask => self.person_decides(question, Gate::Request).await,
+            Verdict::Ask => self.person_decides(question, Gate::Request, evaluation.by).await,
         }
     }
 
@@ -48,16 +48,16 @@ impl Pipeline {
                 Err(NotNow::NotCarried(why)) => {
                     self.fails(question, format!("the answer cannot be returned: {why}")).await
                 }
-                Err(_) => self.person_decides(question, Gate::Answer).await,
+                Err(_) => self.person_decides(question, Gate::Answer, evaluation.by).await,
             },
-            Verdict::Ask => self.person_decides(question, Gate::Answer).await,
+            Verdict::Ask => self.person_decides(question, Gate::Answer, evaluation.by).await,
         }
     }
 
     /// The model gave no answer: a person may write one or ask again.
     pub(super) async fn no_answer(&self, question: &mut Question, why: &str) -> Result<Passed, End> {
         if self.queue.has_reviewer() {
-            self.person_decides(question, Gate::Answer).await
+            self.person_decides(question, Gate::Answer, DecidedBy::Nobody).await
         } else {
             self.fails(question, format!("the model failed: {why}")).await
         }
@@ -71,21 +71,22 @@ impl Pipeline {
         Err(End::failed(-32603, why))
     }
 
-    async fn person_decides(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
+    /// `asks` is who asks for a person, and so who denies where nobody can be asked.
+    async fn person_decides(&self, question: &mut Question, gate: Gate, asks: DecidedBy) -> Result<Passed, End> {
         self.before_anybody_looks(question).await?;
         if !self.queue.has_reviewer() {
             if question.entry.apply(Event::Deny).is_err() {
                 return self.decided_already(question, gate).await;
             }
-            let end = End::denied(DecidedBy::Nobody, "nobody was there to be asked");
-            question.record.note(decided(
-                gate,
-                Decided_::Denied,
-                DecidedBy::Nobody,
-                None,
-                Some(end.why.clone()),
-                Vec::new(),
-            ));
+            let by = match asks {
+                DecidedBy::Limit | DecidedBy::Drift => asks,
+                DecidedBy::Nobody | DecidedBy::Rule | DecidedBy::Person | DecidedBy::Timeout => DecidedBy::Nobody,
+            };
+            let end = match by {
+                DecidedBy::Nobody => End::denied(by, "nobody was there to be asked"),
+                _ => End::denied(by, format!("{} Nobody was there to be asked.", question.evaluation.reason)),
+            };
+            question.record.note(decided(gate, Decided_::Denied, by, None, Some(end.why.clone()), Vec::new()));
             question.record.flush().await?;
             return Err(end);
         }
@@ -165,9 +166,9 @@ impl Pipeline {
             return self.decided_already(question, gate).await;
         }
         let reason = Some(evaluation.reason.clone());
-        question.record.note(decided(gate, Decided_::Denied, DecidedBy::Rule, None, reason, evaluation.rules.clone()));
+        question.record.note(decided(gate, Decided_::Denied, evaluation.by, None, reason, evaluation.rules.clone()));
         question.record.flush().await?;
-        Err(End::denied(DecidedBy::Rule, evaluation.reason.clone()))
+        Err(End::denied(evaluation.by, evaluation.reason.clone()))
     }
 
     async fn decided_already(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {

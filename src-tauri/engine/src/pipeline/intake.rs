@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, Evaluated, Gate, Outcome, Received, format_time},
+    audit::{Closed, DecidedBy, Evaluated, Gate, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
-    inspect::{self, FindingKind, Place},
-    policy::{self, Case, Evaluation, Verdict},
+    inspect::{self, Finding, Place},
+    limits::Checked,
+    policy::{Evaluation, Verdict},
     request::SamplingRequest,
     review::Review,
     settings::{SamplingTools, Server},
 };
 use serde_json::Value;
 
-use super::{End, KIND, Pipeline, Question, record::Record};
+use super::{
+    End, KIND, Pipeline, Question,
+    docket::{Docket, Now},
+    record::Record,
+};
 use crate::{
     mcp::{Asked, CallKind, CallRef, Origin, TransportKind},
     review_queue::Submission,
-    store::question_id,
+    store::{Admitted, question_id},
     wire::{self, CallView, EvaluationView, ProvenanceView},
 };
 
@@ -44,49 +49,77 @@ impl Pipeline {
         };
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let case = case(server, &asked, Gate::Request, raised);
-        let evaluation = policy::evaluate(&case, &settings.rules);
-        record.note(Evaluated {
-            gate: Gate::Request,
-            verdict: evaluation.verdict,
-            rules: evaluation.rules.clone(),
-            reason: Some(evaluation.reason.clone()),
-            findings: serde_json::to_value(&findings).ok(),
-        });
         let model = self.queue.desk().choose(&request);
+        let docket = Docket::new(&asked, &request, model.as_ref());
+        let (evaluation, limits) = self.admit(&mut record, &docket, findings, at).await?;
+        let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,
             received_at: at,
             arrival: asked.arrival,
             provenance: provenance(&asked),
             evaluation: EvaluationView::from(&evaluation),
-            notes: Vec::new(),
-            review: Review::new(request.clone(), request, model, asked.server.protocol_version.clone()),
+            notes: limits.notes,
+            review: Review::new(request, offered, model, asked.server.protocol_version.clone()),
         });
-        // Made durable with what is decided, or before anybody is asked: whichever comes first.
-        Ok(Question { asked, record, entry, decisions, raised, attempt: 0 })
+        Ok(Question { asked, record, entry, decisions, docket, evaluation, raised, attempt: 0 })
     }
 
-    /// What the policy says about a question at a gate.
-    pub(super) fn evaluate(&self, question: &Question, gate: Gate, raised: Option<FindingKind>) -> Evaluation {
-        let settings = self.config.settings();
-        let server = settings.servers.get(&question.asked.server.name);
-        policy::evaluate(&case(server, &question.asked, gate, raised), &settings.rules)
+    /// Limits and policy, judged and written in one transaction with what was noted before: what other questions, of
+    /// this process or another, have used is neither more nor less than what it is judged by.
+    async fn admit(
+        &self,
+        record: &mut Record,
+        docket: &Docket,
+        findings: Vec<Finding>,
+        at: jiff::Timestamp,
+    ) -> Result<(Evaluation, Checked), End> {
+        let (current, docket, id) = (self.config.current(), docket.clone(), record.id());
+        let asking = docket.asking(id, at);
+        record
+            .admit(asking, move |before| {
+                let limits = docket.check(&current.settings, before);
+                let now = Now { settings: &current.settings, rules: &current.rules, before, at };
+                let evaluation = docket.judge(Gate::Request, now, &findings, None, &limits);
+                let event = Evaluated {
+                    gate: Gate::Request,
+                    verdict: evaluation.verdict,
+                    rules: evaluation.rules.clone(),
+                    reason: Some(evaluation.reason.clone()),
+                    findings: serde_json::to_value(&findings).ok(),
+                };
+                let lets_through = evaluation.verdict == Verdict::Allow;
+                let used = current
+                    .rules
+                    .all()
+                    .iter()
+                    .filter(|rule| lets_through && rule.uses.is_some() && evaluation.rules.contains(&rule.id));
+                let admitted = Admitted {
+                    events: vec![NewEvent::new(id, at, event)],
+                    counts: limits.denies.is_empty().then_some(limits.reserved),
+                    used: used.map(|rule| rule.id.clone()).collect(),
+                };
+                (admitted, (evaluation, limits))
+            })
+            .await
     }
-}
 
-fn case<'a>(server: Option<&Server>, asked: &'a Asked, gate: Gate, raised: Option<FindingKind>) -> Case<'a> {
-    Case {
-        gate,
-        server: &asked.server.name,
-        tool: match &asked.origin {
-            Origin::Call(call) => Some(target(call)),
-            Origin::OneOf(_) | Origin::None => None,
-        },
-        // A server that is configured no more may not sample any more.
-        sampling: server.map_or_else(Default::default, |server| server.sampling),
-        gates: server.map_or_else(Default::default, |server| server.gates),
-        raised,
+    /// What the policy says about an answer.
+    pub(super) async fn evaluate_answer(
+        &self,
+        question: &Question,
+        answer: &str,
+        findings: &[Finding],
+    ) -> Result<Evaluation, End> {
+        let (server, tool) = question.docket.about();
+        let before = self.store.standing(server, tool).await.map_err(|error| {
+            End::denied(DecidedBy::Nobody, format!("the audit log cannot be read, so the answer is no: {error}"))
+        })?;
+        let current = self.config.current();
+        let now =
+            Now { settings: &current.settings, rules: &current.rules, before: &before, at: jiff::Timestamp::now() };
+        let limits = Checked::default();
+        Ok(question.docket.judge(Gate::Answer, now, findings, Some((answer, question.raised)), &limits))
     }
 }
 
@@ -126,7 +159,7 @@ fn received(pipeline: &Pipeline, asked: &Asked, request: Option<&SamplingRequest
 }
 
 /// The arguments of the call that led here, where it is known for certain and has some.
-fn arguments(origin: &Origin) -> Option<&Value> {
+pub(super) fn arguments(origin: &Origin) -> Option<&Value> {
     match origin {
         Origin::Call(CallRef {
             kind: CallKind::Tool { arguments, .. } | CallKind::Prompt { arguments, .. }, ..

@@ -6,7 +6,7 @@ use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionI
 use serde_json::Value;
 
 use super::{End, LogTrouble};
-use crate::store::{Appended, Store, StoreError};
+use crate::store::{Admitted, Asking, Before, Store, StoreError};
 
 /// The events of one question.
 #[derive(Debug)]
@@ -50,6 +50,23 @@ impl Record {
         self.note_with(event, Role::Released, Content::json(result));
     }
 
+    /// Judges the question by what was there before it, and makes everything noted so far durable with what came of
+    /// that, in one transaction.
+    pub(super) async fn admit<T: Send + 'static>(
+        &mut self,
+        asking: Asking,
+        judge: impl Fn(&Before) -> (Admitted, T) + Send + 'static,
+    ) -> Result<T, End> {
+        let noted = std::mem::take(&mut self.noted);
+        let store = self.store.clone();
+        let admitted = store.admit(asking, move |before| {
+            let (mut admitted, result) = judge(before);
+            admitted.events.splice(0..0, noted.iter().cloned());
+            (admitted, result)
+        });
+        self.written(admitted).await
+    }
+
     /// Makes everything noted durable. No effect may come before this.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         if self.noted.is_empty() {
@@ -57,24 +74,24 @@ impl Record {
         }
         let noted = std::mem::take(&mut self.noted);
         let store = self.store.clone();
-        self.written(store.append(noted)).await
+        self.written(store.append(noted)).await.map(drop)
     }
 
     /// Makes everything noted durable, a moment later: for what nothing waits for.
     pub(super) async fn flush_soon(&mut self) -> Result<(), End> {
         let noted = std::mem::take(&mut self.noted);
         let store = self.store.clone();
-        self.written(store.append_soon(noted)).await
+        self.written(store.append_soon(noted)).await.map(drop)
     }
 
-    async fn written(&mut self, written: impl Future<Output = Result<Vec<Appended>, StoreError>>) -> Result<(), End> {
+    async fn written<T>(&mut self, written: impl Future<Output = Result<T, StoreError>>) -> Result<T, End> {
         // Stays so where this is dropped half way: the write goes on then.
         let known = std::mem::replace(&mut self.durable, true);
         let written = written.await;
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
             written.as_ref().err().map(|error| format!("Nothing can be decided now: {error}"));
         match written {
-            Ok(_) => Ok(()),
+            Ok(written) => Ok(written),
             Err(error) => {
                 self.durable = known;
                 tracing::error!(question = %self.id, "the audit log cannot be written: {error}");

@@ -349,6 +349,7 @@ pub(super) fn follow(
         | AuditEvent::Released(_)
         | AuditEvent::Replied(_)
         | AuditEvent::ReplyFailed(_)
+        | AuditEvent::SettingsChanged(_)
         | AuditEvent::Note(_) => Ok(()),
     }
 }

@@ -123,7 +123,9 @@ pub async fn close_interrupted(store: &Store, data: &Path, at: Timestamp) -> Res
     drop(held);
     remove_free_locks(&folder);
     // Whatever lock is still there is held by somebody.
-    store.change(GuardChange::Tidy { now: at, alive: locks(&folder).filter_map(|path| name(&path)).collect() }, vec![]).await?;
+    store
+        .change(GuardChange::Tidy { now: at, alive: locks(&folder).filter_map(|path| name(&path)).collect() }, vec![])
+        .await?;
     Ok(closed)
 }
 

@@ -70,9 +70,12 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
 /// Brings the schema up to date. Where another process did that meanwhile, there is nothing left to do.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let schema = schema();
+    let before = version(connection).map_err(|error| StoreError::sqlite(path, &error))?;
     let done = Migrations::new(vec![M::up(&schema), M::up(guard::SCHEMA)]).to_latest(connection);
     match (done, version(connection)) {
         (_, Ok(SCHEMA_VERSION)) => Ok(()),
+        // Another is at it, and further than it was.
+        (Err(_), Ok(now)) if now > before => Err(StoreError::Busy(path.to_owned())),
         (Err(rusqlite_migration::Error::RusqliteError { err, .. }), _) | (Ok(()), Err(err)) => {
             Err(StoreError::sqlite(path, &err))
         }

@@ -4,6 +4,7 @@
 
 mod crash;
 mod damage;
+mod guard;
 mod listing;
 mod million;
 mod several;

@@ -1,0 +1,196 @@
+//! What limits and grants count on: kept in step with the log, whichever process writes.
+
+use std::collections::BTreeMap;
+
+use samplegate_core::{
+    audit::{Answered, Closed, Evaluated, Sent, Verdict},
+    limits::{Demand, Limit, Limits, Reserved, check},
+    policy::{Grant, Shape, Until},
+};
+
+use super::*;
+use crate::store::{Admitted, Asking, Before, GuardChange};
+
+const MOST: Reserved = Reserved { tokens_in: 100, tokens_out: 50, microusd: 7000 };
+
+fn asking(question: QuestionId, server: &str, at: Timestamp) -> Asking {
+    Asking {
+        question,
+        server: server.into(),
+        tool: Some("t".into()),
+        session: Some("x".into()),
+        call_id: Some("c".into()),
+        at,
+    }
+}
+
+/// Admits a question whatever was there before, and gives that.
+async fn admit(store: &Store, server: &str, at: Timestamp, verdict: Verdict) -> (QuestionId, Before) {
+    let id = question_id(at).unwrap();
+    let ask = Ask::new(0, server, "x");
+    let received = ask.received(id);
+    let before = store
+        .admit(asking(id, server, at), move |before| {
+            let evaluated = Evaluated { gate: Gate::Request, verdict, rules: vec![], reason: None, findings: None };
+            let events = vec![received.clone(), NewEvent::new(id, at, evaluated)];
+            (Admitted { events, counts: Some(MOST), used: vec!["r".into()] }, before.clone())
+        })
+        .await
+        .unwrap();
+    (id, before)
+}
+
+fn answered(tokens: Option<u64>, error: Option<&str>) -> Answered {
+    Answered {
+        model: None,
+        stop_reason: None,
+        answer_class: None,
+        tokens_in: tokens,
+        tokens_out: tokens,
+        cost_microusd: tokens,
+        verdict: None,
+        rules: vec![],
+        reason: None,
+        findings: None,
+        error: error.map(Into::into),
+    }
+}
+
+fn sent() -> Sent {
+    Sent { provider: "p".into(), model: "m".into(), attempt: 1, sent_sha256: None, wire_sha256: None }
+}
+
+async fn note(store: &Store, id: QuestionId, event: impl Into<AuditEvent>) {
+    store.append(vec![NewEvent::new(id, Timestamp::now(), event)]).await.unwrap();
+}
+
+async fn close(store: &Store, id: QuestionId) {
+    note(store, id, Closed { outcome: Outcome::Failed, decided_by: None, reason: None }).await;
+}
+
+#[tokio::test]
+async fn a_question_under_way_counts_at_its_most_and_then_at_what_it_used() {
+    let place = Place::new();
+    let store = Store::open(&place.path()).unwrap();
+    let now = Timestamp::now();
+    let (first, before) = admit(&store, "a", now, Verdict::Ask).await;
+    assert_eq!(before.server, Tally { call: Some(0), ..Tally::default() });
+    let (_, before) = admit(&store, "a", now, Verdict::Allow).await;
+    let tally = before.server;
+    assert_eq!((tally.last_minute, tally.session, tally.call, tally.day), (1, 1, Some(1), 1));
+    assert_eq!((tally.in_flight, tally.queue), (1, 1));
+    assert_eq!((tally.tokens_in_day, tally.tokens_out_day), (100, 50));
+    assert_eq!((tally.microusd_day, tally.microusd_month), (7000, 7000));
+    assert_eq!(before.uses, BTreeMap::from([("r".to_owned(), 1)]));
+    note(&store, first, sent()).await;
+    note(&store, first, answered(Some(3), None)).await;
+    close(&store, first).await;
+    let (_, before) = admit(&store, "b", now, Verdict::Allow).await;
+    assert_eq!(before.server.in_flight, 0, "another server's");
+    assert_eq!((before.all.in_flight, before.all.day, before.all.queue), (1, 2, 0));
+    assert_eq!((before.all.tokens_in_day, before.all.microusd_day), (103, 7003));
+}
+
+#[tokio::test]
+async fn what_was_sent_and_never_answered_may_have_cost_its_most() {
+    let place = Place::new();
+    let store = Store::open(&place.path()).unwrap();
+    let now = Timestamp::now();
+    for (ends, tokens) in [
+        (vec![], 0),
+        (vec![AuditEvent::from(sent())], 100),
+        (vec![sent().into(), answered(None, None).into()], 100),
+        (vec![sent().into(), answered(None, Some("down")).into()], 0),
+    ] {
+        let used = store.used(None, now).await.unwrap().tokens_in_day;
+        let (id, _) = admit(&store, "a", now, Verdict::Allow).await;
+        for event in ends {
+            note(&store, id, event).await;
+        }
+        close(&store, id).await;
+        assert_eq!(store.used(None, now).await.unwrap().tokens_in_day - used, tokens);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_pass_no_limit_that_one_after_the_other_would_not() {
+    let place = Place::new();
+    let mut limits = Limits::none();
+    limits.set(Limit::PerMinute, Some(10));
+    let mut tasks = Vec::new();
+    for _ in 0..4 {
+        // Each a process of its own, as far as the database can tell.
+        let store = Store::open(&place.path()).unwrap();
+        let limits = limits.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut passed = 0;
+            for _ in 0..20 {
+                let (id, limits, at) = (question_id(Timestamp::now()).unwrap(), limits.clone(), Timestamp::now());
+                let received = Ask::new(0, "a", "x").received(id);
+                passed += store
+                    .admit(asking(id, "a", at), move |before| {
+                        let all = (&Limits::none(), before.all);
+                        let checked = check((&limits, before.server), all, Demand::default(), |_, _| None);
+                        let counts = checked.denies.is_empty().then_some(checked.reserved);
+                        let passed = usize::from(counts.is_some());
+                        (Admitted { events: vec![received.clone()], counts, used: vec![] }, passed)
+                    })
+                    .await
+                    .unwrap();
+            }
+            passed
+        }));
+    }
+    let mut passed = 0;
+    for task in tasks {
+        passed += task.await.unwrap();
+    }
+    assert_eq!(passed, 10);
+}
+
+#[tokio::test]
+async fn grants_end_with_their_scope_and_with_their_process() {
+    let place = Place::new();
+    let store = Store::open(&place.path()).unwrap();
+    let grant = |id: &str, until| Grant {
+        id: id.into(),
+        gate: Gate::Request,
+        server: "a".into(),
+        tool: "t".into(),
+        until,
+        shape: Shape { system_prompt: None, bytes: 1, tools: vec![] },
+        given_at: Timestamp::now(),
+        reviewer: "me".into(),
+    };
+    let later = Timestamp::now() + jiff::SignedDuration::from_mins(15);
+    for (id, until) in [
+        ("1", Until::Call { call_id: "c".into() }),
+        ("2", Until::Session { session: "x".into() }),
+        ("3", Until::Time { at: later }),
+        ("4", Until::Revoked),
+        ("5", Until::Session { session: "dead".into() }),
+    ] {
+        let owner = if id == "5" { "gone" } else { "here" };
+        let change = GuardChange::Grant { grant: Box::new(grant(id, until)), owner: owner.into() };
+        store.change(change, vec![]).await.unwrap();
+    }
+    let ids = async || -> Vec<String> {
+        let before = store.standing("a".into(), Some("t".into())).await.unwrap();
+        assert_eq!(before.grants, store.grants().await.unwrap());
+        before.grants.into_iter().map(|grant| grant.id).collect()
+    };
+    let change = async |change| {
+        store.change(change, vec![]).await.unwrap();
+    };
+    assert!(store.standing("a".into(), None).await.unwrap().grants.is_empty(), "the tool is not known");
+    change(GuardChange::Tidy { now: Timestamp::now(), alive: vec!["here".into()] }).await;
+    assert_eq!(ids().await, ["1", "2", "3", "4"]);
+    change(GuardChange::EndScope { id: "c".into() }).await;
+    assert_eq!(ids().await, ["2", "3", "4"]);
+    change(GuardChange::Tidy { now: later, alive: vec!["here".into()] }).await;
+    assert_eq!(ids().await, ["2", "4"]);
+    change(GuardChange::EndGrant { id: "4".into() }).await;
+    assert_eq!(ids().await, ["2"]);
+    change(GuardChange::Forget { server: "a".into() }).await;
+    assert!(ids().await.is_empty());
+}
