@@ -36,7 +36,9 @@ impl SecretStore for NoSecrets {
 pub(crate) fn server(name: &str, sampling: &str, args: &[&str]) -> anyhow::Result<String> {
     let bench = crate::myself()?.display().to_string();
     let args: Vec<&str> = ["serve-load"].iter().chain(args).copied().collect();
-    Ok(format!("[servers.{name}]\ncommand = {bench:?}\nargs = {args:?}\nsampling = \"{sampling}\"\n"))
+    Ok(format!(
+        "[servers.{name}]\ncommand = {bench:?}\nargs = {args:?}\nsampling = \"{sampling}\"\nlimits = \"none\"\n"
+    ))
 }
 
 /// The options for an engine in this folder.

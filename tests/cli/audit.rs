@@ -140,9 +140,10 @@ async fn changes_of_the_settings_are_listed_apart_from_the_questions() {
     assert_eq!(listed.len(), 3, "{listed:?}");
     let expected = json!({
         "id": listed[1]["id"], "at": "<at>", "via": "command", "reviewer": "ada",
-        "text": "Server demo was changed: gates, sampling.",
+        "text": "Server demo was changed: gates, record, sampling.",
         "changes": [
             {"key": "servers.demo.gates", "before": "both", "after": "request"},
+            {"key": "servers.demo.record", "before": null, "after": listed[1]["changes"][1]["after"]},
             {"key": "servers.demo.sampling", "before": "ask", "after": "rules"},
         ],
         "hash": "<hash>",

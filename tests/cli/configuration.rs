@@ -5,6 +5,15 @@ use support::servers::root;
 
 use super::Home;
 
+/// The limits of a server about which nothing is said.
+fn usual_limits() -> Value {
+    json!({
+        "per_minute": 10, "per_session": 50, "per_call": 5, "per_day": 200, "in_flight": 8, "queue": 20, "rounds": 10,
+        "depth": 2, "prompt_bytes": 1_048_576, "tokens_in_per_day": 1_000_000, "tokens_out_per_day": 200_000,
+        "usd_per_day": 1.0, "usd_per_month": 10.0, "max_tokens": 4096,
+    })
+}
+
 fn raw_server() -> String {
     root().join("tests/servers/raw_legacy.py").display().to_string()
 }
@@ -14,7 +23,7 @@ async fn a_new_home_has_the_demo_server_and_the_person() {
     let home = Home::new();
     let demo = json!({
         "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none",
-        "transport": "demo",
+        "transport": "demo", "limits": usual_limits(),
     });
     assert_eq!(home.json(&["server", "list", "--json"]).await, [demo]);
     assert_eq!(home.json(&["model", "list", "--json"]).await, Vec::<Value>::new());
@@ -32,7 +41,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
     assert!(added.err.contains("may not sample"), "{}", added.err);
     let mut expected = json!({
         "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
-        "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"},
+        "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
     });
     assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
 
@@ -85,6 +94,7 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let far = json!({
         "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
+        "limits": usual_limits(),
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));

@@ -7,6 +7,7 @@ mod audit;
 mod calls;
 mod configuration;
 mod inspect;
+mod limits;
 mod program;
 mod refusals;
 

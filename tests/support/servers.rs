@@ -37,8 +37,13 @@ pub fn samplegate() -> PathBuf {
     program("SAMPLEGATE_BIN", "samplegate")
 }
 
-/// A server of `tests/servers`, as the lines of a `[servers.NAME]` table.
+/// A server of `tests/servers`, as the lines of a `[servers.NAME]` table; without limits, which have tests of their own.
 pub fn python(script: &str, args: &[&str]) -> String {
+    format!("{}limits = \"none\"\n", limited_python(script, args))
+}
+
+/// As [`python`], with the limits of a new server.
+pub fn limited_python(script: &str, args: &[&str]) -> String {
     let (python, script) = (interpreter(script), path(script));
     let args: Vec<String> =
         std::iter::once(script.display().to_string()).chain(args.iter().map(|arg| (*arg).to_owned())).collect();

@@ -119,6 +119,9 @@ pub(crate) struct ServerGiven {
     /// Which tools it may put into sampling requests: none, all, or names with commas.
     #[arg(long, value_name = "none|all|A,B")]
     pub(crate) sampling_tools: Option<String>,
+    /// A limit, e.g. per_minute=10, usd_per_day=0.5 or per_call=none; `none` alone lifts all of them.
+    #[arg(long, value_name = "none|KEY=N")]
+    pub(crate) limit: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -176,7 +179,7 @@ pub(crate) struct ModelAdd {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Rule {
     /// Add a rule; prints its id.
-    Add(RuleAdd),
+    Add(Box<RuleAdd>),
     /// List the rules.
     List(Json),
     /// Remove a rule.
@@ -200,6 +203,61 @@ pub(crate) struct RuleAdd {
     /// The fixed text of `--action answer`.
     #[arg(long, required_if_eq("action", "answer"))]
     pub(crate) text: Option<String>,
+    /// An argument of that call: NAME and a pattern, as for --prompt.
+    #[arg(long, value_name = "NAME=PATTERN")]
+    pub(crate) argument: Vec<String>,
+    /// sampling, elicitation, tool_call.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Where the call was made.
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// The text of the messages: a glob, or `exact:…`, `regex:…`, `template:…`, `sha256:…`. To let through, it must
+    /// describe all of the text; to ask or deny, a regular expression may match a part.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) prompt: Option<String>,
+    /// The system prompt; the empty text where there is none.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) system_prompt: Option<String>,
+    /// The answer's text, with --gate answer.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) answer: Option<String>,
+    /// The request has at most this many bytes.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<usize>,
+    /// The request has more bytes than this.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) over_bytes: Option<usize>,
+    /// maxTokens is at most this.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) max_tokens: Option<u32>,
+    /// maxTokens is more than this.
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) over_tokens: Option<u32>,
+    /// The configured model that would be asked.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// none, any, a severity (this or worse), or kinds with commas.
+    #[arg(long, value_name = "none|any|high|bidi,…")]
+    pub(crate) findings: Option<String>,
+    /// Tools that the request uses: none, any, or names with commas.
+    #[arg(long, value_name = "none|any|A,B")]
+    pub(crate) tools: Option<String>,
+    /// Whether it asks for the context of servers.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) include_context: Option<bool>,
+    /// The time of day, e.g. 08:00-18:00.
+    #[arg(long, value_name = "FROM-TO")]
+    pub(crate) hours: Option<String>,
+    /// From this time on it matches nothing (RFC 3339).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<String>,
+    /// How often it may let through.
+    #[arg(long, value_name = "N")]
+    pub(crate) uses: Option<u64>,
+    /// What you want to remember about it.
+    #[arg(long)]
+    pub(crate) note: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

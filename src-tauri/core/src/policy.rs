@@ -25,7 +25,7 @@ pub use self::{
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
     risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk},
-    rule::{Action, FindingsAre, FindingsWord, Hours, Rule, ToolsAre},
+    rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,
     template::Template,
 };

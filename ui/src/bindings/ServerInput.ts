@@ -31,4 +31,9 @@ gates: Gates,
 /**
  * Which tools it may put into sampling requests.
  */
-samplingTools: SamplingTools, };
+samplingTools: SamplingTools, 
+/**
+ * Its limits by key, where they are not the default; `none`: no limit. US dollars where the key says so. Left out on
+ * the way in: what is stored stays.
+ */
+limits?: 'none' | { [key in string]: number | 'none' }, };

@@ -1,12 +1,13 @@
 //! `samplegate rule …`
 
-use samplegate_engine::{
-    engine::Engine,
-    wire::{self, RuleView},
+use samplegate_core::{
+    audit::UnknownName,
+    policy::{self, Action, FindingsAre, Hours, Pattern, ToolsAre},
+    settings::{self, InvalidSetting},
 };
+use samplegate_engine::engine::Engine;
 use serde_json::{Value, json};
 
-use super::server::gates;
 use crate::{
     args::{Gates, Rule, RuleAction, RuleAdd},
     exit::{Exit, Failure},
@@ -17,7 +18,7 @@ use crate::{
 pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
     let engine = start.idle().await?;
     let done = match command {
-        Rule::Add(add) => self::add(&engine, add),
+        Rule::Add(add) => self::add(&engine, *add),
         Rule::List(list) => self::list(&engine, list.json),
         Rule::Remove(id) => engine.remove_rule(&id.id).map(|()| Exit::Done).map_err(Failure::from),
     };
@@ -26,59 +27,86 @@ pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
 }
 
 fn add(engine: &Engine, add: RuleAdd) -> Result<Exit, Failure> {
-    let id = engine.add_rule(rule(add, engine)?)?;
+    let id = engine.make_rule(rule(add, engine)?)?;
     output::line(&id)?;
     Ok(Exit::Done)
 }
 
 fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
-    output::listing(&engine.list_rules(), as_json, to_json, |rule| {
-        vec![rule.id.clone(), output::inline(&rule.sentence)]
+    output::listing(&engine.config().settings().rules, as_json, to_json, |rule| {
+        vec![rule.id.clone(), output::inline(&rule.sentence())]
     })?;
     Ok(Exit::Done)
 }
 
-fn rule(add: RuleAdd, engine: &Engine) -> Result<RuleView, Failure> {
-    if let Some(server) = &add.server
-        && !engine.config().settings().servers.contains_key(server)
-    {
+fn rule(add: RuleAdd, engine: &Engine) -> Result<policy::Rule, Failure> {
+    let settings = engine.config().settings();
+    if let Some(server) = add.server.as_ref().filter(|server| !settings.servers.contains_key(*server)) {
         return Err(Failure::usage(format!("there is no server {server:?}")));
     }
-    if add.action != RuleAction::Answer && add.text.is_some() {
-        return Err(Failure::usage("--text goes with --action answer"));
+    if let Some(model) = add.model.as_ref().filter(|model| !settings.models.contains_key(*model)) {
+        return Err(Failure::usage(format!("there is no model {model:?}")));
     }
-    if add.action == RuleAction::Answer && matches!(add.gate, Gates::Answer) {
-        return Err(Failure::usage("a fixed answer is given at the request gate: leave --gate out, or say request"));
-    }
-    Ok(RuleView {
-        id: String::new(),
+    let action = match add.action {
+        RuleAction::Allow => Action::Allow,
+        RuleAction::Ask => Action::Ask,
+        RuleAction::Deny => Action::Deny,
+        RuleAction::Answer => Action::Answer,
+    };
+    let wrong = |error: InvalidSetting| Failure::usage(error.to_string());
+    let pattern = |text: Option<String>| text.map(|text| Pattern::from_argument(&text)).transpose().map_err(wrong);
+    let arguments = add.argument.iter().map(|argument| {
+        let (name, text) = argument
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("{argument:?} is not of the form NAME=PATTERN")))?;
+        Ok((name.to_owned(), Pattern::from_argument(text).map_err(wrong)?))
+    });
+    let rule = policy::Rule {
+        text: add.text,
+        gate: match add.gate {
+            Gates::Both => settings::Gates::Both,
+            Gates::Request => settings::Gates::Request,
+            Gates::Answer => settings::Gates::Answer,
+        },
         server: add.server,
         tool: add.tool,
-        gate: gates(add.gate),
-        action: match add.action {
-            RuleAction::Allow => wire::RuleAction::Allow,
-            RuleAction::Ask => wire::RuleAction::Ask,
-            RuleAction::Deny => wire::RuleAction::Deny,
-            RuleAction::Answer => wire::RuleAction::Answer(add.text.unwrap_or_default()),
-        },
-        sentence: String::new(),
-    })
+        arguments: arguments.collect::<Result<_, Failure>>()?,
+        kind: add
+            .kind
+            .map(|kind| kind.parse())
+            .transpose()
+            .map_err(|error: UnknownName| Failure::usage(error.to_string()))?,
+        host: add.host,
+        prompt: pattern(add.prompt)?,
+        system_prompt: pattern(add.system_prompt)?,
+        answer: pattern(add.answer)?,
+        max_bytes: add.max_bytes,
+        over_bytes: add.over_bytes,
+        max_tokens: add.max_tokens,
+        over_tokens: add.over_tokens,
+        model: add.model,
+        findings: add.findings.map(|text| FindingsAre::from_argument(&text)).transpose().map_err(wrong)?,
+        tools: add.tools.map(|text| ToolsAre::from_argument(&text)),
+        include_context: add.include_context,
+        hours: add.hours.map(Hours::try_from).transpose().map_err(wrong)?,
+        expires: add
+            .expires
+            .map(|time| time.parse().map_err(|error| Failure::usage(format!("--expires {time:?}: {error}"))))
+            .transpose()?,
+        uses: add.uses,
+        note: add.note,
+        ..policy::Rule::new("", action)
+    };
+    rule.check().map_err(|error| Failure::usage(error.to_string().replace("rules, \"\": ", "")))?;
+    Ok(rule)
 }
 
-fn to_json(rule: &RuleView) -> Value {
-    let (action, text) = match &rule.action {
-        wire::RuleAction::Allow => ("allow", None),
-        wire::RuleAction::Ask => ("ask", None),
-        wire::RuleAction::Deny => ("deny", None),
-        wire::RuleAction::Answer(text) => ("answer", Some(text)),
-    };
-    json!({
-        "id": rule.id,
-        "server": rule.server,
-        "tool": rule.tool,
-        "gate": rule.gate,
-        "action": action,
-        "text": text,
-        "sentence": rule.sentence,
-    })
+/// A rule as scripts read it: as it stands in the file, and in a sentence.
+fn to_json(rule: &policy::Rule) -> Value {
+    let mut object = json!({"server": null, "tool": null, "text": null});
+    if let (Value::Object(all), Ok(Value::Object(said))) = (&mut object, serde_json::to_value(rule)) {
+        all.extend(said);
+    }
+    object["sentence"] = json!(rule.sentence());
+    object
 }

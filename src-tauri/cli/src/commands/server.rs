@@ -1,5 +1,6 @@
 //! `samplegate server …`
 
+use samplegate_core::limits::Limit;
 use samplegate_engine::{
     engine::{Engine, ServerError},
     wire::{self, NamedValue, SamplingMode, SamplingTools, ServerInput, TransportInput},
@@ -36,8 +37,9 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         sampling: SamplingMode::Off,
         gates: wire::Gates::Both,
         sampling_tools: SamplingTools::None,
+        limits: None,
     };
-    let server = with_settings(server, &add.given);
+    let server = with_settings(server, &add.given)?;
     let (tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
     let report = engine.test_server(&tried).await;
@@ -56,7 +58,7 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     let mut server = find(engine, &set.name)?;
     server.transport = transport(Some(server.transport), &set.given, set.command)?;
     server.enabled = set.enabled.unwrap_or(server.enabled);
-    engine.save_server(Some(&set.name), with_settings(server, &set.given)).await?;
+    engine.save_server(Some(&set.name), with_settings(server, &set.given)?).await?;
     Ok(Exit::Done)
 }
 
@@ -153,7 +155,7 @@ fn values(plain: &[String], from_stdin: &[String]) -> Result<Vec<NamedValue>, Fa
     Ok(values)
 }
 
-fn with_settings(mut server: ServerInput, given: &ServerGiven) -> ServerInput {
+fn with_settings(mut server: ServerInput, given: &ServerGiven) -> Result<ServerInput, Failure> {
     if let Some(sampling) = given.sampling {
         server.sampling = match sampling {
             Sampling::Off => SamplingMode::Off,
@@ -171,7 +173,11 @@ fn with_settings(mut server: ServerInput, given: &ServerGiven) -> ServerInput {
             samplegate_core::settings::SamplingTools::Only(names) => SamplingTools::Only(names),
         };
     }
-    server
+    for limit in &given.limit {
+        let limits = server.limits.get_or_insert_default();
+        limits.read(limit).map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    Ok(server)
 }
 
 pub(super) fn gates(gates: Gates) -> wire::Gates {
@@ -199,6 +205,7 @@ fn to_json(server: &ServerInput) -> Value {
             SamplingTools::All => json!("all"),
             SamplingTools::Only(names) => json!(names),
         },
+        "limits": limits(server).map(|(limit, value)| (limit.as_str().to_owned(), number(limit, value))).collect::<serde_json::Map<_, _>>(),
     });
     match &server.transport {
         TransportInput::Stdio { command, args, cwd, env } => {
@@ -216,6 +223,22 @@ fn to_json(server: &ServerInput) -> Value {
         TransportInput::Demo => object["transport"] = json!("demo"),
     }
     object
+}
+
+/// Every limit as it holds.
+fn limits(server: &ServerInput) -> impl Iterator<Item = (Limit, Option<u64>)> {
+    let limits = server.limits.clone().unwrap_or_default();
+    Limit::ALL.iter().map(move |limit| (*limit, limits.for_server(*limit)))
+}
+
+/// A limit as people give it: US dollars for money; null for none.
+#[expect(clippy::cast_precision_loss, reason = "amounts are small")]
+fn number(limit: Limit, value: Option<u64>) -> Value {
+    match value {
+        Some(micro) if limit.is_money() => json!(micro as f64 / 1e6),
+        Some(number) => json!(number),
+        None => Value::Null,
+    }
 }
 
 fn reached(server: &ServerInput) -> String {
@@ -257,6 +280,10 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
             },
         ],
     ];
+    for (limit, value) in limits(server) {
+        let value = value.map_or_else(|| "none".into(), |_| number(limit, value).to_string());
+        rows.push(vec!["limit".into(), format!("{limit}={value}")]);
+    }
     let (what, values) = match &server.transport {
         TransportInput::Stdio { env, .. } => ("env", env.as_slice()),
         TransportInput::Http { headers, .. } => ("header", headers.as_slice()),

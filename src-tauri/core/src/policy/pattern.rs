@@ -4,7 +4,7 @@
 //! treated as matching or as not matching. What may let a text through ([`Reach::Whole`]) must describe all of it; what
 //! only holds it up ([`Reach::Anywhere`]) may name a part.
 
-use std::str::FromStr;
+use std::str::FromStr as _;
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
     Action, Facts, Pattern, Rule, ToolsAre,
-    rule::FindingsWord,
+    rule::Presence,
     template::{Kind, Template},
 };
 use crate::{audit::Kind as Asks, settings::Gates};
@@ -56,7 +56,7 @@ pub fn propose_rule(id: impl Into<String>, seen: &Seen<'_>, alike: &[Seen<'_>]) 
     rule.system_prompt = Some(Pattern::exact(seen.facts.system_prompt.clone().unwrap_or_default()));
     rule.max_tokens = u32::try_from(most(|facts| facts.max_tokens as usize)).ok();
     rule.tools = Some(match seen.facts.tools.as_slice() {
-        [] => ToolsAre::Word(FindingsWord::None),
+        [] => ToolsAre::Word(Presence::None),
         names => ToolsAre::Names(names.to_vec()),
     });
     rule.include_context = Some(seen.facts.asks_for_context);
@@ -179,7 +179,7 @@ mod tests {
         assert!(allows(&rule, "Summarise a.txt"));
         assert!(!allows(&rule, "Summarise b.txt"));
         assert_eq!(rule.server.as_deref(), Some("s"));
-        assert_eq!(rule.tools, Some(ToolsAre::Word(FindingsWord::None)));
+        assert_eq!(rule.tools, Some(ToolsAre::Word(Presence::None)));
         assert!(rule.check().is_ok());
     }
 

@@ -123,17 +123,17 @@ impl Action {
 #[serde(untagged)]
 pub enum FindingsAre {
     /// None, or any.
-    Word(FindingsWord),
+    Word(Presence),
     /// This severity or worse.
     AtLeast(Severity),
     /// One of these kinds.
     Kinds(Vec<FindingKind>),
 }
 
-/// Whether there are findings.
+/// Whether there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum FindingsWord {
+pub enum Presence {
     /// There is none.
     None,
     /// There is one.
@@ -146,7 +146,7 @@ pub enum FindingsWord {
 #[serde(untagged)]
 pub enum ToolsAre {
     /// None, or any.
-    Word(FindingsWord),
+    Word(Presence),
     /// These.
     Names(Vec<String>),
 }
@@ -361,10 +361,24 @@ fn argument(case: &Case<'_>, name: &str, pattern: &Pattern, reach: Reach) -> boo
 }
 
 impl FindingsAre {
+    /// Reads `none`, `any`, a severity, or kinds with commas, as on the command line.
+    ///
+    /// # Errors
+    /// It is none of these.
+    pub fn from_argument(text: &str) -> Result<Self, InvalidSetting> {
+        let kinds = || text.split(',').map(str::trim).collect::<Vec<_>>();
+        [serde_json::Value::from(text), serde_json::Value::from(kinds())]
+            .into_iter()
+            .find_map(|value| serde_json::from_value(value).ok())
+            .ok_or_else(|| {
+                InvalidSetting(format!("findings are none, any, a severity or kinds of finding, not {text:?}"))
+            })
+    }
+
     fn hold(&self, case: &Case<'_>) -> bool {
         match self {
-            Self::Word(FindingsWord::None) => case.findings.is_empty(),
-            Self::Word(FindingsWord::Any) => !case.findings.is_empty(),
+            Self::Word(Presence::None) => case.findings.is_empty(),
+            Self::Word(Presence::Any) => !case.findings.is_empty(),
             Self::AtLeast(severity) => case.findings.iter().any(|finding| finding.severity >= *severity),
             Self::Kinds(kinds) => case.findings.iter().any(|finding| kinds.contains(&finding.kind)),
         }
@@ -372,8 +386,8 @@ impl FindingsAre {
 
     fn words(&self) -> String {
         match self {
-            Self::Word(FindingsWord::None) => "nothing was found in it".into(),
-            Self::Word(FindingsWord::Any) => "something was found in it".into(),
+            Self::Word(Presence::None) => "nothing was found in it".into(),
+            Self::Word(Presence::Any) => "something was found in it".into(),
             Self::AtLeast(severity) => format!("a finding is {} or worse", severity.as_str()),
             Self::Kinds(kinds) => {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
@@ -384,10 +398,19 @@ impl FindingsAre {
 }
 
 impl ToolsAre {
+    /// Reads `none`, `any`, or names with commas, as on the command line.
+    pub fn from_argument(text: &str) -> Self {
+        match text {
+            "none" => Self::Word(Presence::None),
+            "any" => Self::Word(Presence::Any),
+            names => Self::Names(names.split(',').map(|name| name.trim().to_owned()).collect()),
+        }
+    }
+
     fn hold(&self, used: &[String], action: Action) -> bool {
         match self {
-            Self::Word(FindingsWord::None) => used.is_empty(),
-            Self::Word(FindingsWord::Any) => !used.is_empty(),
+            Self::Word(Presence::None) => used.is_empty(),
+            Self::Word(Presence::Any) => !used.is_empty(),
             Self::Names(names) if action.lets_through() => used.iter().all(|tool| names.contains(tool)),
             Self::Names(names) => used.iter().any(|tool| names.contains(tool)),
         }
@@ -395,8 +418,8 @@ impl ToolsAre {
 
     fn words(&self, action: Action) -> String {
         match self {
-            Self::Word(FindingsWord::None) => "it uses no tools".into(),
-            Self::Word(FindingsWord::Any) => "it uses tools".into(),
+            Self::Word(Presence::None) => "it uses no tools".into(),
+            Self::Word(Presence::Any) => "it uses tools".into(),
             Self::Names(names) if action.lets_through() => format!("it uses no tools but {}", names.join(", ")),
             Self::Names(names) => format!("it uses {}", names.join(" or ")),
         }

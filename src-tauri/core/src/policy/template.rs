@@ -304,7 +304,7 @@ mod tests {
             let built = Template::builder().literal(&before).hole("x", Kind::Text, length..=length).literal(&after);
             let text = format!("{before}{filling}{after}");
             prop_assert!(built.matches(&text));
-            let more = format!("{}x", text);
+            let more = format!("{text}x");
             prop_assert!(!built.matches(&more));
         }
     }

@@ -73,7 +73,11 @@ pub fn summary(changes: &[SettingChange]) -> String {
             }
             continue;
         }
-        let whole = |value: &Value| value.is_null() || value.is_object();
+        // A field may be a table too; what a whole server, model or rule cannot do without tells them apart.
+        let whole = |value: &Value| {
+            value.is_null()
+                || ["command", "url", "demo", "provider", "action"].iter().any(|key| value.get(key).is_some())
+        };
         let came_or_went =
             whole(&change.before) && whole(&change.after) && change.before.is_null() != change.after.is_null();
         match (came_or_went, rest.rsplit_once('.')) {
@@ -168,7 +172,8 @@ mod tests {
         after.general.notifications = false;
         after.general.approve_from_notifications = true;
         after.servers.remove("old");
-        after.servers.insert("kept.one".into(), Server { gates: Gates::Request, ..server("s3cret-4") });
+        let record = Some(super::super::Record::default());
+        after.servers.insert("kept.one".into(), Server { gates: Gates::Request, record, ..server("s3cret-4") });
         after.models.insert("m".into(), model("echo s3cret-5"));
         after.rules.push(Rule::new("r", Action::Allow));
 
@@ -180,6 +185,7 @@ mod tests {
             "general.notifications",
             "servers.kept.one.env",
             "servers.kept.one.gates",
+            "servers.kept.one.record",
             "servers.old",
             "models.m.key",
             "rules.r",
@@ -187,12 +193,12 @@ mod tests {
         assert_eq!(keys, expected);
         assert_eq!((&changed[4].before, &changed[4].after), (&json!("both"), &json!("request")));
         assert_eq!((&changed[3].before, &changed[3].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
-        assert_eq!((&changed[5].before["command"], &changed[5].after), (&json!("serve"), &Value::Null));
-        assert_eq!(changed[7].after["action"], "allow");
+        assert_eq!((&changed[6].before["command"], &changed[6].after), (&json!("serve"), &Value::Null));
+        assert_eq!(changed[8].after["action"], "allow");
         assert!(!serde_json::to_string(&changed).unwrap().contains("s3cret"));
         let sentences = "default_model was changed from \"human\" to \"m\".\n\
             General settings were changed: approve_from_notifications, notifications.\n\
-            Server kept.one was changed: env, gates.\n\
+            Server kept.one was changed: env, gates, record.\n\
             Server old was removed.\n\
             Model m was changed: key.\n\
             Rule r was added.";

@@ -14,7 +14,7 @@ use crate::policy::{Label, Risk};
 pub const REVIEW_AFTER_DAYS: i64 = 180;
 
 /// Why and how a server may sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Record {
     /// Why this server needs a model.
@@ -38,20 +38,6 @@ pub struct Record {
     /// The last day on which it holds; then rules and grants are suspended. None: no review is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_by: Option<Date>,
-}
-
-impl Default for Record {
-    fn default() -> Self {
-        Self {
-            purpose: String::new(),
-            context: String::new(),
-            models: Vec::new(),
-            tools: String::new(),
-            allow_trifecta: false,
-            owner: String::new(),
-            review_by: None,
-        }
-    }
 }
 
 impl Record {

@@ -260,27 +260,35 @@ impl Engine {
         self.config.settings().rules.iter().map(rule_view).collect()
     }
 
-    /// Adds a rule; gives its id.
+    /// Adds a rule, as a window gives it; gives its id.
     ///
     /// # Errors
     /// The rule is not valid, or the configuration cannot be written.
     pub fn add_rule(&self, rule: RuleView) -> Result<String, ModelError> {
-        let id = Uuid::now_v7().simple().to_string();
-        // The last digits are the random ones; eight of them are short enough to type.
-        let id = format!("r-{}", &id[24..]);
         let (action, text) = match rule.action {
             RuleAction::Allow => (Action::Allow, None),
             RuleAction::Ask => (Action::Ask, None),
             RuleAction::Deny => (Action::Deny, None),
             RuleAction::Answer(text) => (Action::Answer, Some(text)),
         };
-        let rule = Rule {
+        self.make_rule(Rule {
             server: rule.server.filter(|server| !server.is_empty()),
             tool: rule.tool.filter(|tool| !tool.is_empty()),
             gate: gates(rule.gate),
             text,
-            ..Rule::new(id.clone(), action)
-        };
+            ..Rule::new("", action)
+        })
+    }
+
+    /// Adds a rule under a new id; gives that.
+    ///
+    /// # Errors
+    /// The rule is not valid, or the configuration cannot be written.
+    pub fn make_rule(&self, rule: Rule) -> Result<String, ModelError> {
+        let id = Uuid::now_v7().simple().to_string();
+        // The last digits are the random ones; eight of them are short enough to type.
+        let rule = Rule { id: format!("r-{}", &id[24..]), ..rule };
+        let id = rule.id.clone();
         self.config.update(|settings| {
             settings.rules.push(rule);
             Ok::<_, ModelError>(())

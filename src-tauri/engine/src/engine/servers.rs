@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use samplegate_core::limits::Limits;
 use samplegate_core::settings::{self, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -112,7 +113,9 @@ impl Engine {
         {
             return Err(ServerError::NotFound(name.into()));
         }
-        let server = from_input(&input, old);
+        let mut server = from_input(&input, old);
+        // Who switches sampling on approves it: the record says who and until when.
+        server.set_sampling(server.sampling, jiff::Zoned::now().date(), &self.options.reviewer);
         server.check()?;
         server.check_headers()?;
         for (kind, value) in secret_values(&input.transport) {
@@ -502,6 +505,7 @@ pub(super) fn input(name: &str, server: &Server) -> ServerInput {
             SamplingTools::All => crate::wire::SamplingTools::All,
             SamplingTools::Only(names) => crate::wire::SamplingTools::Only(names.clone()),
         },
+        limits: Some(server.limits.clone()),
     }
 }
 
@@ -571,6 +575,11 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             crate::wire::SamplingTools::None => SamplingTools::None,
             crate::wire::SamplingTools::All => SamplingTools::All,
             crate::wire::SamplingTools::Only(names) => SamplingTools::Only(names.clone()),
+        },
+        limits: match (&input.limits, old) {
+            (Some(limits), _) => limits.clone(),
+            (None, Some(old)) => old.limits.clone(),
+            (None, None) => Limits::default(),
         },
         ..match old {
             Some(old) => Server { transport, ..old.clone() },

@@ -35,6 +35,11 @@ pub struct ServerInput {
     pub gates: Gates,
     /// Which tools it may put into sampling requests.
     pub sampling_tools: SamplingTools,
+    /// Its limits by key, where they are not the default; `none`: no limit. US dollars where the key says so. Left out on
+    /// the way in: what is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "'none' | { [key in string]: number | 'none' }")]
+    pub limits: Option<samplegate_core::limits::Limits>,
 }
 
 /// How a server is reached.
