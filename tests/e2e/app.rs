@@ -101,7 +101,7 @@ pub(crate) fn config(model: Option<&str>) -> Result<String> {
     Ok(format!(
         "default_model = \"{default}\"\n\
          [servers.prompts]\ncommand = \"{python}\"\nargs = [\"{}\"]\nsampling = \"ask\"\nsampling_tools = \"all\"\n\
-         [servers.raw]\ncommand = \"{python}\"\nargs = [\"{}\"]\nsampling = \"ask\"\n{model}",
+         [servers.raw]\ncommand = \"{python}\"\nargs = [\"{}\"]\nsampling = \"ask\"\nlimits = \"none\"\n{model}",
         prompts.display(),
         raw.display(),
     ))
