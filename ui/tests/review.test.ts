@@ -182,7 +182,7 @@ describe('the main line', () => {
     await key('m')
     within(screen.getByTestId('models-dialog')).getAllByTestId('model-option')[1]!.click()
     await pass(0)
-    await pass(5000)
+    await pass(60_000)
     await armed()
     await key('r')
     expect(host.acted.map(({ action }) => action)).toEqual([
@@ -370,6 +370,18 @@ describe('trust', () => {
       host.put(crawler)
       await pass(200)
       expect(shown()).toBe(crawler.id)
+    })
+
+    test('makes place for an answer that comes back, when its request was approved in a notification', async () => {
+      const host = await open({ seeds: [payment], streamMs: 200 })
+      await armed()
+      host.withdraw(payment.id)
+      host.put(crawler)
+      await host.reviewAct(crawler.id, 1, { type: 'approve' })
+      await pass(150)
+      expect(shown()).toBe(payment.id)
+      await pass(60_000)
+      expect([shown(), phase()]).toEqual([crawler.id, 'answer'])
     })
 
     test.each([

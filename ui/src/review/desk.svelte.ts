@@ -19,7 +19,7 @@ const decidable = (s: ReviewSummary) => s.phase === 'request' || s.phase === 'an
 const done: { [type in Action['type']]?: string } = { deny: 'denied', answerByHand: 'answered by you', return: 'the answer was returned' }
 
 /** Question and gate: what has to be looked at afresh when it changes. */
-const sceneOf = (item: ReviewItem) => `${item.id} ${item.phase}`
+const sceneOf = (item: ReviewItem | ReviewSummary) => `${item.id} ${item.phase}`
 
 export class Desk {
   list = $state.raw<ReviewSummary[]>([])
@@ -204,7 +204,7 @@ export class Desk {
   }
 
   async #readList() {
-    const known = new Set(this.list.map(({ id }) => id))
+    const known = new Set(this.list.filter(decidable).map(sceneOf))
     try {
       this.list = await this.host.reviewList()
     } catch (thrown) {
@@ -218,7 +218,7 @@ export class Desk {
     }
     // What is over stays for whoever reads it, until there is something new to decide; what was written stays longer.
     const over = this.item?.phase === 'closed' || !this.list.some((s) => s.id === this.selected && s.phase !== 'closed')
-    const arrived = this.list.some((s) => decidable(s) && !known.has(s.id))
+    const arrived = this.list.some((s) => decidable(s) && !known.has(sceneOf(s)))
     if (over && arrived && !this.busy && !this.written) {
       this.last = 'The question before is over.'
       await this.next()
