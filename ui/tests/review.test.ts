@@ -182,7 +182,7 @@ describe('the main line', () => {
     await key('m')
     within(screen.getByTestId('models-dialog')).getAllByTestId('model-option')[1]!.click()
     await pass(0)
-    await pass(60_000)
+    await pass(5000)
     await armed()
     await key('r')
     expect(host.acted.map(({ action }) => action)).toEqual([
