@@ -24,6 +24,29 @@ need() {
   ((${#missing[@]} == 0)) || die "This needs ${missing[*]}, which this machine does not have."
 }
 
+# Whether version $1 is $2 or newer.
+at_least() { printf '%s\n' "$2" "$1" | sort -CV; }
+
+# Fails unless there is a cargo that can read the workspace: an older one only stumbles over some key in Cargo.toml.
+need_cargo() {
+  local wanted found
+  need cargo
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  found=$(cargo --version)
+  found=${found#cargo }
+  at_least "${found%% *}" "$wanted" ||
+    die "This needs Rust $wanted or newer, and this cargo is ${found%% *}. With rustup (https://rustup.rs) run: rustup update"
+}
+
+# Fails unless there is a Node that can build the windows' pages.
+need_node() {
+  local found
+  need node npm
+  found=$(node --version)
+  at_least "${found#v}" 20.19 ||
+    die "Building the windows needs Node 20.19 or newer, and this is ${found#v}: see https://nodejs.org/en/download."
+}
+
 # Runs `npm ci` in a folder, unless what its lock file asks for is already there.
 npm_ci() {
   local dir=$1
