@@ -5,6 +5,7 @@ mod bad_input;
 mod changes;
 mod gates;
 mod limits;
+mod malicious;
 mod models;
 mod replies;
 mod servers;

@@ -21,6 +21,7 @@ use std::{
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Gate, Place, QuestionId},
+    inspect::{Finding, Fingerprint},
     request::{InvalidParams, SamplingRequest},
     review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
 };
@@ -78,6 +79,9 @@ pub struct Entry {
     evaluation: EvaluationView,
     /// Sentences about what differs from what was received, and why.
     notes: Vec<String>,
+    /// How it relates to what the server asked before.
+    behaviour: Vec<Finding>,
+    fingerprint: Fingerprint,
     state: Mutex<EntryState>,
     decisions: mpsc::UnboundedSender<Decision>,
 }
@@ -111,6 +115,10 @@ pub struct Submission {
     pub evaluation: EvaluationView,
     /// What differs from what was received, and why.
     pub notes: Vec<String>,
+    /// How it relates to what the server asked before it.
+    pub behaviour: Vec<Finding>,
+    /// Of what is asked: those that are alike fold into one card.
+    pub fingerprint: Fingerprint,
     /// Its state.
     pub review: Review,
 }
@@ -179,6 +187,8 @@ impl ReviewQueue {
             provenance: submission.provenance,
             evaluation: submission.evaluation,
             notes: submission.notes,
+            behaviour: submission.behaviour,
+            fingerprint: submission.fingerprint,
             state: Mutex::new(EntryState {
                 review: submission.review,
                 answer: AnswerProgress::default(),

@@ -24,6 +24,7 @@ mod list;
 mod meta;
 mod open;
 mod questions;
+mod recent;
 mod search;
 mod show;
 mod writer;

@@ -15,6 +15,8 @@ const MINUTE: i64 = 60_000;
 const NEAR: u32 = 8;
 /// Texts with fewer words are alike too easily.
 const FEWEST: usize = 4;
+/// This much of a request is compared, bytes. What is longer is alike in its beginning, or it is not alike.
+const COMPARED: usize = 64 * 1024;
 
 /// A simhash of what a request asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,16 @@ impl Fingerprint {
         let mut texts = String::new();
         collect(params.get("messages").unwrap_or(params), &mut texts);
         Self::of_text(&texts)
+    }
+
+    /// From what [`Fingerprint::parts`] gave.
+    pub fn from_parts(bits: u64, words: u64) -> Self {
+        Self { bits, words: usize::try_from(words).unwrap_or(usize::MAX) }
+    }
+
+    /// To be kept: the simhash, and the number of words it was made of.
+    pub fn parts(self) -> (u64, u64) {
+        (self.bits, self.words as u64)
     }
 
     /// The fingerprint of a text.
@@ -104,9 +116,12 @@ fn whole(kind: FindingKind, severity: Severity, why: String) -> Finding {
 }
 
 fn collect(value: &Value, texts: &mut String) {
+    if texts.len() >= COMPARED {
+        return;
+    }
     match value {
         Value::String(text) => {
-            texts.push_str(text);
+            texts.push_str(&text[..text.floor_char_boundary(COMPARED - texts.len())]);
             texts.push('\n');
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
-    inspect::{Finding, FindingKind},
+    inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
     policy::{self, Case, Evaluation, Facts, Gate, Rules, Standing, Suspension, is_trifecta},
@@ -33,6 +33,7 @@ pub(super) struct Docket {
     call_id: Option<String>,
     session: Option<String>,
     facts: Facts,
+    fingerprint: Fingerprint,
     demand: Demand,
     model: Option<ModelRef>,
 }
@@ -44,6 +45,8 @@ impl Docket {
             Origin::OneOf(_) | Origin::None => None,
         };
         let bytes = asked.params.to_string().len();
+        // The price list is read with its first price: here, and not while the log's one writer waits for it.
+        let _ = cost(model, Usage { input: 1, output: 1, cached: 0 });
         let uses = request.messages().iter().flat_map(|message| &message.blocks);
         let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
         Self {
@@ -54,6 +57,7 @@ impl Docket {
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
             facts: Facts::of(request, bytes),
+            fingerprint: Fingerprint::of(request.params()),
             demand: Demand {
                 bytes: bytes as u64,
                 max_tokens: request.max_tokens(),
@@ -75,7 +79,19 @@ impl Docket {
             session: self.session.clone(),
             call_id: self.call_id.clone(),
             at,
+            fingerprint: self.fingerprint,
         }
+    }
+
+    /// How it relates to what its server asked lately.
+    pub(super) fn behaviour(&self, before: &Before, at: Timestamp) -> Vec<Finding> {
+        let now = Recent { fingerprint: self.fingerprint, at_ms: Some(at.as_millisecond()) };
+        inspect::behaviour(now, &before.recent)
+    }
+
+    /// Of what is asked.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// The server's name and the tool's.
@@ -88,9 +104,7 @@ impl Docket {
         let none = limits::Limits::default();
         let own = settings.servers.get(&self.server).map_or(&none, |server| &server.limits);
         limits::check((own, before.server), (&settings.limits, before.all), self.demand, |read, written| {
-            let model = self.model.as_ref()?;
-            let usage = Usage { input: read, output: written, cached: 0 };
-            price::cost_microusd(&model.provider, &model.model, usage, std::time::SystemTime::now())
+            cost(self.model.as_ref(), Usage { input: read, output: written, cached: 0 })
         })
     }
 
@@ -138,6 +152,12 @@ impl Docket {
         let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
         !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
     }
+}
+
+/// In millionths of a US dollar; none where no model is asked or its price is not known.
+fn cost(model: Option<&ModelRef>, usage: Usage) -> Option<u64> {
+    let model = model?;
+    price::cost_microusd(&model.provider, &model.model, usage, std::time::SystemTime::now())
 }
 
 fn suspended(server: &Server, today: jiff::civil::Date) -> Option<Suspension> {

@@ -51,7 +51,7 @@ impl Pipeline {
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
         let model = self.queue.desk().choose(&request);
         let docket = Docket::new(&asked, &request, model.as_ref());
-        let (evaluation, limits) = self.admit(&mut record, &docket, findings, at).await?;
+        let (evaluation, limits, behaviour) = self.admit(&mut record, &docket, findings, at).await?;
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,
@@ -60,6 +60,8 @@ impl Pipeline {
             provenance: provenance(&asked),
             evaluation: EvaluationView::from(&evaluation),
             notes: limits.notes,
+            behaviour,
+            fingerprint: docket.fingerprint(),
             review: Review::new(request, offered, model, asked.server.protocol_version.clone()),
         });
         Ok(Question { asked, record, entry, decisions, docket, evaluation, raised, attempt: 0 })
@@ -73,12 +75,14 @@ impl Pipeline {
         docket: &Docket,
         findings: Vec<Finding>,
         at: jiff::Timestamp,
-    ) -> Result<(Evaluation, Checked), End> {
+    ) -> Result<(Evaluation, Checked, Vec<Finding>), End> {
         let (current, docket, id) = (self.config.current(), docket.clone(), record.id());
         let asking = docket.asking(id, at);
         record
             .admit(asking, move |before| {
                 let limits = docket.check(&current.settings, before);
+                let behaviour = docket.behaviour(before, at);
+                let findings: Vec<Finding> = findings.iter().chain(&behaviour).cloned().collect();
                 let now = Now { settings: &current.settings, rules: &current.rules, before, at };
                 let evaluation = docket.judge(Gate::Request, now, &findings, None, &limits);
                 let event = Evaluated {
@@ -99,7 +103,7 @@ impl Pipeline {
                     counts: limits.denies.is_empty().then_some(limits.reserved),
                     used: used.map(|rule| rule.id.clone()).collect(),
                 };
-                (admitted, (evaluation, limits))
+                (admitted, (evaluation, limits, behaviour))
             })
             .await
     }

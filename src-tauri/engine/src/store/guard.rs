@@ -11,11 +11,15 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use samplegate_core::{
     audit::{AuditEvent, NewEvent, QuestionId, Verdict},
+    inspect::{Fingerprint, Recent},
     limits::{Reserved, Tally},
     policy::{Grant, Until},
 };
 
-use super::error::{TxError, unreadable};
+use super::{
+    error::{TxError, unreadable},
+    recent,
+};
 
 /// The tables.
 pub(super) const SCHEMA: &str = "
@@ -74,6 +78,8 @@ pub struct Asking {
     pub call_id: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// Of what is asked.
+    pub fingerprint: Fingerprint,
 }
 
 /// What was there before the question.
@@ -89,6 +95,8 @@ pub struct Before {
     pub grants: Vec<Grant>,
     /// The approved identity of the server, as JSON.
     pub pin: Option<String>,
+    /// What its server asked lately, oldest first.
+    pub recent: Vec<Recent>,
 }
 
 /// What came of judging a question.
@@ -172,6 +180,7 @@ pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before,
     Ok(Before {
         server: tally(connection, Some(asking), &asking.server, asking.at)?,
         all: tally(connection, None, ALL, asking.at)?,
+        recent: recent::before(connection, asking)?,
         ..standing(connection, &asking.server, asking.tool.as_deref())?
     })
 }
@@ -246,8 +255,9 @@ fn tally(
     Ok(tally)
 }
 
-/// Counts a question that was not refused by a limit.
+/// Counts a question that was not refused by a limit, and remembers what it asked.
 pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitted) -> rusqlite::Result<()> {
+    recent::keep(connection, asking)?;
     let Some(reserved) = admitted.counts else { return Ok(()) };
     let at = asking.at.as_millisecond();
     let id = asking.question.as_bytes();
@@ -399,6 +409,7 @@ pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bo
         )?,
         GuardChange::Tidy { now, alive } => tidy(connection, *now, alive)?,
         GuardChange::Forget { server } => {
+            connection.execute("DELETE FROM fingerprints WHERE server = ?1", [server])?;
             connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
                 + connection.execute("DELETE FROM pins WHERE server = ?1", [server])?
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use samplegate_core::{
     audit::{Answered, Closed, Evaluated, Sent, Verdict},
+    inspect::Fingerprint,
     limits::{Demand, Limit, Limits, Reserved, check},
     policy::{Grant, Shape, Until},
 };
@@ -21,6 +22,7 @@ fn asking(question: QuestionId, server: &str, at: Timestamp) -> Asking {
         session: Some("x".into()),
         call_id: Some("c".into()),
         at,
+        fingerprint: Fingerprint::of_text("sum up this note in a sentence"),
     }
 }
 
@@ -89,6 +91,29 @@ async fn a_question_under_way_counts_at_its_most_and_then_at_what_it_used() {
     assert_eq!(before.server.in_flight, 0, "another server's");
     assert_eq!((before.all.in_flight, before.all.day, before.all.queue), (1, 2, 0));
     assert_eq!((before.all.tokens_in_day, before.all.microusd_day), (103, 7003));
+}
+
+#[tokio::test]
+async fn what_was_asked_lately_is_remembered_for_ten_minutes_by_server() {
+    let place = Place::new();
+    let now = Timestamp::now();
+    let minutes = |n: i64| now - jiff::SignedDuration::from_mins(n);
+    for at in [minutes(11), minutes(9), minutes(1)] {
+        // Each a process of its own, as far as the database can tell.
+        admit(&Store::open(&place.path()).unwrap(), "a", at, Verdict::Ask).await;
+    }
+    let store = Store::open(&place.path()).unwrap();
+    let (_, before) = admit(&store, "a", now, Verdict::Ask).await;
+    let at: Vec<_> = before.recent.iter().map(|recent| recent.at_ms.unwrap()).collect();
+    assert_eq!(at, [minutes(9).as_millisecond(), minutes(1).as_millisecond()]);
+    assert!(before.recent[0].fingerprint.is_near(asking(question_id(now).unwrap(), "a", now).fingerprint));
+    let (_, before) = admit(&store, "b", now, Verdict::Ask).await;
+    assert!(before.recent.is_empty(), "another server's");
+    for _ in 0..100 {
+        admit(&store, "c", now, Verdict::Ask).await;
+    }
+    let (_, before) = admit(&store, "c", now, Verdict::Ask).await;
+    assert_eq!(before.recent.len(), 64);
 }
 
 #[tokio::test]
