@@ -88,7 +88,7 @@ async fn hidden_text_passes_no_rule_at_all() {
 /// A template says what may vary, and how much: a second task is more than that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_has_no_place_for_a_second_task() {
-    let template = "prompt = { template = \"Summarise this note in one sentence: {note:line(1-80)}\" }";
+    let template = "prompt = { template = \"Summarise this note in one sentence: {note:line 1..80}\" }";
     let notes = Notes::start("", template).await;
     let (told, _) = notes.run("summarise").await;
     assert_eq!(told, json!({"result": 1}));

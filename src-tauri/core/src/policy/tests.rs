@@ -81,6 +81,23 @@ fn grant(until: Until, facts: &Facts) -> Grant {
 }
 
 #[test]
+fn that_it_was_asked_before_counts_only_where_it_is_named() {
+    use crate::inspect::{Fingerprint, Recent, behaviour};
+    let facts = facts();
+    let asked = |at_ms| Recent { fingerprint: Fingerprint::of_text("sum up the note in a sentence"), at_ms: Some(at_ms) };
+    let again = behaviour(asked(100_000), &[asked(0)]);
+    let burst = behaviour(asked(100_000), &(0..9).map(|n| asked(99_000 + n)).collect::<Vec<_>>());
+    let allows = |findings: &[Finding], are: &str| {
+        let findings_are = Some(FindingsAre::from_argument(are).expect("valid"));
+        let rules = [Rule { findings: findings_are, ..rule("r", Action::Allow) }];
+        judge(&Case { findings, ..case(Gate::Request, &facts) }, &rules).verdict == Verdict::Allow
+    };
+    assert!(allows(&again, "none") && !allows(&again, "any") && !allows(&again, "low"));
+    assert!(allows(&again, "near_duplicate"));
+    assert!(!allows(&burst, "none") && allows(&burst, "burst") && allows(&burst, "medium"));
+}
+
+#[test]
 fn asks_unless_told_otherwise() {
     let facts = facts();
     assert_eq!(judge(&case(Gate::Request, &facts), &[]).verdict, Verdict::Ask);

@@ -27,10 +27,13 @@ impl Pipeline {
                         self.carry_out(question, Gate::Request, decision, Some(&evaluation)).await
                     }
                     // E.g. no model is configured: the person can still answer.
-                    Err(_) => self.person_decides(question, Gate::Request, evaluation.by).await,
+                    Err(_) => {
+                        let why = format!("{} But no model is configured that could be asked.", evaluation.reason);
+                        self.person_decides(question, Gate::Request, evaluation.by, &why).await
+                    }
                 }
             }
-            Verdict::Ask => self.person_decides(question, Gate::Request, evaluation.by).await,
+            Verdict::Ask => self.person_decides(question, Gate::Request, evaluation.by, &evaluation.reason).await,
         }
     }
 
@@ -48,16 +51,16 @@ impl Pipeline {
                 Err(NotNow::NotCarried(why)) => {
                     self.fails(question, format!("the answer cannot be returned: {why}")).await
                 }
-                Err(_) => self.person_decides(question, Gate::Answer, evaluation.by).await,
+                Err(_) => self.person_decides(question, Gate::Answer, evaluation.by, &evaluation.reason).await,
             },
-            Verdict::Ask => self.person_decides(question, Gate::Answer, evaluation.by).await,
+            Verdict::Ask => self.person_decides(question, Gate::Answer, evaluation.by, &evaluation.reason).await,
         }
     }
 
     /// The model gave no answer: a person may write one or ask again.
     pub(super) async fn no_answer(&self, question: &mut Question, why: &str) -> Result<Passed, End> {
         if self.queue.has_reviewer() {
-            self.person_decides(question, Gate::Answer, DecidedBy::Nobody).await
+            self.person_decides(question, Gate::Answer, DecidedBy::Nobody, "The model gave no answer.").await
         } else {
             self.fails(question, format!("the model failed: {why}")).await
         }
@@ -71,8 +74,14 @@ impl Pipeline {
         Err(End::failed(-32603, why))
     }
 
-    /// `asks` is who asks for a person, and so who denies where nobody can be asked.
-    async fn person_decides(&self, question: &mut Question, gate: Gate, asks: DecidedBy) -> Result<Passed, End> {
+    /// `asks` is who asks for a person, and so who denies where nobody can be asked; `why` says why in a sentence.
+    async fn person_decides(
+        &self,
+        question: &mut Question,
+        gate: Gate,
+        asks: DecidedBy,
+        why: &str,
+    ) -> Result<Passed, End> {
         self.before_anybody_looks(question).await?;
         if !self.queue.has_reviewer() {
             if question.entry.apply(Event::Deny).is_err() {
@@ -82,10 +91,7 @@ impl Pipeline {
                 DecidedBy::Limit | DecidedBy::Drift => asks,
                 DecidedBy::Nobody | DecidedBy::Rule | DecidedBy::Person | DecidedBy::Timeout => DecidedBy::Nobody,
             };
-            let end = match by {
-                DecidedBy::Nobody => End::denied(by, "nobody was there to be asked"),
-                _ => End::denied(by, format!("{} Nobody was there to be asked.", question.evaluation.reason)),
-            };
+            let end = End::denied(by, format!("{why} Nobody was there to be asked."));
             question.record.note(decided(gate, Decided_::Denied, by, None, Some(end.why.clone()), Vec::new()));
             question.record.flush().await?;
             return Err(end);
