@@ -93,6 +93,10 @@ pub struct Decided {
     /// Of the object that was approved. Sealed.
     #[serde(default)]
     pub approved_sha256: Option<Sha256Hex>,
+    /// At the answer gate: the tool calls in the answer about which something was decided, each as `{id, name,
+    /// decision}` with the decision `approved` or `refused`. Sealed.
+    #[serde(default)]
+    pub tool_calls: Option<Value>,
 }
 
 /// The approved request enters the provider; written before it goes out.
@@ -244,6 +248,7 @@ impl AuditEvent {
         "sent_sha256",
         "sha256",
         "text",
+        "tool_calls",
         "wire_sha256",
     ];
 }
