@@ -9,7 +9,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 use pty::Session;
 use serde_json::{Value, json};
 use support::{
-    model::{FakeModel, Reply},
+    model::{FakeModel, Reply, calls},
     servers::{python, samplegate},
 };
 
@@ -87,6 +87,77 @@ async fn an_answer_that_the_server_cannot_take_is_shown_and_not_offered() {
     session.press("in words\r").await;
     let (reply, _) = told(session).await;
     assert_eq!(reply["result"]["content"]["text"], "in words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_redacted_and_the_values_come_back() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("Dear [EMAIL_1],"));
+    let home = home(Some(&model));
+    let mut session = Session::start(
+        home.path(),
+        &["call", "s", "sample", &hello("Write to ann@corp.io now."), "--json"],
+        &[("NO_COLOR", "1")],
+    );
+    session.expect("Redact it if it should stay private.").await;
+    session.expect("[a e d w ? W x v j] > ").await;
+    session.press("x").await;
+    session.expect("*  1  email: ann@corp.io").await;
+    session.expect("Replace which?").await;
+    session.press("\r").await;
+    session.expect("[-ann-]").await;
+    session.expect("[a e d w ? W u x v j] > ").await;
+    session.press("a").await;
+    session.expect("Put back in place of placeholders").await;
+    session.expect("[a e d w ? W r p v j] > ").await;
+    session.press("p").await;
+    session.expect("Dear [EMAIL_1],").await;
+    session.expect("] > ").await;
+    session.press("p").await;
+    session.expect("Dear ann@corp.io,").await;
+    session.expect("] > ").await;
+    session.press("a").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "Dear ann@corp.io,");
+    assert!(!model.got()[0].json().to_string().contains("ann@corp.io"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tool_call_is_asked_about() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Raw(calls(&[("a", "look_up", json!({"q": 1})), ("b", "pay", json!({"to": "ACME"}))])));
+    let home = home(Some(&model));
+    let config = home.path().join("config.toml");
+    let with_tools = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("sampling = \"ask\"", "sampling = \"ask\"\nsampling_tools = \"all\"");
+    std::fs::write(&config, with_tools).unwrap();
+    let params = json!({"params": {
+        "messages": [{"role": "user", "content": {"type": "text", "text": "Pay."}}],
+        "tools": [{"name": "look_up", "inputSchema": {"type": "object"}}],
+        "maxTokens": 64,
+    }});
+    let mut session = Session::start(home.path(), &["call", "s", "sample", &params.to_string(), "--json"], &[]);
+    session.expect("] > ").await;
+    session.press("a").await;
+    session.expect("Tool call 2 of 2: pay").await;
+    session.expect("Not decided yet").await;
+    // It cannot be returned as it is: `a` is not offered and does nothing.
+    session.expect("[e d w ? W r t v j] > ").await;
+    session.press("at").await;
+    session.expect("Tool call 1 of 2: look_up({\"q\":1})").await;
+    session.expect("Approve this call?").await;
+    session.press("y\r").await;
+    session.expect("does not offer this tool").await;
+    session.expect("Approve this call?").await;
+    session.press("n\r").await;
+    session.expect("Take what you refused out").await;
+    session.press("y\r").await;
+    session.expect("Approved by you").await;
+    session.expect("[a e d w ? W r u t v j] > ").await;
+    session.press("a").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["name"], "look_up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

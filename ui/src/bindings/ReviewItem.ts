@@ -47,6 +47,10 @@ request: JsonValue,
  */
 requestEdited: boolean, 
 /**
+ * The placeholders in `request` that stand for what was redacted.
+ */
+placeholders: Array<string>, 
+/**
  * Sentences about what differs from what was received and why, e.g. a lowered maxTokens.
  */
 notes: Array<string>, 

@@ -14,8 +14,10 @@ import type { RunView } from '../bindings/RunView'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
 import type { ServerView } from '../bindings/ServerView'
 import type { Severity } from '../bindings/Severity'
+import type { ToolUseView } from '../bindings/ToolUseView'
 import type { Topic } from '../bindings/Topic'
 import type { WireError } from '../bindings/WireError'
+import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
@@ -34,6 +36,31 @@ interface Question {
   seed: Seed
   item: ReviewItem
   stop?: (() => void) | undefined
+  /** What the placeholders stand for. */
+  originals?: { [placeholder: string]: string }
+}
+
+/** The tool calls in a result, undecided. */
+function toolUses(seed: Seed, result: JsonValue): ToolUseView[] {
+  const content = isObject(result) ? result['content'] : undefined
+  const blocks = Array.isArray(content) ? content : content === undefined ? [] : [content]
+  const offered = Array.isArray(seed.request['tools']) ? seed.request['tools'].filter(isObject) : []
+  return blocks.flatMap((block, i) => {
+    if (!isObject(block) || block['type'] !== 'tool_use') return []
+    const tool = offered.find((tool) => tool['name'] === block['name'])
+    return [{
+      id: String(block['id']), name: String(block['name']), arguments: block['input'] ?? {}, pointer: Array.isArray(content) ? `/content/${i}` : '/content',
+      offered: tool !== undefined, description: typeof tool?.['description'] === 'string' ? tool['description'] : null,
+      risk: 'medium', labels: null, decision: null,
+    }]
+  })
+}
+
+/** A result with the values in place of their placeholders. */
+function putBack(question: Question, result: JsonValue): JsonValue {
+  let text = JSON.stringify(result)
+  for (const [placeholder, value] of Object.entries(question.originals ?? {})) text = text.replaceAll(placeholder, value)
+  return JSON.parse(text) as JsonValue
 }
 
 /** The fake, and what a test may look at or do behind the window's back. */
@@ -53,16 +80,20 @@ const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
 
 const wireError = (code: WireError['code'], message: string): WireError => ({ code, message })
 
-function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
+function requestActions(hasModel: boolean, edited: boolean, findings: number): ActionKind[] {
   const actions: ActionKind[] = hasModel ? ['approve', 'edit', 'deny', 'answerByHand', 'chooseModel'] : ['edit', 'deny', 'answerByHand']
   if (edited) actions.push('revert')
+  if (findings > 0) actions.push('redact')
   return actions
 }
 
 function answerActions(answer: AnswerView): ActionKind[] {
   const actions: ActionKind[] = ['deny', 'answerByHand', 'askAgain', 'chooseModel', 'edit']
   if (answer.edited) actions.push('revert')
-  if (answer.cannotReturn === null) actions.push('return')
+  if (answer.restores !== null && !answer.edited) actions.push('restore')
+  if (answer.toolUses.length > 0) actions.push('decideToolUse')
+  if (answer.toolUses.some((use) => use.decision === 'refused')) actions.push('removeRefused')
+  if (answer.cannotReturn === null && answer.toolUses.every((use) => use.decision === 'approved')) actions.push('return')
   return actions
 }
 
@@ -118,6 +149,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       received: clone(request),
       request,
       requestEdited: false,
+      placeholders: [],
       notes: seed.notes ?? [],
       unknownFields: seed.unknownFields ?? [],
       requestSha256: data.fakeHash(JSON.stringify(request)),
@@ -128,7 +160,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       model: hasModel ? 'claude' : null,
       outgoing: { state: 'cannot', why: '' },
       answer: null,
-      actions: seed.closed ? [] : requestActions(hasModel, false),
+      actions: seed.closed ? [] : requestActions(hasModel, false, seed.findings?.length ?? 0),
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
     }
@@ -185,6 +217,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       original: null,
       result: null,
       edited: false,
+      restores: null,
+      toolUses: [],
       findings: [],
       cannotReturn: null,
       error: null,
@@ -208,7 +242,10 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       } else {
         const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
         answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }
-        answer.result = clone(answer.original)
+        question.originals ??= {}
+        answer.restores = item.placeholders.length > 0 ? true : null
+        answer.result = putBack(question, answer.original)
+        answer.toolUses = toolUses(seed, answer.result)
         answer.findings = stopReason === 'endTurn' ? (seed.answerFindings ?? []) : []
         answer.tookMs = 3100
         answer.tokensIn = 212
@@ -264,7 +301,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.request = clone(action.params)
         item.requestEdited = JSON.stringify(item.request) !== JSON.stringify(item.received)
         if (item.requestEdited) item.findings = []
-        item.actions = requestActions(item.model !== null, item.requestEdited)
+        item.actions = requestActions(item.model !== null, item.requestEdited, item.findings.length)
         seal(item)
         break
       }
@@ -275,15 +312,56 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.answer!.cannotReturn = null
         item.actions = answerActions(item.answer!)
         break
+      case 'redact': {
+        question.originals ??= {}
+        let text = JSON.stringify(item.request)
+        for (const position of action.findings) {
+          const finding = item.findings[position]!
+          const value = [...String(at(item.request, finding.pointer))].slice(finding.start, finding.end).join('')
+          const placeholder = `[${finding.kind.toUpperCase()}_${Object.keys(question.originals).length + 1}]`
+          question.originals[placeholder] = value
+          text = text.replace(value, placeholder)
+        }
+        item.request = JSON.parse(text) as JsonValue
+        item.placeholders = Object.keys(question.originals)
+        item.requestEdited = true
+        item.findings = []
+        item.actions = requestActions(item.model !== null, true, 0)
+        seal(item)
+        break
+      }
+      case 'restore':
+        item.answer!.restores = action.on
+        item.answer!.result = action.on ? putBack(question, item.answer!.original) : clone(item.answer!.original)
+        item.answer!.toolUses = toolUses(question.seed, item.answer!.result)
+        item.actions = answerActions(item.answer!)
+        break
+      case 'decideToolUse':
+        item.answer!.toolUses = item.answer!.toolUses.map((use) => (use.id === action.id ? { ...use, decision: action.decision } : use))
+        item.actions = answerActions(item.answer!)
+        break
+      case 'removeRefused': {
+        const answer = item.answer!
+        const refused = answer.toolUses.filter((use) => use.decision === 'refused').map((use) => use.id)
+        const result = answer.result as { content: JsonValue[] }
+        result.content = result.content.filter((block) => !isObject(block) || !refused.includes(String(block['id'])))
+        answer.edited = true
+        answer.toolUses = toolUses(question.seed, answer.result).map((use) => answer.toolUses.find((was) => was.id === use.id && { ...was, pointer: use.pointer }) ?? use)
+        item.actions = answerActions(answer)
+        break
+      }
       case 'revert':
         if (item.phase === 'request') {
+          item.placeholders = []
+          delete question.originals
           item.request = clone(item.received)
           item.requestEdited = false
           item.findings = question.seed.findings ?? []
-          item.actions = requestActions(item.model !== null, false)
+          item.actions = requestActions(item.model !== null, false, item.findings.length)
           seal(item)
         } else {
-          item.answer!.result = clone(item.answer!.original)
+          item.answer!.result = item.answer!.restores ? putBack(question, item.answer!.original) : clone(item.answer!.original)
+          item.answer!.toolUses = toolUses(question.seed, item.answer!.result)
           item.answer!.edited = false
           item.answer!.findings = question.seed.answerFindings ?? []
           item.answer!.cannotReturn = question.seed.cannotReturn ?? null
