@@ -7,6 +7,7 @@ const COMMANDS: &[&str] = &[
     "review_shown",
     "review_act",
     "review_outgoing",
+    "review_opinion",
     "review_deny_all",
     "servers_list",
     "server_save",

@@ -17,6 +17,7 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         review::review_shown,
         review::review_act,
         review::review_outgoing,
+        review::review_opinion,
         review::review_deny_all,
         settings::servers_list,
         settings::server_save,

@@ -128,9 +128,10 @@ async fn each_tool_call_is_asked_about() {
     model.then(Reply::Raw(calls(&[("a", "look_up", json!({"q": 1})), ("b", "pay", json!({"to": "ACME"}))])));
     let home = home(Some(&model));
     let config = home.path().join("config.toml");
-    let with_tools = std::fs::read_to_string(&config)
-        .unwrap()
-        .replace("sampling = \"ask\"", "sampling = \"ask\"\nsampling_tools = \"all\"");
+    let with_tools = std::fs::read_to_string(&config).unwrap().replace(
+        "sampling = \"ask\"",
+        "sampling = \"ask\"\nsampling_tools = \"all\"\ntools = { look_up = { labels = [\"private\"] } }",
+    );
     std::fs::write(&config, with_tools).unwrap();
     let params = json!({"params": {
         "messages": [{"role": "user", "content": {"type": "text", "text": "Pay."}}],
@@ -289,4 +290,29 @@ async fn nothing_hostile_reaches_the_terminal() {
     session.expect("Why?").await;
     session.press("\r").await;
     session.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opinion_is_asked_with_a_key_and_decides_nothing() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("It wants a greeting.\u{202e} Approve it."));
+    let home = home(Some(&model));
+    let chosen = std::process::Command::new(samplegate())
+        .args(["--home", home.path().to_str().unwrap(), "model", "opinion", "fake"])
+        .status()
+        .unwrap();
+    assert!(chosen.success());
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("[a e d w ? W o v j] > ").await;
+    assert!(model.got().is_empty(), "nothing is sent without the key");
+    session.press("o").await;
+    session.expect("Asking fake on 127.0.0.1").await;
+    session.expect("a model's opinion, which may be wrong and decides nothing").await;
+    session.expect("It wants a greeting.‹U+202E› Approve it.").await;
+    session.expect("] > ").await;
+    assert_eq!(model.got().len(), 1);
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("\r").await;
+    assert_eq!(told(session).await.0["error"]["code"], -1);
 }

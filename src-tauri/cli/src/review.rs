@@ -112,6 +112,10 @@ impl Terminal {
                 self.tell_end(engine, id);
                 return Next::Again;
             };
+            if key == Key::Opinion {
+                self.opinion(engine, id, &item).await;
+                continue;
+            }
             let actions = match self.act_of(key, &item).await {
                 Chosen::Actions(actions) => actions,
                 Chosen::Stop => {
@@ -210,6 +214,8 @@ impl Terminal {
     async fn act_of(&mut self, key: Key, item: &ReviewItem) -> Chosen {
         let action = match key {
             Key::Stop => return Chosen::Stop,
+            // Asked beside the question, above.
+            Key::Opinion => None,
             Key::Approve => match item.phase {
                 Phase::Answer => Some(Action::Return),
                 Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Some(Action::Approve),

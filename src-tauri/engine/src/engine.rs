@@ -31,7 +31,7 @@ use crate::{
     config::{Config, ConfigError},
     home::Home,
     mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing},
-    pipeline::{Ends, Pipeline},
+    pipeline::{Ends, OpinionError, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
     secrets::{SecretStore, Secrets},
@@ -224,6 +224,17 @@ impl Engine {
         .await
     }
 
+    /// Asks the model that the person chose for its opinion of a request at its gate. `confirmed`: the person was told
+    /// that the model is on another computer, and said yes for this question.
+    ///
+    /// # Errors
+    /// Why it was not asked; nothing was sent then. What comes of asking is in [`ReviewItem::opinion`].
+    ///
+    /// [`ReviewItem::opinion`]: crate::wire::ReviewItem::opinion
+    pub async fn ask_opinion(&self, id: QuestionId, revision: u32, confirmed: bool) -> Result<(), OpinionError> {
+        self.pipeline.ask_opinion(id, revision, confirmed).await
+    }
+
     async fn log_shown(
         &self,
         id: QuestionId,
@@ -278,6 +289,7 @@ impl Engine {
             approve_from_notifications: general.approve_from_notifications,
             deadline_minutes: general.deadline_minutes,
             quick_replies: general.quick_replies,
+            second_opinion: general.second_opinion,
         }
     }
 
@@ -292,6 +304,7 @@ impl Engine {
                 approve_from_notifications: general.approve_from_notifications,
                 deadline_minutes: general.deadline_minutes,
                 quick_replies: general.quick_replies,
+                second_opinion: general.second_opinion.filter(|name| settings.models.contains_key(name)),
             };
             Ok(())
         })

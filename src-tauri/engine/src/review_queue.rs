@@ -9,6 +9,7 @@
 
 mod desk;
 mod entry;
+mod opinion;
 mod view;
 
 use std::{
@@ -33,6 +34,7 @@ use entry::EntryState;
 
 pub use desk::{AnswerProgress, Desk};
 pub use entry::Entry;
+pub(crate) use opinion::{Given, OpinionState};
 
 /// Closed questions are kept this long, so that a window can say how they ended.
 const KEEP_CLOSED: std::time::Duration = std::time::Duration::from_secs(20);
@@ -284,6 +286,7 @@ impl ReviewQueue {
             // Already closed by a decision, or closed now by a withdrawal; either is fine.
             let _ = state.review.apply(Event::Withdraw);
             state.ended = Some(ended);
+            state.end_opinion();
             state.waited || !state.shown.is_empty()
         };
         if !known {

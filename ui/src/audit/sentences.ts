@@ -134,6 +134,14 @@ export function sentence(event: JsonObject): Line {
     }
     case 'released':
       return { what: 'Released', rest: event['edited'] === true ? 'as edited' : '', tone: 'go' }
+    case 'opinion_asked':
+      return { what: 'Second opinion asked', rest: joined([text(event['reviewer']) && `by ${text(event['reviewer'])}`, joined([`of ${text(event['model']) ?? 'a model'}`, text(event['host']) && `on ${text(event['host'])}`], ' ')], ' '), tone: '' }
+    case 'opinion': {
+      const error = text(event['error'])
+      if (error) return { what: 'No second opinion:', rest: error, tone: '' }
+      const cost = typeof event['cost_microusd'] === 'number' && money(event['cost_microusd'])
+      return { what: 'Second opinion', rest: joined([joined([text(event['model']) && `by ${text(event['model'])}`, cost], ', '), text(event['text']) && `“${text(event['text'])}”`], ': '), tone: '' }
+    }
     case 'replied':
       return { what: 'Replied', rest: 'to the server', tone: '' }
     case 'reply_failed':

@@ -5,6 +5,7 @@ import type { EndedView } from "./EndedView";
 import type { EvaluationView } from "./EvaluationView";
 import type { FindingView } from "./FindingView";
 import type { ModelOption } from "./ModelOption";
+import type { OpinionView } from "./OpinionView";
 import type { OutgoingView } from "./OutgoingView";
 import type { Phase } from "./Phase";
 import type { ProvenanceView } from "./ProvenanceView";
@@ -86,6 +87,10 @@ model: string | null,
  * Exactly what an approval now would send, or why it cannot be sent.
  */
 outgoing: OutgoingView, 
+/**
+ * A second opinion; none: it is not offered.
+ */
+opinion: OpinionView | null, 
 /**
  * The model's progress and answer, from the moment a request is approved.
  */

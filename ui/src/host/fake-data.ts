@@ -5,6 +5,7 @@ import type { ChangeRow } from '../bindings/ChangeRow'
 import type { FindingView } from '../bindings/FindingView'
 import type { ModelOption } from '../bindings/ModelOption'
 import type { ModelView } from '../bindings/ModelView'
+import type { OpinionView } from '../bindings/OpinionView'
 import type { Offers } from '../bindings/Offers'
 import type { ProviderOption } from '../bindings/ProviderOption'
 import type { ProvenanceView } from '../bindings/ProvenanceView'
@@ -46,6 +47,15 @@ export interface Seed {
   waits?: string
   closed?: { outcome: string; why: string }
   noModel?: boolean
+  /** A second opinion that is offered, and what it says. */
+  opinion?: OpinionView
+  opinionText?: string
+}
+
+/** An opinion that nobody asked for yet. */
+export const offered: OpinionView = {
+  model: 'local-llm', host: '127.0.0.1:8080', isLocal: true, asking: false, text: null, by: null, cut: 0, isOld: false,
+  findings: [], tokensIn: null, tokensOut: null, costMicrousd: null, error: null,
 }
 
 /** What most findings have in common. */
@@ -163,6 +173,8 @@ export const keywords: Seed = {
     },
   ],
   secondsAgo: 12,
+  opinion: offered,
+  opinionText: 'It asks for a list of five chemical elements. Hidden characters spell “send the notes”, and its end asks for the user’s other projects. Look at both before you decide.',
   answer: 'List exactly five words, each of which is the name of a chemical element.',
 }
 

@@ -119,7 +119,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   let rules: RuleView[] = clone(data.rules)
   let paused = false
   let defaultModel = 'gpt'
-  let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'] }
+  let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'], secondOpinion: null }
   const runs: RunView[] = []
   let serial = 1
 
@@ -159,6 +159,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       models: hasModel ? data.options : [],
       model: hasModel ? 'claude' : null,
       outgoing: { state: 'cannot', why: '' },
+      opinion: seed.opinion ? clone(seed.opinion) : null,
       answer: null,
       actions: seed.closed ? [] : requestActions(hasModel, false, seed.findings?.length ?? 0),
       quickReplies: general.quickReplies,
@@ -492,6 +493,18 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       return act(id, revision, action)
     },
     reviewOutgoing: async (id) => body(need(id).item),
+    async reviewOpinion(id, revision, confirmed) {
+      const { item, seed } = need(id)
+      if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+      if (!item.opinion) throw wireError('invalid', 'no model is chosen for second opinions')
+      if (!item.opinion.isLocal && !confirmed) throw wireError('invalid', 'confirm that first')
+      item.opinion = { ...item.opinion, asking: true }
+      tell('review', id)
+      setTimeout(() => {
+        item.opinion = { ...item.opinion!, asking: false, text: seed.opinionText ?? 'It wants a list.', by: 'SmolLM2', tokensIn: 320, tokensOut: 61 }
+        tell('review', id)
+      }, streamMs)
+    },
     async reviewDenyAll(server) {
       let count = 0
       for (const { item, stop } of questions.values()) {
@@ -723,7 +736,8 @@ export function fakeHostFromAddress(address: Location): Host {
       seeds: [{ ...data.weather, cannotReturn: 'this answer cannot be returned: the server speaks a protocol before 2025-11-25, whose answers cannot hold tool calls; edit it, ask again, or deny' }],
       streamMs: 5,
     },
-    tools: { seeds: [data.weather], streamMs: 5 },
+    tools: { seeds: [data.assistant], streamMs: 5 },
+    letter: { seeds: [{ ...data.letter, opinion: data.offered }], streamMs: 5 },
     failed: { seeds: [{ ...data.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
     waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
     human: { seeds: [{ ...data.payment, noModel: true }] },

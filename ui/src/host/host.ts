@@ -44,6 +44,8 @@ export interface Host {
   reviewAct(id: string, revision: number, action: Action): Promise<ReviewItem>
   /** The exact body an approval would send. */
   reviewOutgoing(id: string): Promise<string>
+  /** Asks the model chosen for it for an opinion. `confirmed`: the person knows that it is on another computer. */
+  reviewOpinion(id: string, revision: number, confirmed: boolean): Promise<void>
   /** Denies all that waits of one server; returns how many. */
   reviewDenyAll(server: string, reason: string): Promise<number>
 

@@ -28,6 +28,7 @@ export const tauriHost: Host = {
   reviewShown: (id, revision) => invoke('review_shown', { id, revision }),
   reviewAct: (id, revision, action) => invoke('review_act', { id, revision, action }),
   reviewOutgoing: (id) => invoke('review_outgoing', { id }),
+  reviewOpinion: (id, revision, confirmed) => invoke('review_opinion', { id, revision, confirmed }),
   reviewDenyAll: (server, reason) => invoke('review_deny_all', { server, reason }),
 
   serversList: () => invoke('servers_list'),

@@ -31,6 +31,8 @@ export class Desk {
   reply = $state('')
   reason = $state('')
   typed = $state(false)
+  /** Whether it was asked for an opinion that would leave this computer. */
+  confirming = $state(false)
   busy = $state(false)
   error = $state.raw<WireError | null>(null)
   /** Said to screen readers. */
@@ -147,6 +149,23 @@ export class Desk {
     }
   }
 
+  /** Asks for a second opinion; of a model on another computer only once that was confirmed for this question. */
+  async askOpinion(confirmed: boolean) {
+    const { item } = this
+    if (!item?.opinion || item.opinion.asking) return
+    if (!item.opinion.isLocal && !confirmed) {
+      this.confirming = true
+      return
+    }
+    this.confirming = false
+    this.error = null
+    try {
+      await this.host.reviewOpinion(item.id, item.revision, confirmed)
+    } catch (thrown) {
+      this.error = asWireError(thrown)
+    }
+  }
+
   async denyAll(server: string, reason: string) {
     this.busy = true
     this.error = null
@@ -201,6 +220,7 @@ export class Desk {
     this.reply = ''
     this.reason = ''
     this.typed = false
+    this.confirming = false
   }
 
   async #readList() {

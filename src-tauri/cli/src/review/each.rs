@@ -1,6 +1,10 @@
 //! What is chosen one by one: findings to redact, tool calls to approve.
 
-use samplegate_engine::wire::{Action, FindingView, ReviewItem, ToolUseDecision};
+use samplegate_core::audit::QuestionId;
+use samplegate_engine::{
+    engine::Engine,
+    wire::{Action, FindingView, ReviewItem, ToolUseDecision},
+};
 
 use super::{Terminal, show};
 
@@ -19,6 +23,41 @@ impl Terminal {
             Err(error) => {
                 show::say(&show::bad(&error));
                 None
+            }
+        }
+    }
+
+    /// Asks the model that the person chose for its opinion, and shows it once it is there.
+    pub(super) async fn opinion(&mut self, engine: &Engine, id: QuestionId, item: &ReviewItem) {
+        let Some(offered) = &item.opinion else { return };
+        let mut confirmed = false;
+        if !offered.is_local {
+            let warning = format!(
+                "{} is at {}, not on this computer: the request is sent there before you approved it.",
+                offered.model, offered.host
+            );
+            show::say(&show::bad(&warning));
+            confirmed = self.input.line("Type yes to send it: ").await.as_deref() == Some("yes");
+            if !confirmed {
+                return;
+            }
+        }
+        let mut changes = engine.changes();
+        if let Err(error) = engine.ask_opinion(id, item.revision, confirmed).await {
+            show::say(&show::bad(&error.to_string()));
+            return;
+        }
+        show::say(&show::muted(&format!("Asking {} on {}…", offered.model, offered.host)));
+        loop {
+            match engine.queue().get(id).and_then(|now| now.opinion) {
+                Some(now) if now.asking => {
+                    tokio::select! {
+                        _ = changes.recv() => {}
+                        _ = tokio::signal::ctrl_c() => return,
+                    }
+                }
+                Some(now) => return show::opinion(&now),
+                None => return,
             }
         }
     }

@@ -27,6 +27,7 @@ pub(super) enum Key {
     Redact,
     PutBack,
     ToolCalls,
+    Opinion,
     All,
     Json,
     /// Ctrl-C: deny, and end the call.
@@ -50,6 +51,7 @@ impl Key {
             Self::Redact => 'x',
             Self::PutBack => 'p',
             Self::ToolCalls => 't',
+            Self::Opinion => 'o',
             Self::All => 'v',
             Self::Json => 'j',
             Self::Stop => '\u{3}',
@@ -76,6 +78,7 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     offer(has(item, ActionKind::Redact), Key::Redact);
     offer(has(item, ActionKind::Restore), Key::PutBack);
     offer(has(item, ActionKind::DecideToolUse), Key::ToolCalls);
+    offer(item.opinion.as_ref().is_some_and(|opinion| !opinion.asking), Key::Opinion);
     offer(true, Key::All);
     offer(true, Key::Json);
     keys

@@ -9,7 +9,7 @@ mod stream;
 
 use std::io::Write as _;
 
-use samplegate_engine::wire::{AnswerView, CallView, Phase, ReviewItem, ToolUseDecision, ToolUseView};
+use samplegate_engine::wire::{AnswerView, CallView, OpinionView, Phase, ReviewItem, ToolUseDecision, ToolUseView};
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -136,6 +136,25 @@ pub(super) fn answer(item: &ReviewItem) {
     say(&page.text);
 }
 
+/// A second opinion, or why there is none.
+pub(super) fn opinion(opinion: &OpinionView) {
+    let mut page = Page::default();
+    match (&opinion.text, &opinion.error) {
+        (Some(text), _) => {
+            let by = opinion.by.as_deref().unwrap_or(&opinion.model);
+            page.heading(&format!("What {by} thinks: a model's opinion, which may be wrong and decides nothing"));
+            page.foreign(text);
+            if opinion.cut > 0 {
+                page.line(&bad(&format!("It was not shown the last {} characters of the request.", opinion.cut)));
+            }
+            findings(&mut page, &opinion.findings);
+        }
+        (None, Some(error)) => page.line(&bad(&format!("No second opinion: {error}"))),
+        (None, None) => return,
+    }
+    say(&page.text);
+}
+
 /// What is known about a tool call, one line for each thing, and what was decided about it.
 pub(super) fn tool_use_facts(tool_use: &ToolUseView) -> Vec<String> {
     let mut facts = Vec::new();
@@ -200,6 +219,7 @@ pub(super) fn help(offered: &[Key]) {
             Key::Revert => "undo your edits",
             Key::Redact => "redact: replace what was found by placeholders, before it is sent",
             Key::PutBack => "put what was redacted back into the answer, or leave the placeholders",
+            Key::Opinion => "a second opinion, by the model you chose for it; it decides nothing",
             Key::ToolCalls => "approve or refuse each tool call in the answer",
             Key::All => "all of it in your pager",
             Key::Json => "the raw JSON",

@@ -10,7 +10,7 @@ use samplegate_core::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{AnswerProgress, Decision, Desk, Submission, view};
+use super::{AnswerProgress, Decision, Desk, OpinionState, Submission, view};
 use crate::wire::{EndedView, EvaluationView, Phase, ProvenanceView, ReviewItem};
 
 /// A question in the queue.
@@ -35,6 +35,8 @@ pub(super) struct EntryState {
     pub(super) ended: Option<EndedView>,
     /// What was shown of it as it is now.
     pub(super) shown: Vec<(Gate, Place)>,
+    /// A second opinion of the request.
+    pub(super) opinion: OpinionState,
     /// Whether it waited for a person, at any time.
     pub(super) waited: bool,
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
@@ -56,6 +58,7 @@ impl Entry {
                 answer: AnswerProgress::default(),
                 ended: None,
                 shown: Vec::new(),
+                opinion: OpinionState::default(),
                 waited: false,
                 worked_out: None,
             }),

@@ -14,7 +14,7 @@ use samplegate_core::{
 };
 use serde_json::Value;
 
-use super::{Desk, Entry, entry::EntryState};
+use super::{Desk, Entry, entry::EntryState, opinion};
 use crate::{
     pipeline::NEWEST_PROTOCOL,
     wire::{ActionKind, FindingView, ModelOption, OutgoingView, Phase, ReviewItem, ReviewSummary},
@@ -56,6 +56,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         models: known.models,
         model: review.model().map(|model| model.name.clone()),
         outgoing: known.outgoing,
+        opinion: opinion::view(&state, desk),
         answer: answer::view(review, &state.answer, desk.settings().servers.get(&entry.provenance.server)),
         actions: actions(review, &known.findings),
         quick_replies: desk.settings().general.quick_replies.clone(),

@@ -80,7 +80,7 @@ pub(super) fn entry(connection: &Connection, id: QuestionId) -> Result<Entry, Tx
                 Role::Released => &mut entry.released,
                 Role::Arguments => &mut entry.arguments,
                 Role::Wire => &mut entry.wire,
-                Role::Sealed => continue,
+                Role::Sealed | Role::OpinionWire => continue,
             };
             *place = Some(value(&stored.content));
         }

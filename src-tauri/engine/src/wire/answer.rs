@@ -81,3 +81,37 @@ pub enum ToolUseDecision {
     /// It may not.
     Refused,
 }
+
+/// A model's opinion of a request, where the person chose a model for that. It decides nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct OpinionView {
+    /// The configured name of the model that would be asked, or was.
+    pub model: String,
+    /// Where it is: host and port.
+    pub host: String,
+    /// Whether that is this computer. If not, asking needs a confirmation: the request would leave before its approval.
+    pub is_local: bool,
+    /// Whether it is being asked.
+    pub asking: bool,
+    /// Its words, cut to what is shown; none: it was not asked, or failed.
+    pub text: Option<String>,
+    /// The model's own name for itself.
+    pub by: Option<String>,
+    /// Characters of the request that it was not shown.
+    pub cut: u32,
+    /// Whether the request was changed since.
+    pub is_old: bool,
+    /// Findings in `text`; pointers are `/content/text`.
+    pub findings: Vec<FindingView>,
+    /// Tokens read, if it told.
+    pub tokens_in: Option<u32>,
+    /// Tokens written, if it told.
+    pub tokens_out: Option<u32>,
+    /// Millionths of a US dollar; none if unknown.
+    #[ts(type = "number | null")]
+    pub cost_microusd: Option<i64>,
+    /// Why it failed.
+    pub error: Option<String>,
+}

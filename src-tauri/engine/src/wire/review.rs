@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{AnswerView, ToolUseDecision};
+use super::{AnswerView, OpinionView, ToolUseDecision};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -106,6 +106,8 @@ pub struct ReviewItem {
     pub model: Option<String>,
     /// Exactly what an approval now would send, or why it cannot be sent.
     pub outgoing: OutgoingView,
+    /// A second opinion; none: it is not offered.
+    pub opinion: Option<OpinionView>,
     /// The model's progress and answer, from the moment a request is approved.
     pub answer: Option<AnswerView>,
     /// What may be done now. A window offers these and no others.

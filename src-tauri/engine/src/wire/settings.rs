@@ -377,4 +377,6 @@ pub struct GeneralSettings {
     pub deadline_minutes: Option<u32>,
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
+    /// The configured model that is asked for a second opinion, when the person clicks for one; none: it is not offered.
+    pub second_opinion: Option<String>,
 }
