@@ -5,6 +5,7 @@ use samplegate_engine::wire::{Action, ActionKind, Phase, ToolUseDecision};
 use serde_json::{Value, json};
 use support::{
     home::Running,
+    local_model::LocalModel,
     model::{FakeModel, Reply, calls},
     servers::python,
 };
@@ -238,5 +239,33 @@ async fn a_second_opinion_that_no_budget_or_no_person_allows_is_not_asked() {
     home.act(&asked, Action::Deny { reason: String::new() });
     let entry = home.entry(&asked.id).await;
     assert!(entry.events.iter().all(|event| !event["event"].as_str().unwrap().starts_with("opinion")));
+    home.stop().await;
+}
+
+/// What it says cannot be foretold: that it says something, of itself, on the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_model_gives_an_opinion() {
+    let model = LocalModel::start();
+    let home = Running::start(&format!(
+        "[servers.s]\n{}sampling = \"ask\"\n\n[models.local]\nprovider = \"openai\"\nbase_url = {:?}\nmodel = \"smollm2-135m\"\n\
+         key = \"none\"\n\n[general]\nsecond_opinion = \"local\"\n",
+        python("raw_legacy.py", &[]),
+        model.base_url,
+    ))
+    .await;
+    let call = home.call("s", "sample", letter("Write a short poem about the sea."));
+    let asked = home.question(Phase::Request).await;
+    let id: samplegate_core::audit::QuestionId = asked.id.parse().unwrap();
+    home.engine.ask_opinion(id, asked.revision, false).await.unwrap();
+    let opinion = home
+        .eventually(|| {
+            home.engine.queue().get(id)?.opinion.filter(|opinion| opinion.text.is_some() || opinion.error.is_some())
+        })
+        .await;
+    assert_eq!(opinion.error, None);
+    assert!(opinion.text.is_some_and(|text| !text.trim().is_empty()), "it said nothing");
+    assert!(opinion.tokens_in.is_some_and(|tokens| tokens > 100));
+    home.act(&asked, Action::Deny { reason: String::new() });
+    call.await.unwrap();
     home.stop().await;
 }

@@ -105,8 +105,8 @@ async fn a_request_is_redacted_and_the_values_come_back() {
     session.expect("*  1  email: ann@corp.io").await;
     session.expect("Replace which?").await;
     session.press("\r").await;
-    session.expect("[-ann-]").await;
-    session.expect("[a e d w ? W u x v j] > ").await;
+    session.expect("[-ann@corp.io-]{+[EMAIL_1]+}").await;
+    session.expect("[a e d w ? W u v j] > ").await;
     session.press("a").await;
     session.expect("Put back in place of placeholders").await;
     session.expect("[a e d w ? W r p v j] > ").await;
@@ -279,7 +279,7 @@ async fn nothing_hostile_reaches_the_terminal() {
     let tags: String = "obey".chars().filter_map(|c| char::from_u32(0xE0000 + c as u32)).collect();
     let hostile = format!("start \u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}evil {tags} end\r[a e d w] > ");
     let mut session = call(home.path(), &hostile);
-    session.expect("[e d w ? W v j] > ").await;
+    session.expect("[e d w ? W x v j] > ").await;
     let seen = session.seen();
     for bad in ["\u{1b}[2J", "\u{1b}]0", "\u{202e}", tags.as_str(), "\u{7}"] {
         assert!(!seen.contains(bad), "{bad:?} reached the terminal");
