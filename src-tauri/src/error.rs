@@ -4,6 +4,7 @@ use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
     engine::{ModelError, ServerError},
+    pipeline::OpinionError,
     review_queue::ActError,
     store::StoreError,
     wire::{ErrorCode, WireError},
@@ -32,6 +33,18 @@ impl From<ActError> for CommandError {
             ActError::NotNow(_) | ActError::Invalid(_) => ErrorCode::Invalid,
         };
         Self::new(code, error)
+    }
+}
+
+impl From<OpinionError> for CommandError {
+    fn from(error: OpinionError) -> Self {
+        match error {
+            OpinionError::NotNow(error) => error.into(),
+            OpinionError::NoModel | OpinionError::Remote(_) => Self::new(ErrorCode::Invalid, error),
+            OpinionError::Limit(_) | OpinionError::Unsupported(_) | OpinionError::Log(_) => {
+                Self::new(ErrorCode::Failed, error)
+            }
+        }
     }
 }
 

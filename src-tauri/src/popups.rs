@@ -106,6 +106,9 @@ impl Popups {
             .filter(|question| matches!(question.phase, Phase::Request | Phase::Answer))
             .collect();
         self.forget_others(&waiting);
+        // Those of a muted server wait quietly too.
+        let waiting: Vec<ReviewSummary> =
+            waiting.into_iter().filter(|question| !self.engine.queue().is_muted(&question.server)).collect();
         // While paused, questions wait quietly, and are told of when it goes on.
         if *self.engine.queue().paused().borrow() {
             return;

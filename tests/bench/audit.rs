@@ -224,6 +224,7 @@ fn question(id: QuestionId, at: Timestamp, server: &str, text: &str, answer: Opt
         rules: Vec::new(),
         scope: None,
         approved_sha256: None,
+        tool_calls: None,
     };
     let mut events =
         vec![NewEvent::received(id, at, received, Content::json(&request)), NewEvent::new(id, at, decided)];

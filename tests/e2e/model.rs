@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 /// What it calls itself; not the name that it is asked by.
 pub(crate) const REAL_NAME: &str = "probe-1-2026-11";
 
+/// An answer that begins with this goes on with `tool_calls` as JSON.
+pub(crate) const CALLS: &str = "calls:";
+
 /// A request that came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -83,9 +86,16 @@ async fn complete(State(script): State<Script>, headers: HeaderMap, bytes: Bytes
         json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": script.name,
             "choices": [{ "index": 0, "delta": delta, "finish_reason": end }] })
     };
-    let words = answer.split_inclusive(' ').map(|word| chunk(json!({ "content": word }), Value::Null));
-    let mut events: Vec<String> = words.map(|event| event.to_string()).collect();
-    events.push(chunk(json!({}), json!("stop")).to_string());
+    let mut events: Vec<String> = match answer.strip_prefix(CALLS) {
+        Some(calls) => {
+            let calls: Value = serde_json::from_str(calls).unwrap_or_default();
+            vec![chunk(json!({ "tool_calls": calls }), json!("tool_calls")).to_string()]
+        }
+        None => {
+            let words = answer.split_inclusive(' ').map(|word| chunk(json!({ "content": word }), Value::Null));
+            words.chain([chunk(json!({}), json!("stop"))]).map(|event| event.to_string()).collect()
+        }
+    };
     let usage = json!({ "prompt_tokens": 61, "completion_tokens": 23, "total_tokens": 84 });
     events.push(
         json!({ "id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": script.name,

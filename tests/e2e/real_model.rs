@@ -1,61 +1,18 @@
 //! A real model, small enough for any machine, answers in the windows.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, ChildStdin, Command, Stdio},
-};
-
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
+use support::local_model::LocalModel;
 
 use crate::{
     app::{App, Home, REVIEW, SETTINGS, config, model_table},
     desktop::{eventually, look, on_desktop},
 };
 
-/// SmolLM2 behind `scripts/local_model.py`. It ends when its stdin closes, however this test ends.
-struct Local {
-    child: Child,
-    _stdin: Option<ChildStdin>,
-    base_url: String,
-}
-
-impl Local {
-    fn start() -> Result<Self> {
-        let python = std::env::var("SAMPLEGATE_TEST_MODEL_PY")
-            .context("SAMPLEGATE_TEST_MODEL_PY is not set: scripts/test-env prints it")?;
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/local_model.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .args(["0", "--until-stdin-closes"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let stdin = child.stdin.take();
-        let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        for line in lines {
-            if let Some(address) = line?.strip_prefix("ready ") {
-                let base_url = format!("{}/v1", address.trim_end_matches('/'));
-                return Ok(Self { child, _stdin: stdin, base_url });
-            }
-        }
-        bail!("the model did not start: {}", child.wait()?)
-    }
-}
-
-impl Drop for Local {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_real_model_writes_into_the_window_until_it_is_stopped() -> Result<()> {
     on_desktop(async || {
-        let model = Local::start()?;
+        let model = LocalModel::start();
         let config = config(None)?.replace("\"human\"", "\"smollm\"");
         let home = Home::with(&format!("{config}{}", model_table("smollm", &model.base_url)))?;
         let mut app = App::start(&home).await?;

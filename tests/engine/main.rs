@@ -4,6 +4,7 @@
 mod bad_input;
 mod changes;
 mod gates;
+mod inspected;
 mod limits;
 mod malicious;
 mod models;

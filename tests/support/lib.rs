@@ -8,5 +8,6 @@
 
 pub mod corpus;
 pub mod home;
+pub mod local_model;
 pub mod model;
 pub mod servers;

@@ -118,6 +118,15 @@ pub fn chunks(text: &str) -> Vec<String> {
     chunks
 }
 
+/// The chunks of an answer that calls tools: the id, the name and the arguments of each.
+pub fn calls(calls: &[(&str, &str, Value)]) -> Vec<String> {
+    let call = |(index, (id, name, arguments)): (usize, &(&str, &str, Value))| json!({"index": index, "id": id, "type": "function", "function": {"name": name, "arguments": arguments.to_string()}});
+    let calls: Vec<Value> = calls.iter().enumerate().map(call).collect();
+    let choices = json!([{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]);
+    let chunk = json!({"object": "chat.completion.chunk", "model": "fake-1-real", "choices": choices});
+    vec![format!("data: {chunk}\n\n"), "data: [DONE]\n\n".into()]
+}
+
 fn stream(chunks: Vec<String>, pause: Duration) -> Response {
     let stream = futures::stream::iter(chunks).then(move |chunk| async move {
         tokio::time::sleep(pause).await;

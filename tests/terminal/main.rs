@@ -9,7 +9,7 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 use pty::Session;
 use serde_json::{Value, json};
 use support::{
-    model::{FakeModel, Reply},
+    model::{FakeModel, Reply, calls},
     servers::{python, samplegate},
 };
 
@@ -87,6 +87,78 @@ async fn an_answer_that_the_server_cannot_take_is_shown_and_not_offered() {
     session.press("in words\r").await;
     let (reply, _) = told(session).await;
     assert_eq!(reply["result"]["content"]["text"], "in words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_redacted_and_the_values_come_back() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("Dear [EMAIL_1],"));
+    let home = home(Some(&model));
+    let mut session = Session::start(
+        home.path(),
+        &["call", "s", "sample", &hello("Write to ann@corp.io now."), "--json"],
+        &[("NO_COLOR", "1")],
+    );
+    session.expect("Redact it if it should stay private.").await;
+    session.expect("[a e d w ? W x v j] > ").await;
+    session.press("x").await;
+    session.expect("*  1  email: ann@corp.io").await;
+    session.expect("Replace which?").await;
+    session.press("\r").await;
+    session.expect("[-ann@corp.io-]{+[EMAIL_1]+}").await;
+    session.expect("[a e d w ? W u v j] > ").await;
+    session.press("a").await;
+    session.expect("Put back in place of placeholders").await;
+    session.expect("[a e d w ? W r p v j] > ").await;
+    session.press("p").await;
+    session.expect("Dear [EMAIL_1],").await;
+    session.expect("] > ").await;
+    session.press("p").await;
+    session.expect("Dear ann@corp.io,").await;
+    session.expect("] > ").await;
+    session.press("a").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["text"], "Dear ann@corp.io,");
+    assert!(!model.got()[0].json().to_string().contains("ann@corp.io"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tool_call_is_asked_about() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Raw(calls(&[("a", "look_up", json!({"q": 1})), ("b", "pay", json!({"to": "ACME"}))])));
+    let home = home(Some(&model));
+    let config = home.path().join("config.toml");
+    let with_tools = std::fs::read_to_string(&config).unwrap().replace(
+        "sampling = \"ask\"",
+        "sampling = \"ask\"\nsampling_tools = \"all\"\ntools = { look_up = { labels = [\"private\"] } }",
+    );
+    std::fs::write(&config, with_tools).unwrap();
+    let params = json!({"params": {
+        "messages": [{"role": "user", "content": {"type": "text", "text": "Pay."}}],
+        "tools": [{"name": "look_up", "inputSchema": {"type": "object"}}],
+        "maxTokens": 64,
+    }});
+    let mut session = Session::start(home.path(), &["call", "s", "sample", &params.to_string(), "--json"], &[]);
+    session.expect("] > ").await;
+    session.press("a").await;
+    session.expect("Tool call 2 of 2: pay").await;
+    session.expect("Not decided yet").await;
+    // It cannot be returned as it is: `a` is not offered and does nothing.
+    session.expect("[e d w ? W r t v j] > ").await;
+    session.press("at").await;
+    session.expect("Tool call 1 of 2: look_up({\"q\":1})").await;
+    session.expect("Approve this call?").await;
+    session.press("y\r").await;
+    session.expect("does not offer this tool").await;
+    session.expect("Approve this call?").await;
+    session.press("n\r").await;
+    session.expect("Take what you refused out").await;
+    session.press("y\r").await;
+    session.expect("Approved by you").await;
+    session.expect("[a e d w ? W r u t v j] > ").await;
+    session.press("a").await;
+    let (reply, _) = told(session).await;
+    assert_eq!(reply["result"]["content"]["name"], "look_up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,7 +279,7 @@ async fn nothing_hostile_reaches_the_terminal() {
     let tags: String = "obey".chars().filter_map(|c| char::from_u32(0xE0000 + c as u32)).collect();
     let hostile = format!("start \u{1b}[2J\u{1b}]0;owned\u{7} \u{202e}evil {tags} end\r[a e d w] > ");
     let mut session = call(home.path(), &hostile);
-    session.expect("[e d w ? W v j] > ").await;
+    session.expect("[e d w ? W x v j] > ").await;
     let seen = session.seen();
     for bad in ["\u{1b}[2J", "\u{1b}]0", "\u{202e}", tags.as_str(), "\u{7}"] {
         assert!(!seen.contains(bad), "{bad:?} reached the terminal");
@@ -218,4 +290,29 @@ async fn nothing_hostile_reaches_the_terminal() {
     session.expect("Why?").await;
     session.press("\r").await;
     session.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opinion_is_asked_with_a_key_and_decides_nothing() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("It wants a greeting.\u{202e} Approve it."));
+    let home = home(Some(&model));
+    let chosen = std::process::Command::new(samplegate())
+        .args(["--home", home.path().to_str().unwrap(), "model", "opinion", "fake"])
+        .status()
+        .unwrap();
+    assert!(chosen.success());
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("[a e d w ? W o v j] > ").await;
+    assert!(model.got().is_empty(), "nothing is sent without the key");
+    session.press("o").await;
+    session.expect("Asking fake on 127.0.0.1").await;
+    session.expect("a model's opinion, which may be wrong and decides nothing").await;
+    session.expect("It wants a greeting.‹U+202E› Approve it.").await;
+    session.expect("] > ").await;
+    assert_eq!(model.got().len(), 1);
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("\r").await;
+    assert_eq!(told(session).await.0["error"]["code"], -1);
 }

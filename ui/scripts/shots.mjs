@@ -74,7 +74,30 @@ const shots = [
     await press('a')(page)
   }],
   ['answer', 'review.html?scene=answer', answer],
-  ['answer-tools', 'review.html?scene=tools', answer],
+  ['answer-tools', 'review.html?scene=tools', async (page) => {
+    await answer(page)
+    await page.getByTestId('refuse-call').nth(1).click()
+    await page.waitForSelector('[data-decision=refused]')
+    await armed(page)
+  }],
+  ['answer-calls', 'review.html?scene=tools', answer],
+  ['findings', 'review.html?scene=letter', armed],
+  ['findings-opinion', 'review.html?scene=flagged', async (page) => {
+    await press('o')(page)
+    await page.getByTestId('opinion-text').waitFor()
+    await page.getByTestId('findings').locator('summary').first().click()
+  }],
+  ['redact', 'review.html?scene=letter', press('x')],
+  ['redacted', 'review.html?scene=letter', async (page) => {
+    await press('x')(page)
+    await page.getByTestId('redact-apply').click()
+    await armed(page)
+  }],
+  ['answer-restored', 'review.html?scene=letter', async (page) => {
+    await press('x')(page)
+    await page.getByTestId('redact-apply').click()
+    await answer(page)
+  }],
   ['answer-cannot', 'review.html?scene=cannot', answer],
   ['answer-edited', 'review.html?scene=answer', async (page) => {
     await answer(page)

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import AuditWindow from '../src/audit/Window.svelte'
 import { createFakeHost } from '../src/host/fake'
-import { crawler, everything, keywords, payment } from '../src/host/fake-data'
+import { assistant, crawler, everything, keywords, letter, payment } from '../src/host/fake-data'
 import ReviewWindow from '../src/review/Window.svelte'
 import SettingsWindow from '../src/settings/Window.svelte'
 
@@ -27,6 +27,7 @@ describe('a screen reader finds its way', () => {
     ['one question', [payment]],
     ['a flagged one in a queue', [keywords, crawler]],
     ['one with everything', [everything]],
+    ['one with data', [letter]],
     ['nothing', []],
   ])('review: %s', async (_, seeds) => {
     render(ReviewWindow, { host: createFakeHost({ seeds }) })
@@ -42,6 +43,26 @@ describe('a screen reader finds its way', () => {
       await settle(20)
       await check()
     }
+  })
+
+  const press = (key: string) => (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
+
+  test('review: redacting', async () => {
+    render(ReviewWindow, { host: createFakeHost({ seeds: [letter] }) })
+    await settle(1150)
+    press('x')
+    await settle()
+    expect(document.querySelector('[data-testid=redact-dialog]')).not.toBeNull()
+    await check()
+  })
+
+  test('review: tool calls', async () => {
+    render(ReviewWindow, { host: createFakeHost({ seeds: [assistant], streamMs: 0 }) })
+    await settle(1150)
+    press('a')
+    await settle(100)
+    expect(document.querySelectorAll('[data-testid=tool-call]')).toHaveLength(2)
+    await check()
   })
 
   test('audit', async () => {

@@ -77,7 +77,7 @@ describe('hidden characters', () => {
 
 describe('findings in a text', () => {
   const finding = (start: number, end: number, label = 'label') => ({
-    kind: 'x', severity: 'high' as const, pointer: '/t', start, end, why: 'why', label,
+    kind: 'x', severity: 'high' as const, pointer: '/t', start, end, why: 'why', inName: false, advice: '', label, decoded: null, isData: false,
   })
 
   test('scalar offsets become UTF-16 offsets', () => {

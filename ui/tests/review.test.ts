@@ -458,7 +458,7 @@ describe('nothing is hidden', () => {
         maxTokens: 1,
       },
       notes: [nasty],
-      findings: [{ kind: nasty, severity: 'low', pointer: '/systemPrompt', start: 0, end: 5, why: nasty, label: nasty }],
+      findings: [{ kind: nasty, severity: 'low', pointer: '/systemPrompt', start: 0, end: 5, inName: false, why: nasty, advice: '', label: nasty, decoded: nasty, isData: false }],
       answer: nasty,
     }
     await open({ seeds: [seed] })

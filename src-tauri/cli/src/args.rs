@@ -150,6 +150,8 @@ pub(crate) enum Model {
     Remove(Name),
     /// Choose who answers by default: a model, or `human`.
     Default(Name),
+    /// Choose the model that is asked for a second opinion when you press `o`; `none`: no one is.
+    Opinion(Name),
 }
 
 #[derive(Debug, ClapArgs)]

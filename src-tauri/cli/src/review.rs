@@ -7,6 +7,7 @@
 //! the terminal but visible text behind a margin of ours; the terminal is in raw mode only while a key is awaited, and
 //! is put back however this ends.
 
+mod each;
 mod edit;
 mod keys;
 mod outside;
@@ -17,6 +18,7 @@ use std::{io::IsTerminal as _, time::Duration};
 use samplegate_core::audit::QuestionId;
 use samplegate_engine::{
     engine::Engine,
+    review_queue::{ActError, ReviewQueue},
     wire::{Action, ActionKind, Phase, ReviewItem},
 };
 use tokio_util::sync::CancellationToken;
@@ -110,15 +112,19 @@ impl Terminal {
                 self.tell_end(engine, id);
                 return Next::Again;
             };
-            let action = match self.act_of(key, &item).await {
-                Chosen::Action(action) => action,
+            if key == Key::Opinion {
+                self.opinion(engine, id, &item).await;
+                continue;
+            }
+            let actions = match self.act_of(key, &item).await {
+                Chosen::Actions(actions) => actions,
                 Chosen::Stop => {
                     let _ = queue.act(id, item.revision, Action::Deny { reason: "ended with Ctrl-C".into() });
                     return Next::Stop;
                 }
                 Chosen::Nothing => continue,
             };
-            match queue.act(id, item.revision, action) {
+            match act_all(queue, id, &item, actions) {
                 Ok(after) if after.phase == item.phase => {
                     item = after;
                     show::changed(&item);
@@ -181,8 +187,8 @@ impl Terminal {
                 key = self.input.key(&offered) => {
                     shown.end();
                     match self.act_of(key, &now).await {
-                        Chosen::Action(action) => {
-                            if let Err(error) = queue.act(id, now.revision, action) {
+                        Chosen::Actions(actions) => {
+                            if let Err(error) = act_all(queue, id, &now, actions) {
                                 show::say(&show::bad(&error.to_string()));
                             }
                         }
@@ -208,6 +214,8 @@ impl Terminal {
     async fn act_of(&mut self, key: Key, item: &ReviewItem) -> Chosen {
         let action = match key {
             Key::Stop => return Chosen::Stop,
+            // Asked beside the question, above.
+            Key::Opinion => None,
             Key::Approve => match item.phase {
                 Phase::Answer => Some(Action::Return),
                 Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Some(Action::Approve),
@@ -239,6 +247,12 @@ impl Terminal {
             Key::Model => self.another_model(item).await,
             Key::Halt => Some(Action::Stop),
             Key::Revert => Some(Action::Revert),
+            Key::Redact => self.redact(item).await,
+            Key::PutBack => {
+                let on = item.answer.as_ref().and_then(|answer| answer.restores);
+                on.map(|on| Action::Restore { on: !on })
+            }
+            Key::ToolCalls => return Chosen::of(self.each_tool_call(item).await),
             Key::All => {
                 self.input.release();
                 outside::page(show::everything(item)).await;
@@ -253,7 +267,7 @@ impl Terminal {
                 None
             }
         };
-        action.map_or(Chosen::Nothing, Chosen::Action)
+        Chosen::of(action.into_iter().collect())
     }
 
     async fn another_model(&mut self, item: &ReviewItem) -> Option<Action> {
@@ -273,9 +287,26 @@ impl Terminal {
 
 /// What came of a key.
 enum Chosen {
-    Action(Action),
+    /// One after the other, at least one.
+    Actions(Vec<Action>),
     Nothing,
     Stop,
+}
+
+impl Chosen {
+    fn of(actions: Vec<Action>) -> Self {
+        if actions.is_empty() { Self::Nothing } else { Self::Actions(actions) }
+    }
+}
+
+/// Takes actions one after the other, each on the revision that the one before made.
+fn act_all(
+    queue: &ReviewQueue,
+    id: QuestionId,
+    item: &ReviewItem,
+    actions: Vec<Action>,
+) -> Result<ReviewItem, ActError> {
+    actions.into_iter().try_fold(item.clone(), |item, action| queue.act(id, item.revision, action))
 }
 
 /// Whether an action is offered.

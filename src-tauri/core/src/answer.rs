@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::request::{Block, Field, InvalidParams, Media, ResultsAllowed, content_class, parse_content};
+use crate::{
+    redact::{self, Originals},
+    request::{Block, Field, InvalidParams, Media, ResultsAllowed, ToolUse, content_class, parse_content},
+};
 
 /// The first revision whose results may hold several blocks, and tool uses.
 const ARRAYS_SINCE: &str = "2025-11-25";
@@ -186,6 +189,47 @@ impl SamplingAnswer {
                 Block::Image(_) | Block::Audio(_) | Block::ToolUse(_) | Block::ToolResult(_) => None,
             })
             .collect()
+    }
+
+    /// The tool calls in it.
+    pub fn tool_uses(&self) -> impl Iterator<Item = &ToolUse> {
+        self.content.iter().filter_map(|block| match block {
+            Block::ToolUse(tool_use) => Some(tool_use),
+            Block::Text(_) | Block::Image(_) | Block::Audio(_) | Block::ToolResult(_) => None,
+        })
+    }
+
+    /// The answer without some of its tool calls. Where none is left, the model does not wait for tools any more, and
+    /// the stop reason says so (MCP, sampling: `toolUse` is answered with tool results).
+    #[must_use]
+    pub fn without_tool_uses(&self, unwanted: impl Fn(&ToolUse) -> bool) -> Self {
+        let mut left = self.clone();
+        left.content.retain(|block| !matches!(block, Block::ToolUse(tool_use) if unwanted(tool_use)));
+        if left.stop_reason == StopReason::ToolUse && left.tool_uses().next().is_none() {
+            left.stop_reason = StopReason::EndTurn;
+        }
+        left
+    }
+
+    /// The answer with redacted values in place of their placeholders, in texts and in arguments of tool calls.
+    #[must_use]
+    pub fn restored(&self, originals: &Originals) -> Self {
+        let mut restored = self.clone();
+        if originals.is_empty() {
+            return restored;
+        }
+        for block in &mut restored.content {
+            match block {
+                Block::Text(text) => {
+                    if let Value::String(whole) = redact::restore(&Value::String(std::mem::take(text)), originals) {
+                        *text = whole;
+                    }
+                }
+                Block::ToolUse(tool_use) => tool_use.input = redact::restore(&tool_use.input, originals),
+                Block::Image(_) | Block::Audio(_) | Block::ToolResult(_) => {}
+            }
+        }
+        restored
     }
 
     /// The kinds of content as one word, e.g. `text` or `text+tool_use`.

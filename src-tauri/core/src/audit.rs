@@ -29,8 +29,8 @@ mod tests;
 
 pub use chain::{Head, NotAHead, Sealed, StoredContent, StoredEvent, genesis, seal};
 pub use event::{
-    Answered, AuditEvent, Closed, Content, Decided, Evaluated, NewEvent, Note, Received, Released, Replied,
-    ReplyFailed, Role, Sent, SettingsChanged, Shown,
+    Answered, AuditEvent, Closed, Content, Decided, Evaluated, NewEvent, Note, Opinion, OpinionAsked, Received,
+    Released, Replied, ReplyFailed, Role, Sent, SettingsChanged, Shown,
 };
 pub use summary::{QuestionSummary, SummaryError};
 pub use verify::{Finding, Report, Verifier, What};

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod limits;
 pub mod model_choice;
 pub mod model_format;
+pub mod opinion;
 pub mod policy;
 pub mod price;
 pub mod redact;

@@ -4,6 +4,9 @@
 //! the limits said → [`Evaluation`]. The strictest verdict wins, so the order of rules never matters, and adding a deny
 //! never allows more.
 //!
+//! An answer that calls tools is released by a rule only where that rule's condition on tools covers the calls: neither
+//! a switched-off gate nor a grant does.
+//!
 //! Invariants: without a rule or a grant that a person made, or a gate that a person switched off, the verdict is Ask or
 //! Deny; findings, risk, drift and limits only raise a verdict; where the calling tool is not known, no rule or grant
 //! about a tool matches; an expired or suspended one never allows.
@@ -106,6 +109,10 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
         reason,
     };
     raise(case, standing.limits, &mut evaluation);
+    if case.facts.calls_tools && !matched.iter().any(|rule| rule.releases_tool_calls() && case.suspended.is_none()) {
+        let reason = "The answer calls tools, and no rule says that these calls may go back.";
+        evaluation.raise(Verdict::Ask, DecidedBy::Nobody, reason);
+    }
     if evaluation.verdict != Verdict::Allow {
         evaluation.answer = None;
     }

@@ -56,6 +56,12 @@ pub struct Redacted {
 /// Replaces the spans of these findings. Spans that overlap are replaced as one; a finding that points nowhere in
 /// `params` changes nothing.
 pub fn redact(params: &Value, chosen: &[Finding]) -> Redacted {
+    redact_more(params, chosen, &Originals::default())
+}
+
+/// Replaces as [`redact`] does in params that were redacted before: a value that has a placeholder keeps it, and no
+/// placeholder that was given is given to another value. The originals are those before and the new ones.
+pub fn redact_more(params: &Value, chosen: &[Finding], before: &Originals) -> Redacted {
     let mut spans: Spans<'_> = BTreeMap::new();
     for finding in chosen.iter().filter(|finding| finding.start < finding.end) {
         spans
@@ -67,8 +73,11 @@ pub fn redact(params: &Value, chosen: &[Finding]) -> Redacted {
         merge(spans);
     }
     let mut redaction =
-        Redaction { given: HashMap::new(), counts: HashMap::new(), originals: Vec::new(), text: String::new() };
+        Redaction { given: HashMap::new(), counts: HashMap::new(), originals: before.0.clone(), text: String::new() };
     collect(params, &mut redaction.text);
+    for placeholder in before.placeholders() {
+        redaction.text.push_str(placeholder);
+    }
     let params = redaction.value(params, &mut String::new(), &spans);
     Redacted { params, originals: Originals(redaction.originals) }
 }
@@ -157,6 +166,12 @@ impl Redaction {
             return placeholder.clone();
         }
         let name = kind.as_str().to_ascii_uppercase();
+        let known = self.originals.iter().find(|(known, value)| {
+            *value == original && known.strip_prefix('[').is_some_and(|rest| rest.starts_with(&format!("{name}_")))
+        });
+        if let Some((placeholder, _)) = known {
+            return placeholder.clone();
+        }
         let count = self.counts.entry(kind).or_default();
         let placeholder = loop {
             *count += 1;
@@ -251,6 +266,18 @@ mod tests {
         assert_eq!(restore(&redacted.params, &redacted.originals), params);
         let answer = json!({"content": {"text": "Dear [EMAIL_3], [EMAIL_2]"}});
         assert_eq!(restore(&answer, &redacted.originals), json!({"content": {"text": "Dear bob@corp.io, [EMAIL_2]"}}));
+    }
+
+    #[test]
+    fn what_is_redacted_later_takes_no_placeholder_that_was_given() {
+        let first = redact(&json!(["ann@corp.io"]), &[finding(FindingKind::Email, "/0", 0..11)]);
+        // The first was edited away; the second is new.
+        let now = json!(["bob@corp.io", "ann@corp.io"]);
+        let chosen = [finding(FindingKind::Email, "/0", 0..11), finding(FindingKind::Email, "/1", 0..11)];
+        let both = redact_more(&now, &chosen, &first.originals);
+        assert_eq!(both.params, json!(["[EMAIL_2]", "[EMAIL_1]"]));
+        assert_eq!(restore(&both.params, &both.originals), now);
+        assert_eq!(both.originals.len(), 2);
     }
 
     #[test]

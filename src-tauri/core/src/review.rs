@@ -5,18 +5,25 @@
 //! [`ReleasedResponse`], so an unreviewed request cannot reach a model, nor an unreviewed answer a server.
 //!
 //! Invariants, property-tested: a question ends at most once; nothing is sent without an approval; what is sent is
-//! what was approved, and what is released is what was shown and what the server's protocol can carry. Every change raises the revision, and an action names
-//! the revision it was taken on (the engine checks it), so nobody decides on something they did not see.
+//! what was approved, and what is released is what was shown and what the server's protocol can carry; no tool call
+//! goes back that was not approved by itself; what was redacted from a request never reaches a model. Every change
+//! raises the revision, and an action names the revision it was taken on (the engine checks it), so nobody decides on
+//! something they did not see.
 
+mod answer_draft;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
+pub use answer_draft::{AnswerDraft, ToolUseDecision};
+
 use crate::{
     answer::{NotCarried, SamplingAnswer},
     canonical::Sha256Hex,
-    request::SamplingRequest,
+    inspect::Finding,
+    redact::{self, Originals},
+    request::{InvalidParams, SamplingRequest},
     tokens,
 };
 
@@ -128,12 +135,7 @@ pub enum State {
 #[derive(Debug, Clone)]
 pub enum ModelOutcome {
     /// It answered.
-    Answered {
-        /// As the model gave it.
-        original: SamplingAnswer,
-        /// As it would be returned.
-        draft: SamplingAnswer,
-    },
+    Answered(Box<AnswerDraft>),
     /// It failed, with a sentence why.
     Failed(String),
 }
@@ -145,6 +147,8 @@ pub enum ActionKind {
     Approve,
     /// Change what is shown at this gate.
     Edit,
+    /// Replace what was found in the request by placeholders.
+    Redact,
     /// Undo all edits of this gate.
     Revert,
     /// Refuse.
@@ -157,6 +161,12 @@ pub enum ActionKind {
     Stop,
     /// Ask a model again.
     AskAgain,
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    Restore,
+    /// Approve or refuse one tool call in the answer.
+    DecideToolUse,
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
     /// Return the answer as shown.
     Return,
 }
@@ -170,6 +180,19 @@ pub enum Event {
     EditRequest(Box<SamplingRequest>),
     /// Replace the answer.
     EditAnswer(Box<SamplingAnswer>),
+    /// Replace the spans of these findings in the request, as it stands now, by placeholders.
+    Redact(Vec<Finding>),
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    Restore(bool),
+    /// Decide about one tool call in the answer.
+    DecideToolUse {
+        /// The call's id.
+        id: String,
+        /// What was decided.
+        decision: ToolUseDecision,
+    },
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
     /// Undo all edits of this gate.
     Revert,
     /// Refuse.
@@ -229,6 +252,24 @@ pub enum NotNow {
     /// An answer that the server's revision of the protocol has no place for.
     #[error("this answer cannot be returned: {0}; edit it, ask again, or deny")]
     NotCarried(#[from] NotCarried),
+    /// Tool calls that nobody decided about.
+    #[error("{} in this answer: approve or refuse each by itself", match count { 1 => "a tool call is".to_owned(), count => format!("{count} tool calls are") })]
+    ToolUseUndecided {
+        /// How many.
+        count: usize,
+    },
+    /// A tool call that was refused.
+    #[error("a tool call in this answer was refused: take it out, ask again, or deny")]
+    ToolUseRefused,
+    /// No tool call of that id.
+    #[error("there is no such tool call in the answer any more; look again")]
+    NoSuchToolUse,
+    /// Nothing was chosen to be redacted.
+    #[error("nothing was chosen that could be replaced")]
+    NothingToRedact,
+    /// A request that would not be one any more.
+    #[error("this cannot be replaced: {0}; edit it, or choose less")]
+    NotRedactable(#[from] InvalidParams),
     /// A request edited to allow more than the server asked for.
     #[error("maxTokens can be lowered, not raised: the server takes at most {max}")]
     Raised {
@@ -246,6 +287,8 @@ pub struct Review {
     draft: SamplingRequest,
     model: Option<ModelRef>,
     protocol: String,
+    /// What the placeholders in the request stand for: here only, until the question ends.
+    originals: Originals,
     state: State,
 }
 
@@ -260,7 +303,8 @@ impl Review {
         protocol: impl Into<String>,
     ) -> Self {
         let (draft, protocol) = (offered.clone(), protocol.into());
-        Self { revision: 1, received, draft, offered, model, protocol, state: State::Request }
+        let originals = Originals::default();
+        Self { revision: 1, received, draft, offered, model, protocol, originals, state: State::Request }
     }
 
     /// Goes up with every change.
@@ -283,6 +327,11 @@ impl Review {
         self.draft.params() != self.offered.params()
     }
 
+    /// The placeholders that stand in the request for what was redacted.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.originals.placeholders()
+    }
+
     /// The model that an approval now would use.
     pub fn model(&self) -> Option<&ModelRef> {
         self.model.as_ref()
@@ -298,22 +347,41 @@ impl Review {
         matches!(self.state, State::Closed)
     }
 
-    /// Why the answer that stands at its gate cannot be returned; none: it can, or there is none.
-    pub fn cannot_return(&self) -> Option<NotNow> {
+    /// The answer that stands at its gate.
+    pub fn answer(&self) -> Option<&AnswerDraft> {
         match &self.state {
-            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
-                draft.check_carried(&self.protocol).err().map(NotNow::NotCarried)
-            }
+            State::Answer { outcome: ModelOutcome::Answered(answer), .. } => Some(answer),
             State::Answer { .. } | State::Request | State::Asking(_) | State::Closed => None,
         }
     }
 
+    /// An answer as it would be returned if nobody edits it: with what was redacted from the request.
+    pub fn as_returned(&self, answer: &SamplingAnswer) -> SamplingAnswer {
+        answer.restored(&self.originals)
+    }
+
+    fn answer_mut(&mut self) -> Result<&mut AnswerDraft, NotNow> {
+        match &mut self.state {
+            State::Answer { outcome: ModelOutcome::Answered(answer), .. } => Ok(answer),
+            State::Answer { .. } | State::Request | State::Asking(_) | State::Closed => Err(NotNow::NotOffered),
+        }
+    }
+
+    /// Why the answer that stands at its gate cannot be returned; none: it can, or there is none.
+    pub fn cannot_return(&self) -> Option<NotNow> {
+        let answer = self.answer()?;
+        answer.draft().check_carried(&self.protocol).err().map(NotNow::NotCarried).or_else(|| answer.held_by())
+    }
+
     /// What may be done now.
     pub fn actions(&self) -> Vec<ActionKind> {
-        use ActionKind::{AnswerByHand, Approve, AskAgain, ChooseModel, Deny, Edit, Return, Revert, Stop};
+        use ActionKind::{
+            AnswerByHand, Approve, AskAgain, ChooseModel, DecideToolUse, Deny, Edit, Redact, RemoveRefused, Restore,
+            Return, Revert, Stop,
+        };
         match &self.state {
             State::Request => {
-                let mut actions = vec![Deny, AnswerByHand, Edit];
+                let mut actions = vec![Deny, AnswerByHand, Edit, Redact];
                 actions.extend(self.request_edited().then_some(Revert));
                 if self.model.is_some() {
                     actions.extend([ChooseModel, Approve]);
@@ -321,9 +389,12 @@ impl Review {
                 actions
             }
             State::Asking(_) => vec![Deny, AnswerByHand, Stop],
-            State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
+            State::Answer { outcome: ModelOutcome::Answered(answer), .. } => {
                 let mut actions = vec![Deny, AnswerByHand, AskAgain, ChooseModel, Edit];
-                actions.extend((original != draft).then_some(Revert));
+                actions.extend(answer.is_edited().then_some(Revert));
+                actions.extend(answer.may_switch_restoring().then_some(Restore));
+                actions.extend(answer.draft().tool_uses().next().map(|_| DecideToolUse));
+                actions.extend(answer.has_refused().then_some(RemoveRefused));
                 actions.extend(self.cannot_return().is_none().then_some(Return));
                 actions
             }
@@ -377,19 +448,36 @@ impl Review {
             }
             Event::EditAnswer(answer) => {
                 self.check_length(&answer)?;
-                let State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } = &mut self.state else {
-                    return Err(NotNow::NotOffered);
-                };
-                *draft = *answer;
+                self.answer_mut()?.edit(*answer);
+                Ok(Effect::Show)
+            }
+            Event::Redact(chosen) => {
+                let redacted = redact::redact_more(self.draft.params(), &chosen, &self.originals);
+                if redacted.params == *self.draft.params() {
+                    return Err(NotNow::NothingToRedact);
+                }
+                self.draft = SamplingRequest::parse(redacted.params)?;
+                self.originals = redacted.originals;
+                Ok(Effect::Show)
+            }
+            Event::Restore(on) => {
+                self.answer_mut()?.restore(on);
+                Ok(Effect::Show)
+            }
+            Event::DecideToolUse { id, decision } => {
+                self.answer_mut()?.decide(&id, decision)?;
+                Ok(Effect::Show)
+            }
+            Event::RemoveRefused => {
+                self.answer_mut()?.remove_refused();
                 Ok(Effect::Show)
             }
             Event::Revert => {
-                match &mut self.state {
-                    State::Request => self.draft = self.offered.clone(),
-                    State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } => {
-                        *draft = original.clone();
-                    }
-                    State::Answer { .. } | State::Asking(_) | State::Closed => return Err(NotNow::NotOffered),
+                if matches!(self.state, State::Request) {
+                    self.draft = self.offered.clone();
+                    self.originals = Originals::default();
+                } else {
+                    self.answer_mut()?.revert();
                 }
                 Ok(Effect::Show)
             }
@@ -403,16 +491,15 @@ impl Review {
                 self.release(answer, false)
             }
             Event::Return => {
-                let State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. } = &self.state else {
-                    return Err(NotNow::NotOffered);
-                };
-                let edited = original != draft;
-                self.release(draft.clone(), edited)
+                let answer = self.answer_mut()?;
+                let (draft, edited) = (answer.draft().clone(), answer.is_edited());
+                self.release(draft, edited)
             }
             Event::Deny => Ok(self.close(Effect::Refuse)),
             Event::Stop => Ok(Effect::StopModel),
             Event::Answered(answer) => {
-                self.answered(ModelOutcome::Answered { original: (*answer).clone(), draft: *answer })
+                let draft = AnswerDraft::new(*answer, &self.originals);
+                self.answered(ModelOutcome::Answered(Box::new(draft)))
             }
             Event::ModelFailed(why) => self.answered(ModelOutcome::Failed(why)),
             Event::Withdraw if self.is_closed() => Err(NotNow::NotOffered),
@@ -447,6 +534,7 @@ impl Review {
 
     fn close(&mut self, effect: Effect) -> Effect {
         self.state = State::Closed;
+        self.originals = Originals::default();
         effect
     }
 
@@ -465,6 +553,10 @@ impl Event {
         match self {
             Self::Approve => Some(ActionKind::Approve),
             Self::EditRequest(_) | Self::EditAnswer(_) => Some(ActionKind::Edit),
+            Self::Redact(_) => Some(ActionKind::Redact),
+            Self::Restore(_) => Some(ActionKind::Restore),
+            Self::DecideToolUse { .. } => Some(ActionKind::DecideToolUse),
+            Self::RemoveRefused => Some(ActionKind::RemoveRefused),
             Self::Revert => Some(ActionKind::Revert),
             Self::Deny => Some(ActionKind::Deny),
             Self::AnswerByHand(_) => Some(ActionKind::AnswerByHand),

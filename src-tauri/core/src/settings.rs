@@ -69,6 +69,9 @@ pub struct General {
     pub deadline_minutes: Option<u32>,
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
+    /// The configured model that is asked for a second opinion when the person clicks for one; absent: none is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_opinion: Option<String>,
 }
 
 impl Default for General {
@@ -78,6 +81,7 @@ impl Default for General {
             approve_from_notifications: false,
             deadline_minutes: None,
             quick_replies: vec!["Yes".into(), "No".into()],
+            second_opinion: None,
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     config::{Config, ConfigError},
     home::Home,
     mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing},
-    pipeline::{Ends, Pipeline},
+    pipeline::{Ends, OpinionError, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
     secrets::{SecretStore, Secrets},
@@ -224,6 +224,17 @@ impl Engine {
         .await
     }
 
+    /// Asks the model that the person chose for its opinion of a request at its gate. `confirmed`: the person was told
+    /// that the model is on another computer, and said yes for this question.
+    ///
+    /// # Errors
+    /// Why it was not asked; nothing was sent then. What comes of asking is in [`ReviewItem::opinion`].
+    ///
+    /// [`ReviewItem::opinion`]: crate::wire::ReviewItem::opinion
+    pub async fn ask_opinion(&self, id: QuestionId, revision: u32, confirmed: bool) -> Result<(), OpinionError> {
+        self.pipeline.ask_opinion(id, revision, confirmed).await
+    }
+
     async fn log_shown(
         &self,
         id: QuestionId,
@@ -254,6 +265,8 @@ impl Engine {
             default_model: settings.default_model.clone(),
             keychain: keychain.unwrap_or(TestReport { ok: true, message: "not asked yet".into() }),
             reviewer: self.options.reviewer.clone(),
+            muted: self.queue.muted(),
+            often_denied: self.queue.often_denied(),
             config_path: self.config.path().display().to_string(),
             version: self.options.version.into(),
         }
@@ -278,6 +291,7 @@ impl Engine {
             approve_from_notifications: general.approve_from_notifications,
             deadline_minutes: general.deadline_minutes,
             quick_replies: general.quick_replies,
+            second_opinion: general.second_opinion,
         }
     }
 
@@ -292,6 +306,7 @@ impl Engine {
                 approve_from_notifications: general.approve_from_notifications,
                 deadline_minutes: general.deadline_minutes,
                 quick_replies: general.quick_replies,
+                second_opinion: general.second_opinion.filter(|name| settings.models.contains_key(name)),
             };
             Ok(())
         })

@@ -11,10 +11,12 @@ mod ask;
 mod docket;
 mod gates;
 mod intake;
+mod opinion;
 mod record;
 
 pub(crate) use ask::key_name;
 pub(crate) use intake::{call_view, now};
+pub use opinion::OpinionError;
 
 use std::{
     collections::HashMap,

@@ -8,6 +8,9 @@
 //! shells are offered exactly the actions that the state machine allows.
 
 mod desk;
+mod entry;
+mod flood;
+mod opinion;
 mod view;
 
 use std::{
@@ -21,15 +24,18 @@ use std::{
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Gate, Place, QuestionId},
-    inspect::{Finding, Fingerprint},
+    inspect::{self, Finding, Fingerprint},
     request::{InvalidParams, SamplingRequest},
     review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::wire::{Action, Changed, EvaluationView, Phase, ProvenanceView, ReviewItem, ReviewSummary, Topic};
+use crate::wire::{Action, Changed, EvaluationView, ProvenanceView, ReviewItem, ReviewSummary, Topic};
+use entry::EntryState;
 
 pub use desk::{AnswerProgress, Desk};
+pub use entry::Entry;
+pub(crate) use opinion::{Given, OpinionState};
 
 /// Closed questions are kept this long, so that a window can say how they ended.
 const KEEP_CLOSED: std::time::Duration = std::time::Duration::from_secs(20);
@@ -47,6 +53,8 @@ pub struct Decision {
     pub edited: bool,
     /// What the person typed with a denial.
     pub reason: Option<String>,
+    /// What was decided about each tool call in the answer, as the log has it; none: nothing was.
+    pub tool_calls: Option<serde_json::Value>,
 }
 
 /// Why an action was not taken.
@@ -67,37 +75,6 @@ pub enum ActError {
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
-}
-
-/// A question in the queue.
-#[derive(Debug)]
-pub struct Entry {
-    id: QuestionId,
-    received_at: jiff::Timestamp,
-    arrival: u64,
-    provenance: ProvenanceView,
-    evaluation: EvaluationView,
-    /// Sentences about what differs from what was received, and why.
-    notes: Vec<String>,
-    /// How it relates to what the server asked before.
-    behaviour: Vec<Finding>,
-    fingerprint: Fingerprint,
-    state: Mutex<EntryState>,
-    decisions: mpsc::UnboundedSender<Decision>,
-}
-
-#[derive(Debug)]
-struct EntryState {
-    review: Review,
-    answer: AnswerProgress,
-    ended: Option<crate::wire::EndedView>,
-    /// What was shown of it as it is now.
-    shown: Vec<(Gate, Place)>,
-    /// Whether it waited for a person, at any time.
-    waited: bool,
-    /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
-    /// windows read the question again many times a second.
-    worked_out: Option<view::WorkedOut>,
 }
 
 /// What the pipeline brings.
@@ -131,6 +108,7 @@ pub struct ReviewQueue {
     changes: broadcast::Sender<Changed>,
     reviewers: Arc<AtomicU32>,
     paused: watch::Sender<bool>,
+    flood: Arc<Mutex<flood::Flood>>,
 }
 
 /// Somebody is there to decide, for as long as this lives.
@@ -152,6 +130,7 @@ impl ReviewQueue {
             changes,
             reviewers: Arc::default(),
             paused: watch::Sender::new(false),
+            flood: Arc::default(),
         }
     }
 
@@ -180,25 +159,7 @@ impl ReviewQueue {
     /// Adds a question.
     pub fn submit(&self, submission: Submission) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision>) {
         let (decisions, receiver) = mpsc::unbounded_channel();
-        let entry = Arc::new(Entry {
-            id: submission.id,
-            received_at: submission.received_at,
-            arrival: submission.arrival,
-            provenance: submission.provenance,
-            evaluation: submission.evaluation,
-            notes: submission.notes,
-            behaviour: submission.behaviour,
-            fingerprint: submission.fingerprint,
-            state: Mutex::new(EntryState {
-                review: submission.review,
-                answer: AnswerProgress::default(),
-                ended: None,
-                shown: Vec::new(),
-                waited: false,
-                worked_out: None,
-            }),
-            decisions,
-        });
+        let entry = Arc::new(Entry::new(submission, decisions));
         self.lock().insert(entry.id, Arc::clone(&entry));
         self.changed(Topic::Review, Some(entry.id));
         (entry, receiver)
@@ -256,8 +217,8 @@ impl ReviewQueue {
         }
         let (gate, content) = match state.review.state() {
             State::Request => (Gate::Request, state.review.draft().params().clone()),
-            State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
-                (Gate::Answer, draft.to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default())
+            State::Answer { outcome: ModelOutcome::Answered(answer), .. } => {
+                (Gate::Answer, answer.draft().to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default())
             }
             State::Answer { outcome: ModelOutcome::Failed(why), .. } => (Gate::Answer, why.clone().into()),
             State::Asking(_) | State::Closed => return None,
@@ -290,8 +251,8 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
-        let (event, reason) = self.event(action)?;
-        let edited = state.edited(gate);
+        let (event, reason) = self.event(action, &state)?;
+        let (edited, tool_calls) = (state.edited(gate), state.tool_calls());
         let kind = event.kind();
         let effect = state.review.apply(event)?;
         if matches!(effect, Effect::Send(_)) {
@@ -301,9 +262,12 @@ impl ReviewQueue {
             && !matches!(effect, Effect::Show)
         {
             // The pipeline is gone only when the question has ended: then nobody waits for this decision.
-            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason });
+            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason, tool_calls });
         }
         drop(state);
+        if kind == Some(ActionKind::Deny) {
+            self.note_denial(&entry.provenance.server);
+        }
         self.changed(Topic::Review, Some(id));
         Ok(entry.item(&self.desk))
     }
@@ -332,6 +296,7 @@ impl ReviewQueue {
             // Already closed by a decision, or closed now by a withdrawal; either is fine.
             let _ = state.review.apply(Event::Withdraw);
             state.ended = Some(ended);
+            state.end_opinion();
             state.waited || !state.shown.is_empty()
         };
         if !known {
@@ -355,13 +320,17 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(&self, action: Action) -> Result<(Event, Option<String>), ActError> {
+    fn event(&self, action: Action, state: &EntryState) -> Result<(Event, Option<String>), ActError> {
         let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
         Ok((
             match action {
                 Action::Approve => Event::Approve,
                 Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
                 Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
+                Action::Redact { findings } => Event::Redact(chosen(state, &findings)),
+                Action::Restore { on } => Event::Restore(on),
+                Action::DecideToolUse { id, decision } => Event::DecideToolUse { id, decision: decision.into() },
+                Action::RemoveRefused => Event::RemoveRefused,
                 Action::Revert => Event::Revert,
                 Action::Deny { reason } => {
                     return Ok((Event::Deny, Some(reason).filter(|text| !text.trim().is_empty())));
@@ -380,6 +349,10 @@ impl ReviewQueue {
         self.lock().get(&id).cloned()
     }
 
+    fn flood(&self) -> MutexGuard<'_, flood::Flood> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<QuestionId, Arc<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -390,6 +363,13 @@ impl ReviewQueue {
     }
 }
 
+/// The findings in the request as it stands now, by their positions in what the shells were given at this revision.
+fn chosen(state: &EntryState, positions: &[u32]) -> Vec<Finding> {
+    let findings = inspect::inspect(inspect::Place::Request, state.review.draft().params());
+    let position = |position: &u32| usize::try_from(*position).ok().and_then(|at| findings.get(at)).cloned();
+    positions.iter().filter_map(position).collect()
+}
+
 /// What a person was shown.
 #[derive(Debug)]
 pub struct Shown {
@@ -397,80 +377,4 @@ pub struct Shown {
     pub gate: Gate,
     /// The params, the result, or why there is none, as shown.
     pub content: serde_json::Value,
-}
-
-impl Entry {
-    /// The question's id.
-    pub fn id(&self) -> QuestionId {
-        self.id
-    }
-
-    /// Applies an event that is not a person's.
-    pub(crate) fn apply(&self, event: Event) -> Result<Effect, NotNow> {
-        let mut state = self.state();
-        let effect = state.review.apply(event)?;
-        if matches!(effect, Effect::Send(_)) {
-            state.asked();
-        }
-        Ok(effect)
-    }
-
-    /// Changes what is known about the answer.
-    pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
-        let mut state = self.state();
-        change(&mut state.answer);
-    }
-
-    /// Notes that it waits for a person.
-    pub(crate) fn waits(&self) {
-        self.state().waited = true;
-    }
-
-    fn waits_for_a_person(&self) -> bool {
-        matches!(self.state().review.state(), State::Request | State::Answer { .. })
-    }
-
-    fn state(&self) -> MutexGuard<'_, EntryState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn item(&self, desk: &Desk) -> ReviewItem {
-        view::item(self, desk)
-    }
-}
-
-impl EntryState {
-    /// A model is asked: what comes is another answer, which nobody has seen.
-    fn asked(&mut self) {
-        self.answer = AnswerProgress::asked(self.review.model());
-        self.shown.retain(|(gate, _)| *gate != Gate::Answer);
-    }
-
-    fn gate(&self) -> Option<Gate> {
-        match self.review.state() {
-            State::Request => Some(Gate::Request),
-            State::Asking(_) | State::Answer { .. } => Some(Gate::Answer),
-            State::Closed => None,
-        }
-    }
-
-    fn edited(&self, gate: Gate) -> bool {
-        match (gate, self.review.state()) {
-            (Gate::Request, _) => self.review.request_edited(),
-            (Gate::Answer, State::Answer { outcome: ModelOutcome::Answered { original, draft }, .. }) => {
-                original != draft
-            }
-            (Gate::Answer, State::Request | State::Asking(_) | State::Answer { .. } | State::Closed) => false,
-        }
-    }
-
-    fn phase(&self) -> Phase {
-        match self.review.state() {
-            State::Request => Phase::Request,
-            State::Asking(_) if self.answer.waiting.is_some() => Phase::Waiting,
-            State::Asking(_) => Phase::Answering,
-            State::Answer { .. } => Phase::Answer,
-            State::Closed => Phase::Closed,
-        }
-    }
 }

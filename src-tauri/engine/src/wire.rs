@@ -6,11 +6,13 @@
 //!
 //! Absent on purpose: secrets. A key goes in through [`KeyInput`] and never comes out.
 
+mod answer;
 mod audit;
 mod calls;
 mod review;
 mod settings;
 
+pub use answer::*;
 pub use audit::*;
 pub use calls::*;
 pub use review::*;

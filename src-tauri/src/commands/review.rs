@@ -39,7 +39,33 @@ pub(super) fn review_outgoing(engine: State<'_, Engine>, id: &str) -> Answer<Str
     engine.queue().outgoing(id.parse::<QuestionId>()?).ok_or_else(gone)
 }
 
+#[tauri::command]
+pub(super) async fn review_opinion(
+    engine: State<'_, Engine>,
+    id: String,
+    revision: u32,
+    confirmed: bool,
+) -> Answer<()> {
+    Ok(engine.ask_opinion(id.parse::<QuestionId>()?, revision, confirmed).await?)
+}
+
 #[tauri::command(async)]
 pub(super) fn review_deny_all(engine: State<'_, Engine>, server: &str, reason: &str) -> u32 {
     engine.queue().deny_all(server, reason)
+}
+
+#[tauri::command]
+pub(super) async fn review_mute(engine: State<'_, Engine>, server: String, muted: bool) -> Answer<()> {
+    if muted { engine.queue().mute(&server) } else { engine.queue().unmute(&server) }
+    Ok(())
+}
+
+#[tauri::command(async)]
+pub(super) fn review_block(engine: State<'_, Engine>, server: &str) -> Answer<u32> {
+    Ok(engine.block_server(server)?)
+}
+
+#[tauri::command(async)]
+pub(super) fn review_forget_denials(engine: State<'_, Engine>, server: &str) {
+    engine.queue().forget_denials(server);
 }

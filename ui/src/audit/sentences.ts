@@ -3,7 +3,7 @@
 import type { AuditRow } from '../bindings/AuditRow'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
 import { money, number } from '../text/measure'
-import type { JsonObject } from '../text/json'
+import { isObject, type JsonObject } from '../text/json'
 
 const text = (value: JsonValue | undefined) => (typeof value === 'string' && value !== '' ? value : null)
 const list = (value: JsonValue | undefined) => (Array.isArray(value) ? value.map((v) => (typeof v === 'string' ? v : JSON.stringify(v))) : [])
@@ -63,6 +63,15 @@ function decided(event: JsonObject): string {
   }
 }
 
+/** What was decided about each tool call in an answer. */
+function calls(event: JsonObject): string | null {
+  const decided = event['tool_calls']
+  if (!Array.isArray(decided)) return null
+  const of = (decision: string) =>
+    decided.flatMap((call) => (isObject(call) && call['decision'] === decision ? [text(call['name']) ?? 'a tool'] : [])).join(', ')
+  return joined([of('approved') && `Tool calls approved: ${of('approved')}`, of('refused') && `refused: ${of('refused')}`], '; ') || null
+}
+
 function decidedWhat(event: JsonObject): string {
   const key = text(event['decision']) ?? ''
   const answer = event['gate'] === 'answer'
@@ -103,7 +112,7 @@ export function sentence(event: JsonObject): Line {
     }
     case 'decided': {
       const key = event['decision']
-      return { what: decidedWhat(event), rest: decided(event), tone: key === 'denied' ? 'stop' : key === 'approved' || key === 'edited' || key === 'answered_by_hand' ? 'go' : '' }
+      return { what: decidedWhat(event), rest: joined([decided(event), calls(event)], '. '), tone: key === 'denied' ? 'stop' : key === 'approved' || key === 'edited' || key === 'answered_by_hand' ? 'go' : '' }
     }
     case 'sent':
       return {
@@ -125,6 +134,14 @@ export function sentence(event: JsonObject): Line {
     }
     case 'released':
       return { what: 'Released', rest: event['edited'] === true ? 'as edited' : '', tone: 'go' }
+    case 'opinion_asked':
+      return { what: 'Second opinion asked', rest: joined([text(event['reviewer']) && `by ${text(event['reviewer'])}`, joined([`of ${text(event['model']) ?? 'a model'}`, text(event['host']) && `on ${text(event['host'])}`], ' ')], ' '), tone: '' }
+    case 'opinion': {
+      const error = text(event['error'])
+      if (error) return { what: 'No second opinion:', rest: error, tone: '' }
+      const cost = typeof event['cost_microusd'] === 'number' && money(event['cost_microusd'])
+      return { what: 'Second opinion', rest: joined([joined([text(event['model']) && `by ${text(event['model'])}`, cost], ', '), text(event['text']) && `“${text(event['text'])}”`], ': '), tone: '' }
+    }
     case 'replied':
       return { what: 'Replied', rest: 'to the server', tone: '' }
     case 'reply_failed':

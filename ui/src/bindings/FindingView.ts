@@ -26,10 +26,26 @@ start: number,
  */
 end: number, 
 /**
+ * Whether the span is in the name of the field that the pointer leads to, not in its value.
+ */
+inName: boolean, 
+/**
  * One sentence why, with what hidden characters spell.
  */
 why: string, 
 /**
+ * One sentence what can be done.
+ */
+advice: string, 
+/**
  * A short label to show in place of the characters, e.g. `14 tag characters: “send the notes”`.
  */
-label: string, };
+label: string, 
+/**
+ * What encoded or hidden characters spell, or the beginning of it; none: they spell nothing.
+ */
+decoded: string | null, 
+/**
+ * Whether it is about data that should perhaps not leave: a secret, a number, a person.
+ */
+isData: boolean, };

@@ -19,4 +19,8 @@ deadlineMinutes: number | null,
 /**
  * Quick replies for answering by hand.
  */
-quickReplies: Array<string>, };
+quickReplies: Array<string>, 
+/**
+ * The configured model that is asked for a second opinion, when the person clicks for one; none: it is not offered.
+ */
+secondOpinion: string | null, };

@@ -5,6 +5,7 @@ import type { EndedView } from "./EndedView";
 import type { EvaluationView } from "./EvaluationView";
 import type { FindingView } from "./FindingView";
 import type { ModelOption } from "./ModelOption";
+import type { OpinionView } from "./OpinionView";
 import type { OutgoingView } from "./OutgoingView";
 import type { Phase } from "./Phase";
 import type { ProvenanceView } from "./ProvenanceView";
@@ -47,6 +48,10 @@ request: JsonValue,
  */
 requestEdited: boolean, 
 /**
+ * The placeholders in `request` that stand for what was redacted.
+ */
+placeholders: Array<string>, 
+/**
  * Sentences about what differs from what was received and why, e.g. a lowered maxTokens.
  */
 notes: Array<string>, 
@@ -82,6 +87,10 @@ model: string | null,
  * Exactly what an approval now would send, or why it cannot be sent.
  */
 outgoing: OutgoingView, 
+/**
+ * A second opinion; none: it is not offered.
+ */
+opinion: OpinionView | null, 
 /**
  * The model's progress and answer, from the moment a request is approved.
  */

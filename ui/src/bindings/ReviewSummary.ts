@@ -39,6 +39,10 @@ findings: number,
  */
 worst: Severity | null, 
 /**
- * Number of pending questions of this server with the same text as this one, itself included.
+ * At the request gate: the number of waiting questions of this server that are nearly the same, itself included.
  */
-alike: number, };
+alike: number, 
+/**
+ * The oldest of these: the card it folds into. Its own id where there is none older.
+ */
+foldsInto: string, };

@@ -13,9 +13,12 @@ import type { RuleView } from '../bindings/RuleView'
 import type { RunView } from '../bindings/RunView'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
 import type { ServerView } from '../bindings/ServerView'
+import type { Status } from '../bindings/Status'
 import type { Severity } from '../bindings/Severity'
+import type { ToolUseView } from '../bindings/ToolUseView'
 import type { Topic } from '../bindings/Topic'
 import type { WireError } from '../bindings/WireError'
+import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
@@ -34,12 +37,38 @@ interface Question {
   seed: Seed
   item: ReviewItem
   stop?: (() => void) | undefined
+  /** What the placeholders stand for. */
+  originals?: { [placeholder: string]: string }
+}
+
+/** The tool calls in a result, undecided. */
+function toolUses(seed: Seed, result: JsonValue): ToolUseView[] {
+  const content = isObject(result) ? result['content'] : undefined
+  const blocks = Array.isArray(content) ? content : content === undefined ? [] : [content]
+  const offered = Array.isArray(seed.request['tools']) ? seed.request['tools'].filter(isObject) : []
+  return blocks.flatMap((block, i) => {
+    if (!isObject(block) || block['type'] !== 'tool_use') return []
+    const tool = offered.find((tool) => tool['name'] === block['name'])
+    return [{
+      id: String(block['id']), name: String(block['name']), arguments: block['input'] ?? {}, pointer: Array.isArray(content) ? `/content/${i}` : '/content',
+      offered: tool !== undefined, description: typeof tool?.['description'] === 'string' ? tool['description'] : null,
+      risk: 'medium', labels: null, decision: null,
+    }]
+  })
+}
+
+/** A result with the values in place of their placeholders. */
+function putBack(question: Question, result: JsonValue): JsonValue {
+  let text = JSON.stringify(result)
+  for (const [placeholder, value] of Object.entries(question.originals ?? {})) text = text.replaceAll(placeholder, value)
+  return JSON.parse(text) as JsonValue
 }
 
 /** The fake, and what a test may look at or do behind the window's back. */
 export interface FakeHost extends Host {
   shown: { id: string; revision: number }[]
   acted: { id: string; revision: number; action: Action }[]
+  blocked: string[]
   opened: { name: WindowName; goto?: Goto | undefined }[]
   laterCount: number
   put(seed: Seed): void
@@ -53,16 +82,20 @@ const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
 
 const wireError = (code: WireError['code'], message: string): WireError => ({ code, message })
 
-function requestActions(hasModel: boolean, edited: boolean): ActionKind[] {
+function requestActions(hasModel: boolean, edited: boolean, findings: number): ActionKind[] {
   const actions: ActionKind[] = hasModel ? ['approve', 'edit', 'deny', 'answerByHand', 'chooseModel'] : ['edit', 'deny', 'answerByHand']
   if (edited) actions.push('revert')
+  if (findings > 0) actions.push('redact')
   return actions
 }
 
 function answerActions(answer: AnswerView): ActionKind[] {
   const actions: ActionKind[] = ['deny', 'answerByHand', 'askAgain', 'chooseModel', 'edit']
   if (answer.edited) actions.push('revert')
-  if (answer.cannotReturn === null) actions.push('return')
+  if (answer.restores !== null && !answer.edited) actions.push('restore')
+  if (answer.toolUses.length > 0) actions.push('decideToolUse')
+  if (answer.toolUses.some((use) => use.decision === 'refused')) actions.push('removeRefused')
+  if (answer.cannotReturn === null && answer.toolUses.every((use) => use.decision === 'approved')) actions.push('return')
   return actions
 }
 
@@ -88,9 +121,11 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   let rules: RuleView[] = clone(data.rules)
   let paused = false
   let defaultModel = 'gpt'
-  let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'] }
+  let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'], secondOpinion: null }
   const runs: RunView[] = []
   let serial = 1
+  let muted: Status['muted'] = []
+  const denials = new Map<string, number>()
 
   const tell = (topic: Topic, id: string | null = null) => {
     for (const listener of listeners) listener({ topic, id })
@@ -118,6 +153,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       received: clone(request),
       request,
       requestEdited: false,
+      placeholders: [],
       notes: seed.notes ?? [],
       unknownFields: seed.unknownFields ?? [],
       requestSha256: data.fakeHash(JSON.stringify(request)),
@@ -127,8 +163,9 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       models: hasModel ? data.options : [],
       model: hasModel ? 'claude' : null,
       outgoing: { state: 'cannot', why: '' },
+      opinion: seed.opinion ? clone(seed.opinion) : null,
       answer: null,
-      actions: seed.closed ? [] : requestActions(hasModel, false),
+      actions: seed.closed ? [] : requestActions(hasModel, false, seed.findings?.length ?? 0),
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
     }
@@ -185,6 +222,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       original: null,
       result: null,
       edited: false,
+      restores: null,
+      toolUses: [],
       findings: [],
       cannotReturn: null,
       error: null,
@@ -208,7 +247,10 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       } else {
         const whole = stopReason === 'endTurn' ? content : { type: 'text', text: answer.partial }
         answer.original = { role: 'assistant', content: clone(whole), model: option.model, stopReason }
-        answer.result = clone(answer.original)
+        question.originals ??= {}
+        answer.restores = item.placeholders.length > 0 ? true : null
+        answer.result = putBack(question, answer.original)
+        answer.toolUses = toolUses(seed, answer.result)
         answer.findings = stopReason === 'endTurn' ? (seed.answerFindings ?? []) : []
         answer.tookMs = 3100
         answer.tokensIn = 212
@@ -264,7 +306,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.request = clone(action.params)
         item.requestEdited = JSON.stringify(item.request) !== JSON.stringify(item.received)
         if (item.requestEdited) item.findings = []
-        item.actions = requestActions(item.model !== null, item.requestEdited)
+        item.actions = requestActions(item.model !== null, item.requestEdited, item.findings.length)
         seal(item)
         break
       }
@@ -275,15 +317,56 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.answer!.cannotReturn = null
         item.actions = answerActions(item.answer!)
         break
+      case 'redact': {
+        question.originals ??= {}
+        let text = JSON.stringify(item.request)
+        for (const position of action.findings) {
+          const finding = item.findings[position]!
+          const value = [...String(at(item.request, finding.pointer))].slice(finding.start, finding.end).join('')
+          const placeholder = `[${finding.kind.toUpperCase()}_${Object.keys(question.originals).length + 1}]`
+          question.originals[placeholder] = value
+          text = text.replace(value, placeholder)
+        }
+        item.request = JSON.parse(text) as JsonValue
+        item.placeholders = Object.keys(question.originals)
+        item.requestEdited = true
+        item.findings = []
+        item.actions = requestActions(item.model !== null, true, 0)
+        seal(item)
+        break
+      }
+      case 'restore':
+        item.answer!.restores = action.on
+        item.answer!.result = action.on ? putBack(question, item.answer!.original) : clone(item.answer!.original)
+        item.answer!.toolUses = toolUses(question.seed, item.answer!.result)
+        item.actions = answerActions(item.answer!)
+        break
+      case 'decideToolUse':
+        item.answer!.toolUses = item.answer!.toolUses.map((use) => (use.id === action.id ? { ...use, decision: action.decision } : use))
+        item.actions = answerActions(item.answer!)
+        break
+      case 'removeRefused': {
+        const answer = item.answer!
+        const refused = answer.toolUses.filter((use) => use.decision === 'refused').map((use) => use.id)
+        const result = answer.result as { content: JsonValue[] }
+        result.content = result.content.filter((block) => !isObject(block) || !refused.includes(String(block['id'])))
+        answer.edited = true
+        answer.toolUses = toolUses(question.seed, answer.result).map((use) => answer.toolUses.find((was) => was.id === use.id && { ...was, pointer: use.pointer }) ?? use)
+        item.actions = answerActions(answer)
+        break
+      }
       case 'revert':
         if (item.phase === 'request') {
+          item.placeholders = []
+          delete question.originals
           item.request = clone(item.received)
           item.requestEdited = false
           item.findings = question.seed.findings ?? []
-          item.actions = requestActions(item.model !== null, false)
+          item.actions = requestActions(item.model !== null, false, item.findings.length)
           seal(item)
         } else {
-          item.answer!.result = clone(item.answer!.original)
+          item.answer!.result = item.answer!.restores ? putBack(question, item.answer!.original) : clone(item.answer!.original)
+          item.answer!.toolUses = toolUses(question.seed, item.answer!.result)
           item.answer!.edited = false
           item.answer!.findings = question.seed.answerFindings ?? []
           item.answer!.cannotReturn = question.seed.cannotReturn ?? null
@@ -373,6 +456,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   const host: FakeHost = {
     shown: [],
     acted: [],
+    blocked: [],
     opened: [],
     laterCount: 0,
     put,
@@ -402,7 +486,13 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
             findings: findings.length,
             worst: severities[worst] ?? null,
             alike: seed.alike ?? 1,
+            foldsInto: item.id,
           }
+        })
+        .map((s, _, all) => {
+          const about = (o: typeof s) => `${o.server} ${o.phase} ${o.firstLine.replace(/[0-9]/g, '')}`
+          const alike = all.filter((o) => s.phase === 'request' && about(o) === about(s))
+          return alike.length > 1 ? { ...s, alike: alike.length, foldsInto: alike[0]!.id } : s
         })
     },
     reviewGet: async (id) => clone(need(id).item),
@@ -411,9 +501,26 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     },
     async reviewAct(id, revision, action) {
       host.acted.push({ id, revision, action: clone(action) })
+      if (action.type === 'deny') {
+        const { server } = need(id).item.provenance
+        denials.set(server, (denials.get(server) ?? 0) + 1)
+        tell('status')
+      }
       return act(id, revision, action)
     },
     reviewOutgoing: async (id) => body(need(id).item),
+    async reviewOpinion(id, revision, confirmed) {
+      const { item, seed } = need(id)
+      if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+      if (!item.opinion) throw wireError('invalid', 'no model is chosen for second opinions')
+      if (!item.opinion.isLocal && !confirmed) throw wireError('invalid', 'confirm that first')
+      item.opinion = { ...item.opinion, asking: true }
+      tell('review', id)
+      setTimeout(() => {
+        item.opinion = { ...item.opinion!, asking: false, text: seed.opinionText ?? 'It wants a list.', by: 'SmolLM2', tokensIn: 320, tokensOut: 61 }
+        tell('review', id)
+      }, streamMs)
+    },
     async reviewDenyAll(server) {
       let count = 0
       for (const { item, stop } of questions.values()) {
@@ -424,6 +531,22 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         count += 1
       }
       return count
+    },
+
+    async reviewMute(server, on) {
+      muted = muted.filter((m) => m.server !== server)
+      if (on) muted = [...muted, { server, until: new Date(Date.now() + 600_000).toISOString() }]
+      tell('status')
+    },
+    async reviewBlock(server) {
+      host.blocked.push(server)
+      denials.delete(server)
+      tell('status')
+      return host.reviewDenyAll(server, 'the server was blocked')
+    },
+    async reviewForgetDenials(server) {
+      denials.delete(server)
+      tell('status')
     },
 
     serversList: async () => clone(servers),
@@ -601,6 +724,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       defaultModel,
       keychain: { ok: true, message: 'The keychain can be used.' },
       reviewer: 'ada',
+      muted,
+      oftenDenied: [...denials].filter(([, count]) => count >= 3).map(([server]) => server),
       configPath: '~/.config/samplegate/config.toml',
       version: '0.1.0',
     }),
@@ -645,7 +770,8 @@ export function fakeHostFromAddress(address: Location): Host {
       seeds: [{ ...data.weather, cannotReturn: 'this answer cannot be returned: the server speaks a protocol before 2025-11-25, whose answers cannot hold tool calls; edit it, ask again, or deny' }],
       streamMs: 5,
     },
-    tools: { seeds: [data.weather], streamMs: 5 },
+    tools: { seeds: [data.assistant], streamMs: 5 },
+    letter: { seeds: [{ ...data.letter, opinion: data.offered }], streamMs: 5 },
     failed: { seeds: [{ ...data.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
     waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
     human: { seeds: [{ ...data.payment, noModel: true }] },

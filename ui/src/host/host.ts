@@ -44,8 +44,16 @@ export interface Host {
   reviewAct(id: string, revision: number, action: Action): Promise<ReviewItem>
   /** The exact body an approval would send. */
   reviewOutgoing(id: string): Promise<string>
+  /** Asks the model chosen for it for an opinion. `confirmed`: the person knows that it is on another computer. */
+  reviewOpinion(id: string, revision: number, confirmed: boolean): Promise<void>
   /** Denies all that waits of one server; returns how many. */
   reviewDenyAll(server: string, reason: string): Promise<number>
+  /** Shows no popups about a server for ten minutes, or shows them again. Its questions wait. */
+  reviewMute(server: string, muted: boolean): Promise<void>
+  /** Switches a server's sampling off and denies what waits of it; returns how many. */
+  reviewBlock(server: string): Promise<number>
+  /** Takes back the offer to block a server. */
+  reviewForgetDenials(server: string): Promise<void>
 
   serversList(): Promise<ServerView[]>
   serverSave(original: string | null, input: ServerInput): Promise<void>

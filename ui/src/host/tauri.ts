@@ -28,7 +28,11 @@ export const tauriHost: Host = {
   reviewShown: (id, revision) => invoke('review_shown', { id, revision }),
   reviewAct: (id, revision, action) => invoke('review_act', { id, revision, action }),
   reviewOutgoing: (id) => invoke('review_outgoing', { id }),
+  reviewOpinion: (id, revision, confirmed) => invoke('review_opinion', { id, revision, confirmed }),
   reviewDenyAll: (server, reason) => invoke('review_deny_all', { server, reason }),
+  reviewMute: (server, muted) => invoke('review_mute', { server, muted }),
+  reviewBlock: (server) => invoke('review_block', { server }),
+  reviewForgetDenials: (server) => invoke('review_forget_denials', { server }),
 
   serversList: () => invoke('servers_list'),
   serverSave: (original, input) => invoke('server_save', { original, input }),

@@ -25,12 +25,16 @@ export class Desk {
   list = $state.raw<ReviewSummary[]>([])
   item = $state.raw<ReviewItem | null>(null)
   status = $state.raw<Status | null>(null)
+  /** The question whose differences to the one shown are marked. */
+  against = $state.raw<ReviewItem | null>(null)
   selected = $state<string | null>(null)
   mode = $state<Mode>('read')
   /** What is being written here: an answer by hand, a reason, and whether anything was typed into an editor. */
   reply = $state('')
   reason = $state('')
   typed = $state(false)
+  /** Whether it was asked for an opinion that would leave this computer. */
+  confirming = $state(false)
   busy = $state(false)
   error = $state.raw<WireError | null>(null)
   /** Said to screen readers. */
@@ -75,6 +79,48 @@ export class Desk {
     return item !== null && (item.requestEdited || (item.answer?.edited ?? false))
   }
 
+  /** The selected question's line in the queue. */
+  get folded(): ReviewSummary | null {
+    return this.list.find((s) => s.id === this.selected) ?? null
+  }
+
+  /** Marks what differs from the first question of the card, or does not. */
+  async compare(on: boolean) {
+    const first = this.folded?.foldsInto
+    const id = this.selected
+    this.against = null
+    if (!on || first === undefined || first === id) return
+    try {
+      const item = await this.host.reviewGet(first)
+      if (this.selected === id) this.against = item
+    } catch {
+      // It is over meanwhile: there is nothing to compare with, and nothing is marked.
+    }
+  }
+
+  async mute(server: string, on: boolean) {
+    try {
+      await this.host.reviewMute(server, on)
+      if (on) await this.host.reviewForgetDenials(server)
+      this.notice = on ? `${server} is muted for ten minutes.` : `${server} is not muted any more.`
+    } catch (thrown) {
+      this.error = asWireError(thrown)
+    }
+  }
+
+  /** Switches a server's sampling off, and denies what waits of it. */
+  async block(server: string) {
+    this.error = null
+    try {
+      await this.host.reviewBlock(server)
+      this.mode = 'read'
+      this.last = `Sampling is off for ${server}. Its page in Settings switches it on again.`
+      await this.#next(null)
+    } catch (thrown) {
+      this.error = asWireError(thrown)
+    }
+  }
+
   get waiting(): ReviewSummary[] {
     return this.list.filter((s) => s.phase !== 'closed')
   }
@@ -106,7 +152,9 @@ export class Desk {
     this.selected = id
     this.mode = 'read'
     this.error = null
-    await this.#itemReader.now()
+    this.against = null
+    // What is nearly the same is read by its differences.
+    await Promise.all([this.#itemReader.now(), this.compare(true)])
   }
 
   async step(by: 1 | -1) {
@@ -144,6 +192,23 @@ export class Desk {
       return false
     } finally {
       this.busy = false
+    }
+  }
+
+  /** Asks for a second opinion; of a model on another computer only once that was confirmed for this question. */
+  async askOpinion(confirmed: boolean) {
+    const { item } = this
+    if (!item?.opinion || item.opinion.asking) return
+    if (!item.opinion.isLocal && !confirmed) {
+      this.confirming = true
+      return
+    }
+    this.confirming = false
+    this.error = null
+    try {
+      await this.host.reviewOpinion(item.id, item.revision, confirmed)
+    } catch (thrown) {
+      this.error = asWireError(thrown)
     }
   }
 
@@ -201,6 +266,7 @@ export class Desk {
     this.reply = ''
     this.reason = ''
     this.typed = false
+    this.confirming = false
   }
 
   async #readList() {

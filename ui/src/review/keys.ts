@@ -4,7 +4,7 @@ import type { ActionKind } from '../bindings/ActionKind'
 
 export type Command =
   | 'approve' | 'return' | 'deny' | 'answerByHand' | 'edit' | 'askAgain' | 'chooseModel' | 'stop'
-  | 'later' | 'raw' | 'help' | 'next' | 'previous'
+  | 'redact' | 'decideToolUse' | 'opinion' | 'later' | 'raw' | 'help' | 'next' | 'previous'
 
 export interface Press {
   key: string
@@ -25,6 +25,8 @@ const byKey: { [key: string]: ActionKind[] } = {
   r: ['askAgain'],
   m: ['chooseModel', 'askAgain'],
   s: ['stop'],
+  x: ['redact'],
+  t: ['decideToolUse'],
 }
 
 /**
@@ -38,6 +40,9 @@ export function commandOf(press: Press, actions: readonly ActionKind[]): Command
       return 'later'
     case '?':
       return 'help'
+    case 'o':
+    case 'O':
+      return 'opinion'
     case 'j':
     case 'J':
       return 'raw'

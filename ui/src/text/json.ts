@@ -27,16 +27,23 @@ export function printJson(value: JsonValue, pointer = '', findings: Numbered[] =
     parts.push(text)
     length += text.length
   }
+  const escaped = (piece: string) => JSON.stringify(piece).length - 2
+  /** A string, and the marks in it. */
+  const string = (text: string, here: Numbered[]) => {
+    const start = length
+    put(JSON.stringify(text))
+    for (const mark of marksIn(text, here)) {
+      const from = start + 1 + escaped(text.slice(0, mark.start))
+      marks.push({ ...mark, start: from, end: from + escaped(text.slice(mark.start, mark.end)) })
+    }
+  }
+  const name = (key: string, pointer: string) =>
+    string(key, findings.filter(({ finding }) => finding.inName && finding.pointer === pointer))
   const write = (item: JsonValue, at: string, indent: string) => {
-    const here = findings.filter(({ finding }) => finding.pointer === at)
+    const here = findings.filter(({ finding }) => finding.pointer === at && !finding.inName)
     const start = length
     if (typeof item === 'string') {
-      const escaped = (piece: string) => JSON.stringify(piece).length - 2
-      put(JSON.stringify(item))
-      for (const mark of marksIn(item, here)) {
-        const from = start + 1 + escaped(item.slice(0, mark.start))
-        marks.push({ ...mark, start: from, end: from + escaped(item.slice(mark.start, mark.end)) })
-      }
+      string(item, here)
       return
     }
     if (Array.isArray(item) && item.length > 0) {
@@ -51,7 +58,9 @@ export function printJson(value: JsonValue, pointer = '', findings: Numbered[] =
       put('{\n')
       const entries = Object.entries(item)
       entries.forEach(([key, entry], i) => {
-        put(`${indent}  ${JSON.stringify(key)}: `)
+        put(`${indent}  `)
+        name(key, `${at}/${pointerToken(key)}`)
+        put(': ')
         write(entry, `${at}/${pointerToken(key)}`, `${indent}  `)
         put(i + 1 < entries.length ? ',\n' : '\n')
       })

@@ -22,6 +22,10 @@ pub(crate) async fn run(start: &Start, command: Model) -> Result<Exit, Failure> 
         Model::List(list) => self::list(&engine, list.json),
         Model::Test(name) => test(&engine, &name.name).await,
         Model::Remove(name) => engine.remove_model(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
+        Model::Opinion(name) => {
+            let chosen = Some(name.name.as_str()).filter(|name| *name != "none");
+            engine.set_second_opinion(chosen).map(|()| Exit::Done).map_err(Failure::from)
+        }
         Model::Default(name) => engine.set_default_model(&name.name).map(|()| Exit::Done).map_err(Failure::from),
     };
     engine.shutdown().await;

@@ -24,6 +24,10 @@ pub(super) enum Key {
     Model,
     Halt,
     Revert,
+    Redact,
+    PutBack,
+    ToolCalls,
+    Opinion,
     All,
     Json,
     /// Ctrl-C: deny, and end the call.
@@ -44,6 +48,10 @@ impl Key {
             Self::Model => 'm',
             Self::Halt => 's',
             Self::Revert => 'u',
+            Self::Redact => 'x',
+            Self::PutBack => 'p',
+            Self::ToolCalls => 't',
+            Self::Opinion => 'o',
             Self::All => 'v',
             Self::Json => 'j',
             Self::Stop => '\u{3}',
@@ -67,6 +75,10 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     offer(has(item, ActionKind::ChooseModel) && several, Key::Model);
     offer(has(item, ActionKind::Stop), Key::Halt);
     offer(has(item, ActionKind::Revert), Key::Revert);
+    offer(has(item, ActionKind::Redact), Key::Redact);
+    offer(has(item, ActionKind::Restore), Key::PutBack);
+    offer(has(item, ActionKind::DecideToolUse), Key::ToolCalls);
+    offer(item.opinion.as_ref().is_some_and(|opinion| !opinion.asking), Key::Opinion);
     offer(true, Key::All);
     offer(true, Key::Json);
     keys

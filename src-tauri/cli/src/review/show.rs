@@ -3,14 +3,22 @@
 
 #![expect(clippy::print_stderr, reason = "this is what a person looks at")]
 
+mod differences;
+mod findings;
+mod stream;
+
 use std::io::Write as _;
 
-use samplegate_engine::wire::{AnswerView, CallView, FindingView, Phase, ReviewItem};
+use samplegate_engine::wire::{AnswerView, CallView, OpinionView, Phase, ReviewItem, ToolUseDecision, ToolUseView};
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::keys::Key;
+use differences::differences;
+use findings::findings;
+pub(super) use findings::spanned;
+pub(super) use stream::Stream;
+
 use crate::output::{inline, visible};
 
 const MARGIN: &str = "│ ";
@@ -87,7 +95,7 @@ fn request_text(item: &ReviewItem) -> String {
     findings(&mut page, &item.findings);
     params(&mut page, &item.request);
     if item.request_edited {
-        differences(&mut page, &item.received, &item.request);
+        differences(&mut page, "Your changes", &item.received, &item.request);
     }
     page.line(&muted("That is all of it."));
     page.text
@@ -111,13 +119,63 @@ pub(super) fn answer(item: &ReviewItem) {
             findings(&mut page, &answer.findings);
             if let Some(result) = &answer.result {
                 content(&mut page, "Answer", &result["content"]);
-                if let (true, Some(original)) = (answer.edited, &answer.original) {
-                    differences(&mut page, original, result);
+                if let (true, Some(original)) = (answer.edited || answer.restores == Some(true), &answer.original) {
+                    let heading = if answer.edited { "Your changes" } else { "Put back in place of placeholders" };
+                    differences(&mut page, heading, original, result);
+                }
+                for (number, tool_use) in answer.tool_uses.iter().enumerate() {
+                    let heading = format!("Tool call {} of {}: {}", number + 1, answer.tool_uses.len(), tool_use.name);
+                    page.heading(&heading);
+                    for fact in tool_use_facts(tool_use) {
+                        page.line(&fact);
+                    }
                 }
             }
         }
     }
     say(&page.text);
+}
+
+/// A second opinion, or why there is none.
+pub(super) fn opinion(opinion: &OpinionView) {
+    let mut page = Page::default();
+    match (&opinion.text, &opinion.error) {
+        (Some(text), _) => {
+            let by = opinion.by.as_deref().unwrap_or(&opinion.model);
+            page.heading(&format!("What {by} thinks: a model's opinion, which may be wrong and decides nothing"));
+            page.foreign(text);
+            if opinion.cut > 0 {
+                page.line(&bad(&format!("It was not shown the last {} characters of the request.", opinion.cut)));
+            }
+            findings(&mut page, &opinion.findings);
+        }
+        (None, Some(error)) => page.line(&bad(&format!("No second opinion: {error}"))),
+        (None, None) => return,
+    }
+    say(&page.text);
+}
+
+/// What is known about a tool call, one line for each thing, and what was decided about it.
+pub(super) fn tool_use_facts(tool_use: &ToolUseView) -> Vec<String> {
+    let mut facts = Vec::new();
+    if !tool_use.offered {
+        facts.push(bad("  The request does not offer this tool; the model made it up."));
+    }
+    if let Some(description) = &tool_use.description {
+        facts.push(muted(&format!("  The request says: {description}")));
+    }
+    let does = match tool_use.labels.as_deref() {
+        Some([]) => "you gave it no label".into(),
+        Some(labels) => labels.join(", "),
+        None => "you said nothing of what it can do, so it counts as everything".into(),
+    };
+    facts.push(muted(&format!("  Risk: {}; {does}", tool_use.risk)));
+    facts.push(match tool_use.decision {
+        Some(ToolUseDecision::Approved) => accent("  Approved by you"),
+        Some(ToolUseDecision::Refused) => bad("  Refused by you"),
+        None => bold("  Not decided yet"),
+    });
+    facts
 }
 
 /// What a change of ours made of the question.
@@ -159,6 +217,10 @@ pub(super) fn help(offered: &[Key]) {
             Key::Model => "another model",
             Key::Halt => "stop the model; what came so far goes to the answer gate",
             Key::Revert => "undo your edits",
+            Key::Redact => "redact: replace what was found by placeholders, before it is sent",
+            Key::PutBack => "put what was redacted back into the answer, or leave the placeholders",
+            Key::Opinion => "a second opinion, by the model you chose for it; it decides nothing",
+            Key::ToolCalls => "approve or refuse each tool call in the answer",
             Key::All => "all of it in your pager",
             Key::Json => "the raw JSON",
             Key::Stop => "end the call",
@@ -284,18 +346,6 @@ fn facts(page: &mut Page, item: &ReviewItem) {
     }
 }
 
-fn findings(page: &mut Page, findings: &[FindingView]) {
-    if !findings.is_empty() {
-        page.heading(&format!(
-            "Look at {} before you decide",
-            if findings.len() == 1 { "one thing".into() } else { format!("{} things", findings.len()) }
-        ));
-    }
-    for finding in findings {
-        page.line(&bad(&format!("  {} {}", finding.pointer, finding.why)));
-    }
-}
-
 fn params(page: &mut Page, params: &Value) {
     if let Some(prompt) = params["systemPrompt"].as_str() {
         page.heading("System prompt");
@@ -359,53 +409,6 @@ fn measured(answer: &AnswerView) -> String {
     parts.join(" · ")
 }
 
-/// The differences between two objects, text by text, word by word.
-fn differences(page: &mut Page, old: &Value, new: &Value) {
-    page.heading("Your changes");
-    let (old, new) = (strings(old, String::new()), strings(new, String::new()));
-    for (pointer, text) in &new {
-        let before = old.iter().find(|(other, _)| other == pointer).map_or("", |(_, text)| text.as_str());
-        if before != text {
-            page.line(&muted(pointer));
-            page.line(&diff(before, text));
-        }
-    }
-    for (pointer, text) in old.iter().filter(|(pointer, _)| new.iter().all(|(other, _)| other != pointer)) {
-        page.line(&muted(pointer));
-        page.line(&diff(text, ""));
-    }
-}
-
-fn strings(value: &Value, pointer: String) -> Vec<(String, String)> {
-    match value {
-        Value::Object(fields) => {
-            fields.iter().flat_map(|(key, value)| strings(value, format!("{pointer}/{key}"))).collect()
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().flat_map(|(index, value)| strings(value, format!("{pointer}/{index}"))).collect()
-        }
-        Value::String(text) => vec![(pointer, text.clone())],
-        Value::Null => Vec::new(),
-        Value::Bool(_) | Value::Number(_) => vec![(pointer, value.to_string())],
-    }
-}
-
-fn diff(old: &str, new: &str) -> String {
-    let diff = TextDiff::from_words(old, new);
-    let words = diff.iter_all_changes().map(|change| {
-        let word = visible(change.value());
-        match (change.tag(), coloured()) {
-            (ChangeTag::Equal, _) => word,
-            (ChangeTag::Delete, true) => style("31;9", &word),
-            (ChangeTag::Insert, true) => style("32;4", &word),
-            (ChangeTag::Delete, false) => format!("[-{word}-]"),
-            (ChangeTag::Insert, false) => format!("{{+{word}+}}"),
-        }
-    });
-    let text: String = words.collect();
-    text.split('\n').map(|line| format!("{}{line}", muted(MARGIN))).collect::<Vec<_>>().join("\n")
-}
-
 fn without_colour(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -415,51 +418,4 @@ fn without_colour(text: &str) -> String {
     }
     plain.push_str(rest);
     plain
-}
-
-/// A model's words as they come.
-pub(super) struct Stream {
-    shown: usize,
-    waiting: Option<String>,
-    column: usize,
-}
-
-impl Stream {
-    pub(super) fn begin(item: &ReviewItem) -> Self {
-        let model = item.answer.as_ref().map(|answer| answer.asked.clone()).unwrap_or_default();
-        say(&muted(&format!("{model} is asked · s stop, d deny, w answer yourself")));
-        write(&muted(MARGIN));
-        Self { shown: 0, waiting: None, column: 0 }
-    }
-
-    /// Writes what is new.
-    pub(super) fn grow(&mut self, item: &ReviewItem) {
-        let Some(answer) = &item.answer else { return };
-        if answer.waiting != self.waiting {
-            self.waiting.clone_from(&answer.waiting);
-            if let Some(why) = &answer.waiting {
-                write(&format!("{}\r\n{}", muted(why), muted(MARGIN)));
-            }
-        }
-        let new = answer.partial.get(self.shown..).unwrap_or_default();
-        self.shown = answer.partial.len().max(self.shown);
-        let width = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)).clamp(24, 110) - 3;
-        let mut out = String::new();
-        for c in visible(new).chars() {
-            let wide = c.width().unwrap_or(0);
-            if c == '\n' || self.column + wide > width {
-                out.push_str(&format!("\r\n{}", muted(MARGIN)));
-                self.column = 0;
-            }
-            if c != '\n' {
-                out.push(c);
-                self.column += wide;
-            }
-        }
-        write(&out);
-    }
-
-    pub(super) fn end(&self) {
-        write("\r\n");
-    }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{DecidedBy, Decision, Gate, Kind, Outcome, Place, QuestionId, Verdict, Via, named};
-use crate::canonical::Sha256Hex;
+use crate::{canonical::Sha256Hex, limits::Reserved};
 
 /// A server asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +93,10 @@ pub struct Decided {
     /// Of the object that was approved. Sealed.
     #[serde(default)]
     pub approved_sha256: Option<Sha256Hex>,
+    /// At the answer gate: the tool calls in the answer about which something was decided, each as `{id, name,
+    /// decision}` with the decision `approved` or `refused`. Sealed.
+    #[serde(default)]
+    pub tool_calls: Option<Value>,
 }
 
 /// The approved request enters the provider; written before it goes out.
@@ -193,6 +197,48 @@ pub struct Note {
     pub text: Option<String>,
 }
 
+/// A person asked a model for its opinion of a request; written before the request goes to that model. What it can use
+/// at most counts from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpinionAsked {
+    /// Who asked.
+    pub reviewer: Option<String>,
+    /// The provider.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// Where it is: host and port.
+    pub host: String,
+    /// Whether that is this computer.
+    pub is_local: bool,
+    /// The most that this can use.
+    pub most: Reserved,
+    /// Of the HTTP body. Sealed.
+    #[serde(default)]
+    pub wire_sha256: Option<Sha256Hex>,
+}
+
+/// A model's opinion of a request. It decides nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// The model's own name for itself.
+    pub model: Option<String>,
+    /// Tokens read, if it told.
+    pub tokens_in: Option<u64>,
+    /// Tokens written, if it told.
+    pub tokens_out: Option<u64>,
+    /// Millionths of a US dollar; none if unknown.
+    pub cost_microusd: Option<u64>,
+    /// What was counted when it was asked.
+    pub most: Reserved,
+    /// Its words. Sealed.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// What went wrong. Sealed.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
 /// What is allowed was changed: a server, a model, a rule, a general setting, the pause. Belongs to no question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SettingsChanged {
@@ -223,6 +269,8 @@ pub enum AuditEvent {
     Sent(Sent),
     Answered(Answered),
     Released(Released),
+    OpinionAsked(OpinionAsked),
+    Opinion(Opinion),
     Replied(Replied),
     ReplyFailed(ReplyFailed),
     Closed(Closed),
@@ -244,6 +292,7 @@ impl AuditEvent {
         "sent_sha256",
         "sha256",
         "text",
+        "tool_calls",
         "wire_sha256",
     ];
 }
@@ -265,6 +314,8 @@ bodies!(
     Sent,
     Answered,
     Released,
+    OpinionAsked,
+    Opinion,
     Replied,
     ReplyFailed,
     Closed,
@@ -289,6 +340,8 @@ named! {
     Answer = "answer",
     /// The answer as released.
     Released = "released",
+    /// The HTTP body that asked for an opinion.
+    OpinionWire = "opinion_wire",
 }
 
 /// Content as it goes into the log: UTF-8 JSON, but for [`Role::Wire`], which is the HTTP body as it is. Cheap to clone.

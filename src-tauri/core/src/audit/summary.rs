@@ -114,7 +114,12 @@ impl QuestionSummary {
             AuditEvent::Received(_) | AuditEvent::Note(_) | AuditEvent::SettingsChanged(_) => {
                 return Err(SummaryError::Misplaced(id));
             }
-            AuditEvent::Evaluated(_) | AuditEvent::Shown(_) | AuditEvent::Replied(_) | AuditEvent::ReplyFailed(_) => {}
+            AuditEvent::Evaluated(_)
+            | AuditEvent::Shown(_)
+            | AuditEvent::OpinionAsked(_)
+            | AuditEvent::Opinion(_)
+            | AuditEvent::Replied(_)
+            | AuditEvent::ReplyFailed(_) => {}
             AuditEvent::Decided(decided) => {
                 summary.decided_by = Some(decided.by);
                 replace(&mut summary.reviewer, decided.reviewer.as_ref());

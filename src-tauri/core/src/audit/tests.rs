@@ -41,7 +41,17 @@ fn received() -> Received {
 }
 
 fn decided(gate: Gate, decision: Decision, by: DecidedBy) -> Decided {
-    Decided { gate, decision, by, reviewer: None, reason: None, rules: Vec::new(), scope: None, approved_sha256: None }
+    Decided {
+        gate,
+        decision,
+        by,
+        reviewer: None,
+        reason: None,
+        rules: Vec::new(),
+        scope: None,
+        approved_sha256: None,
+        tool_calls: None,
+    }
 }
 
 fn answered(tokens: Option<u64>, cost: Option<u64>) -> Answered {
@@ -75,6 +85,7 @@ fn line(id: QuestionId) -> Vec<NewEvent> {
     let person = |gate, decision| Decided {
         reviewer: Some("ada".to_owned()),
         approved_sha256: (gate == Gate::Request).then(|| Sha256Hex::of(b"approved")),
+        tool_calls: None,
         ..decided(gate, decision, DecidedBy::Person)
     };
     let evaluated = Evaluated {

@@ -186,6 +186,8 @@ impl Verifier {
                 | AuditEvent::Sent(_)
                 | AuditEvent::Answered(_)
                 | AuditEvent::Released(_)
+                | AuditEvent::OpinionAsked(_)
+                | AuditEvent::Opinion(_)
                 | AuditEvent::Replied(_)
                 | AuditEvent::ReplyFailed(_)
                 | AuditEvent::Closed(_) => Err(What::Misfiled),

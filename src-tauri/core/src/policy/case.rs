@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Label, Risk};
 use crate::{
+    answer::SamplingAnswer,
     audit::{Gate, Kind},
     canonical::Sha256Hex,
     inspect::{self, Finding, FindingKind},
@@ -34,6 +35,8 @@ pub struct Facts {
     pub asks_for_all_context: bool,
     /// The answer's text, at the answer gate.
     pub answer: Option<String>,
+    /// Whether the answer calls tools. Their names are in [`Facts::tools`] then.
+    pub calls_tools: bool,
 }
 
 impl Facts {
@@ -57,13 +60,20 @@ impl Facts {
             asks_for_context: request.include_context() != IncludeContext::None,
             asks_for_all_context: request.include_context() == IncludeContext::AllServers,
             answer: None,
+            calls_tools: false,
         }
     }
 
-    /// The same question at the answer gate.
+    /// The same question at the answer gate: the tools that the answer calls are used too, offered or not.
     #[must_use]
-    pub fn with_answer(mut self, answer: impl Into<String>) -> Self {
-        self.answer = Some(answer.into());
+    pub fn with_answer(mut self, answer: &SamplingAnswer) -> Self {
+        self.answer = Some(answer.text());
+        for tool_use in answer.tool_uses() {
+            self.calls_tools = true;
+            if let Err(at) = self.tools.binary_search(&tool_use.name) {
+                self.tools.insert(at, tool_use.name.clone());
+            }
+        }
         self
     }
 

@@ -141,7 +141,7 @@ pub enum Presence {
     Any,
 }
 
-/// Tools in a request: `"none"`, `"any"`, or a list. For what lets through, the request uses no other than these; for
+/// Tools in a request, and at the answer gate those that the answer calls: `"none"`, `"any"`, or a list. For what lets through, the request uses no other than these; for
 /// what asks or denies, it uses one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -219,6 +219,12 @@ impl Rule {
     /// Whether it is about this case. What costs least is looked at first.
     pub fn matches(&self, case: &Case<'_>) -> bool {
         self.is_about(case.gate) && self.expires.is_none_or(|expires| case.now < expires) && self.conditions_hold(case)
+    }
+
+    /// Whether it lets through answers that call tools. That it covers these calls is part of [`Rule::matches`]: at the
+    /// answer gate the tools called count as used.
+    pub(super) fn releases_tool_calls(&self) -> bool {
+        self.action == Action::Allow && self.tools.is_some()
     }
 
     fn is_about(&self, gate: Gate) -> bool {

@@ -114,6 +114,40 @@ fn rules_mode_denies_what_no_rule_allows() {
 }
 
 #[test]
+fn an_answer_that_calls_tools_is_released_only_by_a_rule_about_these_tools() {
+    let call = crate::request::ToolUse { id: "a".into(), name: "pay".into(), input: json!({}), meta: None };
+    let answer = crate::answer::SamplingAnswer {
+        content: vec![crate::request::Block::ToolUse(call)],
+        ..crate::answer::SamplingAnswer::by_hand("")
+    };
+    let calls = facts().with_answer(&answer);
+    assert_eq!(calls.tools, ["pay"]);
+    let at = case(Gate::Answer, &calls);
+    let only = |tools: ToolsAre| Rule { tools: Some(tools), ..rule("a", Action::Allow) };
+    let names = |names: &[&str]| ToolsAre::Names(names.iter().map(|name| (*name).to_owned()).collect());
+    for (rules, verdict) in [
+        (vec![rule("a", Action::Allow)], Verdict::Ask),
+        (vec![only(names(&["look_up"]))], Verdict::Ask),
+        (vec![only(ToolsAre::Word(Presence::None))], Verdict::Ask),
+        (vec![only(names(&["pay", "look_up"]))], Verdict::Allow),
+        (vec![only(ToolsAre::Word(Presence::Any))], Verdict::Allow),
+        (vec![only(names(&["pay"])), Rule { tools: Some(names(&["pay"])), ..rule("b", Action::Deny) }], Verdict::Deny),
+    ] {
+        assert_eq!(judge(&at, &rules).verdict, verdict, "{rules:?}");
+    }
+    // Neither a switched-off gate, nor a grant, nor a rule that is suspended.
+    let off = Case { gates: Gates::Request, ..at };
+    assert_eq!(judge(&off, &[]).verdict, Verdict::Ask);
+    let suspended = Case { suspended: Some(Suspension::Drift), ..off };
+    assert_eq!(judge(&suspended, &[only(names(&["pay"]))]).verdict, Verdict::Ask);
+    let granted = Grant { gate: Gate::Answer, ..grant(Until::Revoked, &calls) };
+    assert_eq!(judge_all(&at, &[], &[granted], &BTreeMap::new(), &Checked::default()).verdict, Verdict::Ask);
+    // What calls no tools goes as before.
+    let plain = facts().with_answer(&crate::answer::SamplingAnswer::by_hand("hi"));
+    assert_eq!(judge(&Case { gates: Gates::Request, ..case(Gate::Answer, &plain) }, &[]).verdict, Verdict::Allow);
+}
+
+#[test]
 fn an_unknown_tool_matches_no_rule_about_a_tool() {
     let facts = facts();
     let about_a_tool = Rule { tool: Some("t".into()), ..rule("a", Action::Allow) };

@@ -152,6 +152,9 @@ impl Engine {
                 if settings.default_model == original {
                     settings.default_model.clone_from(&input.name);
                 }
+                if settings.general.second_opinion.as_deref() == Some(original) {
+                    settings.general.second_opinion = Some(input.name.clone());
+                }
             }
             settings.models.insert(input.name, model);
             Ok::<_, ModelError>(())
@@ -185,6 +188,9 @@ impl Engine {
             if settings.default_model == name {
                 settings.default_model = HUMAN.into();
             }
+            if settings.general.second_opinion.as_deref() == Some(name) {
+                settings.general.second_opinion = None;
+            }
             Ok(())
         })
     }
@@ -199,6 +205,20 @@ impl Engine {
                 return Err(ModelError::NotFound("model", name.into()));
             }
             settings.default_model = name.into();
+            Ok(())
+        })
+    }
+
+    /// Chooses the model that is asked for second opinions; none: they are not offered.
+    ///
+    /// # Errors
+    /// There is none of that name, or the configuration cannot be written.
+    pub fn set_second_opinion(&self, name: Option<&str>) -> Result<(), ModelError> {
+        self.config.update(|settings| {
+            if let Some(name) = name.filter(|name| !settings.models.contains_key(*name)) {
+                return Err(ModelError::NotFound("model", name.into()));
+            }
+            settings.general.second_opinion = name.map(ToOwned::to_owned);
             Ok(())
         })
     }

@@ -185,6 +185,21 @@ impl Engine {
         })
     }
 
+    /// Switches a server's sampling off, and denies what waits of it; gives how many that were.
+    ///
+    /// # Errors
+    /// There is none of that name, or the change could not be logged or written: nothing was denied then.
+    pub fn block_server(&self, name: &str) -> Result<u32, ServerError> {
+        self.config.update(|settings| {
+            let server = settings.servers.get_mut(name).ok_or_else(|| ServerError::NotFound(name.into()))?;
+            server.sampling = settings::Sampling::Off;
+            Ok::<_, ServerError>(())
+        })?;
+        let denied = self.queue.deny_all(name, "the server was blocked");
+        self.queue.forget_denials(name);
+        Ok(denied)
+    }
+
     /// Starts a server again.
     ///
     /// # Errors

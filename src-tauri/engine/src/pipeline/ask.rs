@@ -112,8 +112,15 @@ impl Pipeline {
             Ok(result) => result,
             Err(error) => return Ok(failed(question, approved, error.to_string())),
         };
-        let findings = inspect::inspect_in(Place::Answer, &result, Some(approved.request().params()));
-        let evaluation = self.evaluate_answer(question, &answer.text(), &findings).await?;
+        let asked = approved.request().params();
+        let findings = inspect::inspect_in(Place::Answer, &result, Some(asked));
+        // What is judged is what would be returned: with the redacted values in it, which the log's answer has not.
+        let returned = question.entry.as_returned(&answer);
+        let judged = match returned.to_result(NEWEST_PROTOCOL) {
+            Ok(value) if value != result => inspect::inspect_in(Place::Answer, &value, Some(asked)),
+            Ok(_) | Err(_) => findings.clone(),
+        };
+        let evaluation = self.evaluate_answer(question, &returned, &judged).await?;
         question.record.note_with(
             Answered {
                 model: Some(answer.model.clone()),

@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
+    answer::SamplingAnswer,
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
@@ -79,7 +80,7 @@ impl Docket {
             session: self.session.clone(),
             call_id: self.call_id.clone(),
             at,
-            fingerprint: self.fingerprint,
+            fingerprint: Some(self.fingerprint),
         }
     }
 
@@ -108,17 +109,17 @@ impl Docket {
         })
     }
 
-    /// Judges it at a gate. At the answer gate `answer` is the answer's text.
+    /// Judges it at a gate. At the answer gate `answer` is what would be returned.
     pub(super) fn judge(
         &self,
         gate: Gate,
         now: Now<'_>,
         findings: &[Finding],
-        answer: Option<(&str, Option<FindingKind>)>,
+        answer: Option<(&SamplingAnswer, Option<FindingKind>)>,
         limits: &Checked,
     ) -> Evaluation {
         let server = now.settings.servers.get(&self.server);
-        let with_answer = answer.map(|(text, _)| self.facts.clone().with_answer(text));
+        let with_answer = answer.map(|(answer, _)| self.facts.clone().with_answer(answer));
         let local = now.at.to_zoned(TimeZone::system()).datetime();
         let case = Case {
             gate,
@@ -138,7 +139,11 @@ impl Docket {
             // A server that is configured no more may not sample any more.
             sampling: server.map_or_else(Default::default, |server| server.sampling),
             gates: server.map_or_else(Default::default, |server| server.gates),
-            risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
+            risk: server.map_or(policy::Risk::High, |server| {
+                let called = answer.into_iter().flat_map(|(answer, _)| answer.tool_uses());
+                let called = called.map(|tool_use| server.risk_of(Some(&tool_use.name)));
+                called.fold(server.risk_of(self.tool.as_deref()), policy::Risk::max)
+            }),
             suspended: server.and_then(|server| suspended(server, local.date())),
             trifecta: server.is_some_and(|server| self.is_trifecta(server)),
         };

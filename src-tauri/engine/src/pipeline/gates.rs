@@ -42,9 +42,9 @@ impl Pipeline {
         self.may_decide(question, evaluation.verdict).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Answer, evaluation).await,
-            Verdict::Allow => match question.entry.apply(Event::Return) {
-                Ok(effect) => {
-                    let decision = Decision::by_rule(effect, false);
+            Verdict::Allow => match question.entry.return_by_rule() {
+                Ok((effect, tool_calls)) => {
+                    let decision = Decision { tool_calls, ..Decision::by_rule(effect, false) };
                     self.carry_out(question, Gate::Answer, decision, Some(evaluation)).await
                 }
                 // The rule said that nobody is asked, so there is nobody who could edit it.
@@ -144,6 +144,7 @@ impl Pipeline {
                 Ok(Passed::Send(approved))
             }
             Effect::Release(released) => {
+                event.tool_calls = decision.tool_calls;
                 if decision.kind == ActionKind::AnswerByHand
                     && let Ok(result) = released.answer().to_result(NEWEST_PROTOCOL)
                 {
@@ -155,6 +156,7 @@ impl Pipeline {
                 Ok(Passed::Release(released))
             }
             Effect::Refuse => {
+                event.tool_calls = decision.tool_calls;
                 question.record.note(event);
                 question.record.flush().await?;
                 Err(End::denied(
@@ -211,7 +213,7 @@ impl Decision {
                 ActionKind::Approve
             }
         };
-        Self { effect, kind, gate: Gate::Request, edited: false, reason: None }
+        Self { effect, kind, gate: Gate::Request, edited: false, reason: None, tool_calls: None }
     }
 }
 
@@ -223,7 +225,17 @@ pub(super) fn decided(
     reason: Option<String>,
     rules: Vec<String>,
 ) -> Decided {
-    Decided { gate, decision, by, reviewer, reason, rules, scope: Some("once".into()), approved_sha256: None }
+    Decided {
+        gate,
+        decision,
+        by,
+        reviewer,
+        reason,
+        rules,
+        scope: Some("once".into()),
+        approved_sha256: None,
+        tool_calls: None,
+    }
 }
 
 async fn deadline(minutes: Option<u32>) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use samplegate_core::{
+    answer::SamplingAnswer,
     audit::{Closed, DecidedBy, Evaluated, Gate, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
@@ -112,7 +113,7 @@ impl Pipeline {
     pub(super) async fn evaluate_answer(
         &self,
         question: &Question,
-        answer: &str,
+        answer: &SamplingAnswer,
         findings: &[Finding],
     ) -> Result<Evaluation, End> {
         let (server, tool) = question.docket.about();

@@ -1,21 +1,23 @@
 //! A question as the shells see it.
 
-use std::{collections::HashMap, sync::Arc};
+mod answer;
+
+use std::sync::Arc;
 
 use samplegate_core::{
     audit::format_time,
     canonical::Sha256Hex,
-    inspect::{self, Finding, Place},
+    inspect::{self, Family, Finding, Place},
     request::one_line,
     review::{ActionKind as Kind, ModelOutcome, Review, State, approved_object},
     settings::Settings,
 };
 use serde_json::Value;
 
-use super::{AnswerProgress, Desk, Entry, EntryState};
+use super::{Desk, Entry, entry::EntryState, flood, opinion};
 use crate::{
     pipeline::NEWEST_PROTOCOL,
-    wire::{ActionKind, AnswerView, FindingView, ModelOption, OutgoingView, Phase, ReviewItem, ReviewSummary},
+    wire::{ActionKind, FindingView, ModelOption, OutgoingView, ReviewItem, ReviewSummary},
 };
 
 /// What was worked out about a request, for one revision and one set of settings.
@@ -44,17 +46,19 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         received: review.received().params().clone(),
         request: review.draft().params().clone(),
         request_edited: review.request_edited(),
+        placeholders: review.placeholders().map(ToOwned::to_owned).collect(),
         notes: entry.notes.clone(),
         unknown_fields: review.draft().unknown_fields().to_vec(),
         request_sha256: known.request_sha256,
         approved_sha256: known.approved_sha256,
-        findings: known.findings.iter().map(FindingView::from).collect(),
+        findings: known.findings.iter().chain(&entry.behaviour).map(FindingView::from).collect(),
         evaluation: entry.evaluation.clone(),
         models: known.models,
         model: review.model().map(|model| model.name.clone()),
         outgoing: known.outgoing,
-        answer: answer(review, &state.answer),
-        actions: review.actions().into_iter().map(ActionKind::from).collect(),
+        opinion: opinion::view(&state, desk),
+        answer: answer::view(review, &state.answer, desk.settings().servers.get(&entry.provenance.server)),
+        actions: actions(review, &known.findings),
         quick_replies: desk.settings().general.quick_replies.clone(),
         ended: state.ended.clone(),
     }
@@ -97,60 +101,24 @@ fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
     known
 }
 
-fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
-    let mut view = AnswerView {
-        asked: progress.asked.clone()?,
-        model: progress.model.clone(),
-        partial: progress.partial.clone(),
-        waiting: progress.waiting.clone(),
-        original: None,
-        result: None,
-        edited: false,
-        findings: Vec::new(),
-        cannot_return: review.cannot_return().map(|why| why.to_string()),
-        error: None,
-        took_ms: progress.took_ms.unwrap_or_else(|| {
-            progress.since.map_or(0, |since| u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX))
-        }),
-        tokens_in: progress.tokens_in.and_then(|count| u32::try_from(count).ok()),
-        tokens_out: progress.tokens_out.and_then(|count| u32::try_from(count).ok()),
-        cost_microusd: progress.cost_microusd.and_then(|cost| i64::try_from(cost).ok()),
-    };
-    if let State::Answer { outcome, .. } = review.state() {
-        match outcome {
-            ModelOutcome::Answered { original, draft } => {
-                let result = draft.to_result(NEWEST_PROTOCOL).ok();
-                let asked = review.draft().params();
-                let findings = result.iter().flat_map(|result| inspect::inspect_in(Place::Answer, result, Some(asked)));
-                view.findings = findings.map(|finding| FindingView::from(&finding)).collect();
-                view.original = original.to_result(NEWEST_PROTOCOL).ok();
-                view.result = result;
-                view.edited = original != draft;
-            }
-            ModelOutcome::Failed(why) => view.error = Some(why.clone()),
-        }
-    }
-    Some(view)
+/// Redacting is offered where there is something to redact.
+fn actions(review: &Review, findings: &[Finding]) -> Vec<ActionKind> {
+    let actions = review.actions().into_iter().filter(|kind| *kind != Kind::Redact || !findings.is_empty());
+    actions.map(ActionKind::from).collect()
 }
 
 /// The queue, oldest first.
 pub(super) fn summaries(entries: &[Arc<Entry>]) -> Vec<ReviewSummary> {
-    let mut alike: HashMap<(String, String), u32> = HashMap::new();
     let mut summaries: Vec<ReviewSummary> = entries.iter().map(|entry| summary(entry)).collect();
-    for summary in summaries.iter().filter(|summary| summary.phase != Phase::Closed) {
-        *alike.entry((summary.server.clone(), summary.first_line.clone())).or_default() += 1;
-    }
-    for summary in &mut summaries {
-        summary.alike = alike.get(&(summary.server.clone(), summary.first_line.clone())).copied().unwrap_or(1);
-    }
+    flood::fold(entries.iter().map(|entry| &**entry), &mut summaries);
     summaries
 }
 
 fn summary(entry: &Entry) -> ReviewSummary {
     let state = entry.state();
-    let (first_line, findings) = match state.review.state() {
-        State::Answer { outcome: ModelOutcome::Answered { draft, .. }, .. } => {
-            let asked = state.review.draft().params();
+    let (first_line, mut findings) = match state.review.state() {
+        State::Answer { outcome: ModelOutcome::Answered(answer), .. } => {
+            let (draft, asked) = (answer.draft(), state.review.draft().params());
             let findings =
                 draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect_in(Place::Answer, &result, Some(asked)));
             let findings = findings.unwrap_or_default();
@@ -163,6 +131,8 @@ fn summary(entry: &Entry) -> ReviewSummary {
             (request.first_line(), findings.unwrap_or_else(|| inspect::inspect(Place::Request, request.params())))
         }
     };
+    // That one was asked before is said in the question, and no reason to look in the list.
+    findings.extend(entry.behaviour.iter().filter(|finding| finding.severity > inspect::Severity::Low).cloned());
     ReviewSummary {
         id: entry.id.to_string(),
         server: entry.provenance.server.clone(),
@@ -173,6 +143,7 @@ fn summary(entry: &Entry) -> ReviewSummary {
         findings: u32::try_from(findings.len()).unwrap_or(u32::MAX),
         worst: inspect::worst(&findings).map(Into::into),
         alike: 1,
+        folds_into: entry.id.to_string(),
     }
 }
 
@@ -184,7 +155,11 @@ impl From<&Finding> for FindingView {
             pointer: finding.pointer.clone(),
             start: finding.start,
             end: finding.end,
+            in_name: finding.in_name,
             why: finding.why.clone(),
+            advice: finding.kind.advice().into(),
+            decoded: finding.decoded.clone(),
+            is_data: finding.kind.family() == Family::Data,
             label: finding.label.clone(),
         }
     }
@@ -207,6 +182,10 @@ impl From<Kind> for ActionKind {
         match kind {
             Kind::Approve => Self::Approve,
             Kind::Edit => Self::Edit,
+            Kind::Redact => Self::Redact,
+            Kind::Restore => Self::Restore,
+            Kind::DecideToolUse => Self::DecideToolUse,
+            Kind::RemoveRefused => Self::RemoveRefused,
             Kind::Revert => Self::Revert,
             Kind::Deny => Self::Deny,
             Kind::AnswerByHand => Self::AnswerByHand,

@@ -27,6 +27,7 @@ const fn number(role: Role) -> i64 {
         Role::Wire => 5,
         Role::Answer => 6,
         Role::Released => 7,
+        Role::OpinionWire => 8,
     }
 }
 

@@ -78,8 +78,8 @@ pub struct Asking {
     pub call_id: Option<String>,
     /// When.
     pub at: Timestamp,
-    /// Of what is asked.
-    pub fingerprint: Fingerprint,
+    /// Of what is asked, where a server asks.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What was there before the question.
@@ -296,22 +296,23 @@ fn asks(event: &AuditEvent) -> bool {
 }
 
 fn add_usage(connection: &Connection, server: &str, day: Date, asked: i64, used: Reserved) -> rusqlite::Result<()> {
-    for server in [server, ALL] {
-        connection
-            .prepare_cached(
-                "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
-                 asked = asked + excluded.asked, tokens_in = tokens_in + excluded.tokens_in, \
-                 tokens_out = tokens_out + excluded.tokens_out, microusd = microusd + excluded.microusd",
-            )?
-            .execute(params![
-                server,
-                day.to_string(),
-                asked,
-                signed(used.tokens_in),
-                signed(used.tokens_out),
-                signed(used.microusd)
-            ])?;
-    }
+    add_to(connection, server, day, asked, counted(used))?;
+    add_to(connection, ALL, day, asked, counted(used))
+}
+
+/// Tokens read, tokens written, and money, as the table has them.
+fn counted(used: Reserved) -> [i64; 3] {
+    [signed(used.tokens_in), signed(used.tokens_out), signed(used.microusd)]
+}
+
+fn add_to(connection: &Connection, server: &str, day: Date, asked: i64, used: [i64; 3]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+             asked = asked + excluded.asked, tokens_in = tokens_in + excluded.tokens_in, \
+             tokens_out = tokens_out + excluded.tokens_out, microusd = microusd + excluded.microusd",
+        )?
+        .execute(params![server, day.to_string(), asked, used[0], used[1], used[2]])?;
     Ok(())
 }
 
@@ -352,6 +353,19 @@ pub(super) fn follow(
             }
             connection.prepare_cached("DELETE FROM under_way WHERE question = ?1")?.execute([id.as_bytes()])?;
             Ok(())
+        }
+        // An opinion is the person's own: it counts for all servers together, from the moment it is asked for.
+        AuditEvent::OpinionAsked(asked) => add_to(connection, ALL, day(at), 0, counted(asked.most)),
+        AuditEvent::Opinion(opinion) => {
+            let failed = opinion.error.is_some();
+            let most = counted(opinion.most);
+            let used = |told: Option<u64>, most: i64| told.map_or(if failed { 0 } else { most }, signed);
+            let corrected = [
+                used(opinion.tokens_in, most[0]) - most[0],
+                used(opinion.tokens_out, most[1]) - most[1],
+                opinion.cost_microusd.map_or(0, signed) - most[2],
+            ];
+            add_to(connection, ALL, day(at), 0, corrected)
         }
         AuditEvent::Received(_)
         | AuditEvent::Evaluated(_)

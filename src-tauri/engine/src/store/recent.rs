@@ -48,11 +48,12 @@ pub(super) fn before(connection: &Connection, asking: &Asking) -> rusqlite::Resu
 
 /// Keeps the fingerprint of a question, whatever became of it: what a limit refuses is asked all the same.
 pub(super) fn keep(connection: &Connection, asking: &Asking) -> rusqlite::Result<()> {
+    let Some(fingerprint) = asking.fingerprint else { return Ok(()) };
     let at = asking.at.as_millisecond();
     connection
         .prepare_cached("DELETE FROM fingerprints WHERE server = ?1 AND at <= ?2")?
         .execute(params![asking.server, since(asking.at)])?;
-    let (bits, words) = asking.fingerprint.parts();
+    let (bits, words) = fingerprint.parts();
     connection.prepare_cached("INSERT OR REPLACE INTO fingerprints VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
         asking.server,
         at,

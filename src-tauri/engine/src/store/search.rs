@@ -66,7 +66,7 @@ impl Text {
                 }
             }
             // The rest says nothing that these do not.
-            Role::Sealed | Role::Wire => {}
+            Role::Sealed | Role::Wire | Role::OpinionWire => {}
         }
     }
 }

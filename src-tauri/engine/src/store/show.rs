@@ -1,8 +1,11 @@
 //! One question in full.
 
 use rusqlite::Connection;
-use samplegate_core::audit::{Content, QuestionId, QuestionSummary, Role, StoredEvent, genesis};
-use serde::Serialize;
+use samplegate_core::{
+    audit::{Content, QuestionId, QuestionSummary, Role, StoredEvent, genesis},
+    inspect::FindingKind,
+};
+use serde::{Deserialize as _, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -39,6 +42,17 @@ fn value(content: &Content) -> Value {
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(content.bytes()).into_owned()))
 }
 
+/// Says with each finding what can be done about it, which the log does not keep.
+fn with_advice(mut event: Value) -> Value {
+    for finding in event.get_mut("findings").and_then(Value::as_array_mut).into_iter().flatten() {
+        let kind = finding.get("kind").and_then(|kind| FindingKind::deserialize(kind).ok());
+        if let (Some(kind), Some(finding)) = (kind, finding.as_object_mut()) {
+            finding.insert("advice".into(), kind.advice().into());
+        }
+    }
+    event
+}
+
 /// Reads a question in full.
 pub(super) fn entry(connection: &Connection, id: QuestionId) -> Result<Entry, TxError> {
     let (n, summary) = questions::find(connection, id)?.ok_or(StoreError::Unknown(id))?;
@@ -57,7 +71,7 @@ pub(super) fn entry(connection: &Connection, id: QuestionId) -> Result<Entry, Tx
         let sealed = stored.iter().find(|stored| stored.role == Role::Sealed);
         let event = StoredEvent::read(&row.json, sealed.map(|stored| stored.content.bytes()))?;
         let prev = if row.seq == 1 { genesis() } else { events::hash(connection, row.seq - 1)? };
-        entry.events.push(event.to_json(prev, row.hash));
+        entry.events.push(with_advice(event.to_json(prev, row.hash)));
         for stored in &stored {
             let place = match stored.role {
                 Role::Request => &mut entry.request,
@@ -66,7 +80,7 @@ pub(super) fn entry(connection: &Connection, id: QuestionId) -> Result<Entry, Tx
                 Role::Released => &mut entry.released,
                 Role::Arguments => &mut entry.arguments,
                 Role::Wire => &mut entry.wire,
-                Role::Sealed => continue,
+                Role::Sealed | Role::OpinionWire => continue,
             };
             *place = Some(value(&stored.content));
         }

@@ -128,6 +128,7 @@ pub(super) fn decided(gate: Gate, decision: Decision, by: DecidedBy) -> AuditEve
         rules: Vec::new(),
         scope: None,
         approved_sha256: None,
+        tool_calls: None,
     })
 }
 

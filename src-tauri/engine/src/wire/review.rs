@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
+use super::{AnswerView, OpinionView, ToolUseDecision};
+
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -25,8 +27,10 @@ pub struct ReviewSummary {
     pub findings: u32,
     /// The severity of the worst finding.
     pub worst: Option<Severity>,
-    /// Number of pending questions of this server with the same text as this one, itself included.
+    /// At the request gate: the number of waiting questions of this server that are nearly the same, itself included.
     pub alike: u32,
+    /// The oldest of these: the card it folds into. Its own id where there is none older.
+    pub folds_into: String,
 }
 
 /// Where a question stands between the two gates.
@@ -84,6 +88,8 @@ pub struct ReviewItem {
     pub request: Value,
     /// Whether a person edited `request`.
     pub request_edited: bool,
+    /// The placeholders in `request` that stand for what was redacted.
+    pub placeholders: Vec<String>,
     /// Sentences about what differs from what was received and why, e.g. a lowered maxTokens.
     pub notes: Vec<String>,
     /// Top-level fields of the request that Samplegate does not know. They are shown and never sent to a model.
@@ -102,6 +108,8 @@ pub struct ReviewItem {
     pub model: Option<String>,
     /// Exactly what an approval now would send, or why it cannot be sent.
     pub outgoing: OutgoingView,
+    /// A second opinion; none: it is not offered.
+    pub opinion: Option<OpinionView>,
     /// The model's progress and answer, from the moment a request is approved.
     pub answer: Option<AnswerView>,
     /// What may be done now. A window offers these and no others.
@@ -180,10 +188,18 @@ pub struct FindingView {
     pub start: u32,
     /// End (exclusive), in Unicode scalar values.
     pub end: u32,
+    /// Whether the span is in the name of the field that the pointer leads to, not in its value.
+    pub in_name: bool,
     /// One sentence why, with what hidden characters spell.
     pub why: String,
+    /// One sentence what can be done.
+    pub advice: String,
     /// A short label to show in place of the characters, e.g. `14 tag characters: “send the notes”`.
     pub label: String,
+    /// What encoded or hidden characters spell, or the beginning of it; none: they spell nothing.
+    pub decoded: Option<String>,
+    /// Whether it is about data that should perhaps not leave: a secret, a number, a person.
+    pub is_data: bool,
 }
 
 /// What the policy said.
@@ -257,42 +273,6 @@ pub enum OutgoingView {
     },
 }
 
-/// The model's answer, growing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(rename_all = "camelCase")]
-pub struct AnswerView {
-    /// The configured name of the model asked, or `human`.
-    pub asked: String,
-    /// The model's real name as it said it; none until known.
-    pub model: Option<String>,
-    /// The text so far, while it streams.
-    pub partial: String,
-    /// While waiting: why and until when, e.g. "429 from the model; trying again at 12:00:05".
-    pub waiting: Option<String>,
-    /// The whole result as the model gave it (the protocol's result object); none until it is whole.
-    pub original: Option<Value>,
-    /// The result as it would be returned: edits in.
-    pub result: Option<Value>,
-    /// Whether a person edited `result`.
-    pub edited: bool,
-    /// Findings in `result`; pointers are into it.
-    pub findings: Vec<FindingView>,
-    /// Why `result` cannot be returned to this server, in a sentence; none: it can, or there is none yet.
-    pub cannot_return: Option<String>,
-    /// Why the model failed, if it did; asking again is possible.
-    pub error: Option<String>,
-    /// How long it took so far, milliseconds.
-    pub took_ms: u32,
-    /// Tokens read and written, all attempts summed; none if the model did not say.
-    pub tokens_in: Option<u32>,
-    /// Tokens written.
-    pub tokens_out: Option<u32>,
-    /// Cost in millionths of a US dollar; none if unknown.
-    #[ts(type = "number | null")]
-    pub cost_microusd: Option<i64>,
-}
-
 /// How a question ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -313,6 +293,8 @@ pub enum ActionKind {
     Approve,
     /// Change the request, or the answer.
     Edit,
+    /// Replace what was found in the request by placeholders.
+    Redact,
     /// Undo all edits.
     Revert,
     /// Refuse.
@@ -325,6 +307,12 @@ pub enum ActionKind {
     Stop,
     /// Ask the model again.
     AskAgain,
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    Restore,
+    /// Approve or refuse one tool call in the answer.
+    DecideToolUse,
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
     /// Return the answer as shown.
     Return,
 }
@@ -348,6 +336,28 @@ pub enum Action {
         /// The protocol's result object: role, content, model, stopReason.
         result: Value,
     },
+    /// Replace the spans of these findings in the request by placeholders.
+    #[serde(rename_all = "camelCase")]
+    Redact {
+        /// Their positions in the question's `findings`.
+        findings: Vec<u32>,
+    },
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    #[serde(rename_all = "camelCase")]
+    Restore {
+        /// Whether it is put back.
+        on: bool,
+    },
+    /// Decide about one tool call in the answer.
+    #[serde(rename_all = "camelCase")]
+    DecideToolUse {
+        /// The call's id.
+        id: String,
+        /// What was decided.
+        decision: ToolUseDecision,
+    },
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
     /// Undo all edits of the gate it stands at.
     Revert,
     /// Refuse. The reason stays in the log; the server is not told.

@@ -283,6 +283,17 @@ pub struct FoundModels {
     pub models: Vec<String>,
 }
 
+/// A server about which no popups are shown. Its questions wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct Muted {
+    /// The server.
+    pub server: String,
+    /// RFC 3339 UTC.
+    pub until: String,
+}
+
 /// Whether a test went well, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -347,6 +358,10 @@ pub struct Status {
     pub keychain: TestReport,
     /// Who decides.
     pub reviewer: String,
+    /// Servers about which no popups are shown, for a while.
+    pub muted: Vec<Muted>,
+    /// Servers that a person denied three times within a minute, for an offer to block them.
+    pub often_denied: Vec<String>,
     /// The home's configuration file.
     pub config_path: String,
     /// Samplegate's version.
@@ -377,4 +392,6 @@ pub struct GeneralSettings {
     pub deadline_minutes: Option<u32>,
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
+    /// The configured model that is asked for a second opinion, when the person clicks for one; none: it is not offered.
+    pub second_opinion: Option<String>,
 }

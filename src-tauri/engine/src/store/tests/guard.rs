@@ -22,7 +22,7 @@ fn asking(question: QuestionId, server: &str, at: Timestamp) -> Asking {
         session: Some("x".into()),
         call_id: Some("c".into()),
         at,
-        fingerprint: Fingerprint::of_text("sum up this note in a sentence"),
+        fingerprint: Some(Fingerprint::of_text("sum up this note in a sentence")),
     }
 }
 
@@ -106,7 +106,7 @@ async fn what_was_asked_lately_is_remembered_for_ten_minutes_by_server() {
     let (_, before) = admit(&store, "a", now, Verdict::Ask).await;
     let at: Vec<_> = before.recent.iter().map(|recent| recent.at_ms.unwrap()).collect();
     assert_eq!(at, [minutes(9).as_millisecond(), minutes(1).as_millisecond()]);
-    assert!(before.recent[0].fingerprint.is_near(asking(question_id(now).unwrap(), "a", now).fingerprint));
+    assert!(asking(question_id(now).unwrap(), "a", now).fingerprint.unwrap().is_near(before.recent[0].fingerprint));
     let (_, before) = admit(&store, "b", now, Verdict::Ask).await;
     assert!(before.recent.is_empty(), "another server's");
     for _ in 0..100 {

@@ -1,0 +1,174 @@
+//! One question in the queue: its state, and what the pipeline does to it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use samplegate_core::{
+    answer::SamplingAnswer,
+    audit::{Gate, Place, QuestionId},
+    inspect::{Finding, Fingerprint},
+    review::{AnswerDraft, Effect, Event, NotNow, Review, State, ToolUseDecision},
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{AnswerProgress, Decision, Desk, OpinionState, Submission, view};
+use crate::wire::{EndedView, EvaluationView, Phase, ProvenanceView, ReviewItem};
+
+/// A question in the queue.
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) id: QuestionId,
+    pub(super) received_at: jiff::Timestamp,
+    pub(super) arrival: u64,
+    pub(super) provenance: ProvenanceView,
+    pub(super) evaluation: EvaluationView,
+    /// Sentences about what differs from what was received, and why.
+    pub(super) notes: Vec<String>,
+    /// How it relates to what the server asked before.
+    pub(super) behaviour: Vec<Finding>,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) state: Mutex<EntryState>,
+    pub(super) decisions: mpsc::UnboundedSender<Decision>,
+}
+
+/// What changes about it.
+#[derive(Debug)]
+pub(super) struct EntryState {
+    pub(super) review: Review,
+    pub(super) answer: AnswerProgress,
+    pub(super) ended: Option<EndedView>,
+    /// What was shown of it as it is now.
+    pub(super) shown: Vec<(Gate, Place)>,
+    /// A second opinion of the request.
+    pub(super) opinion: OpinionState,
+    /// Whether it waited for a person, at any time.
+    pub(super) waited: bool,
+    /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
+    /// windows read the question again many times a second.
+    pub(super) worked_out: Option<view::WorkedOut>,
+}
+
+impl Entry {
+    pub(super) fn new(submission: Submission, decisions: mpsc::UnboundedSender<Decision>) -> Self {
+        Self {
+            id: submission.id,
+            received_at: submission.received_at,
+            arrival: submission.arrival,
+            provenance: submission.provenance,
+            evaluation: submission.evaluation,
+            notes: submission.notes,
+            behaviour: submission.behaviour,
+            fingerprint: submission.fingerprint,
+            state: Mutex::new(EntryState {
+                review: submission.review,
+                answer: AnswerProgress::default(),
+                ended: None,
+                shown: Vec::new(),
+                opinion: OpinionState::default(),
+                waited: false,
+                worked_out: None,
+            }),
+            decisions,
+        }
+    }
+
+    /// The question's id.
+    pub fn id(&self) -> QuestionId {
+        self.id
+    }
+
+    /// Applies an event that is not a person's.
+    pub(crate) fn apply(&self, event: Event) -> Result<Effect, NotNow> {
+        let mut state = self.state();
+        let effect = state.review.apply(event)?;
+        if matches!(effect, Effect::Send(_)) {
+            state.asked();
+        }
+        Ok(effect)
+    }
+
+    /// Returns the answer because a rule says so, its tool calls included; gives what was decided about these. What a
+    /// person decided about a call meanwhile stands.
+    pub(crate) fn return_by_rule(&self) -> Result<(Effect, Option<Value>), NotNow> {
+        let mut state = self.state();
+        let open: Vec<String> = state.review.answer().map_or_else(Vec::new, |answer| {
+            let open = answer.tool_uses().filter(|(_, decision)| decision.is_none());
+            open.map(|(tool_use, _)| tool_use.id.clone()).collect()
+        });
+        for id in open {
+            state.review.apply(Event::DecideToolUse { id, decision: ToolUseDecision::Approved })?;
+        }
+        let tool_calls = state.tool_calls();
+        state.review.apply(Event::Return).map(|effect| (effect, tool_calls))
+    }
+
+    /// An answer as it would be returned if nobody edits it: with what was redacted from the request.
+    pub(crate) fn as_returned(&self, answer: &SamplingAnswer) -> SamplingAnswer {
+        self.state().review.as_returned(answer)
+    }
+
+    /// Changes what is known about the answer.
+    pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
+        let mut state = self.state();
+        change(&mut state.answer);
+    }
+
+    /// Notes that it waits for a person.
+    pub(crate) fn waits(&self) {
+        self.state().waited = true;
+    }
+
+    pub(super) fn waits_for_a_person(&self) -> bool {
+        matches!(self.state().review.state(), State::Request | State::Answer { .. })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, EntryState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn item(&self, desk: &Desk) -> ReviewItem {
+        view::item(self, desk)
+    }
+}
+
+impl EntryState {
+    /// A model is asked: what comes is another answer, which nobody has seen.
+    pub(super) fn asked(&mut self) {
+        self.answer = AnswerProgress::asked(self.review.model());
+        self.shown.retain(|(gate, _)| *gate != Gate::Answer);
+    }
+
+    pub(super) fn gate(&self) -> Option<Gate> {
+        match self.review.state() {
+            State::Request => Some(Gate::Request),
+            State::Asking(_) | State::Answer { .. } => Some(Gate::Answer),
+            State::Closed => None,
+        }
+    }
+
+    pub(super) fn edited(&self, gate: Gate) -> bool {
+        match gate {
+            Gate::Request => self.review.request_edited(),
+            Gate::Answer => self.review.answer().is_some_and(AnswerDraft::is_edited),
+        }
+    }
+
+    /// What was decided about each tool call in the answer, as the log has it.
+    pub(super) fn tool_calls(&self) -> Option<Value> {
+        let decided = self.review.answer()?.decided();
+        let calls: Vec<Value> = decided
+            .map(|(call, decision)| json!({"id": call.id, "name": call.name, "decision": decision.as_str()}))
+            .collect();
+        (!calls.is_empty()).then(|| calls.into())
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.review.state() {
+            State::Request => Phase::Request,
+            State::Asking(_) if self.answer.waiting.is_some() => Phase::Waiting,
+            State::Asking(_) => Phase::Answering,
+            State::Answer { .. } => Phase::Answer,
+            State::Closed => Phase::Closed,
+        }
+    }
+}
