@@ -280,7 +280,9 @@ async fn an_answer_that_the_server_cannot_take_is_refused_at_the_gate() {
 async fn an_answer_that_the_server_cannot_take_fails_where_a_rule_would_return_it() {
     let model = FakeModel::start().await;
     model.then(tool_call());
-    let home = old_server("rules", "\n[[rules]]\nid = \"all\"\naction = \"allow\"\n", &model).await;
+    let rules = "\n[[rules]]\nid = \"all\"\naction = \"allow\"\n\n[[rules]]\nid = \"calls\"\ngate = \"answer\"\n\
+                 action = \"allow\"\ntools = \"any\"\n";
+    let home = old_server("rules", rules, &model).await;
     let report = home.call("s", "sample", json!({"params": hello()})).await.unwrap();
     assert_eq!(report.outcomes(), [Outcome::Failed]);
     let why = format!("the answer cannot be returned: {CANNOT}");

@@ -257,11 +257,17 @@ async fn a_real_model_gives_an_opinion() {
     let asked = home.question(Phase::Request).await;
     let id: samplegate_core::audit::QuestionId = asked.id.parse().unwrap();
     home.engine.ask_opinion(id, asked.revision, false).await.unwrap();
-    let opinion = home
-        .eventually(|| {
-            home.engine.queue().get(id)?.opinion.filter(|opinion| opinion.text.is_some() || opinion.error.is_some())
-        })
-        .await;
+    // Half a thousand tokens take a small machine a while.
+    let given = async {
+        loop {
+            let opinion = home.engine.queue().get(id).and_then(|item| item.opinion);
+            match opinion.filter(|opinion| opinion.text.is_some() || opinion.error.is_some()) {
+                Some(opinion) => return opinion,
+                None => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            }
+        }
+    };
+    let opinion = tokio::time::timeout(std::time::Duration::from_secs(300), given).await.unwrap();
     assert_eq!(opinion.error, None);
     assert!(opinion.text.is_some_and(|text| !text.trim().is_empty()), "it said nothing");
     assert!(opinion.tokens_in.is_some_and(|tokens| tokens > 100));

@@ -80,7 +80,7 @@ async fn an_answer_that_the_server_cannot_take_is_shown_and_not_offered() {
     session.expect("] > ").await;
     session.press("a").await;
     session.expect("this answer cannot be returned: the server speaks a protocol before 2025-11-25").await;
-    session.expect("[e d w ? W r v j] > ").await;
+    session.expect("[e d w ? W r t v j] > ").await;
     session.press("a").await;
     session.press("w").await;
     session.expect("Your answer").await;

@@ -92,14 +92,25 @@ impl Entry {
     pub(crate) fn return_by_rule(&self) -> Result<(Effect, Option<Value>), NotNow> {
         let mut state = self.state();
         let open: Vec<String> = state.review.answer().map_or_else(Vec::new, |answer| {
-            let open = answer.tool_uses().filter(|(_, decision)| decision.is_none());
+            // The rule judged what the model gave, not what a person made of it meanwhile.
+            let open = answer.tool_uses().filter(|(_, decision)| decision.is_none() && !answer.is_edited());
             open.map(|(tool_use, _)| tool_use.id.clone()).collect()
         });
-        for id in open {
-            state.review.apply(Event::DecideToolUse { id, decision: ToolUseDecision::Approved })?;
+        // Where it cannot be returned, the rule's approvals must not stand as if a person had given them.
+        let before = state.review.clone();
+        let done = open
+            .into_iter()
+            .try_for_each(|id| {
+                state.review.apply(Event::DecideToolUse { id, decision: ToolUseDecision::Approved }).map(drop)
+            })
+            .and_then(|()| {
+                let tool_calls = state.tool_calls();
+                state.review.apply(Event::Return).map(|effect| (effect, tool_calls))
+            });
+        if done.is_err() {
+            state.review = before;
         }
-        let tool_calls = state.tool_calls();
-        state.review.apply(Event::Return).map(|effect| (effect, tool_calls))
+        done
     }
 
     /// An answer as it would be returned if nobody edits it: with what was redacted from the request.

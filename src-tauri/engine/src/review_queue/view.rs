@@ -122,7 +122,14 @@ fn summary(entry: &Entry) -> ReviewSummary {
             let findings =
                 draft.to_result(NEWEST_PROTOCOL).map(|result| inspect::inspect_in(Place::Answer, &result, Some(asked)));
             let findings = findings.unwrap_or_default();
-            (one_line(&draft.text()), findings)
+            let calls: Vec<&str> = draft.tool_uses().map(|tool_use| tool_use.name.as_str()).collect();
+            let text = one_line(&draft.text());
+            let line = if text.is_empty() && !calls.is_empty() {
+                one_line(&format!("calls {}", calls.join(", ")))
+            } else {
+                text
+            };
+            (line, findings)
         }
         State::Answer { outcome: ModelOutcome::Failed(why), .. } => (why.clone(), Vec::new()),
         State::Request | State::Asking(_) | State::Closed => {
