@@ -221,12 +221,8 @@ impl Rule {
     }
 
     fn is_about(&self, gate: Gate) -> bool {
-        match (self.gate, gate) {
-            // A fixed answer is given at the request gate, or not at all.
-            (_, Gate::Answer) if self.action == Action::Answer => false,
-            (Gates::Both, _) | (Gates::Request, Gate::Request) | (Gates::Answer, Gate::Answer) => true,
-            (Gates::Request, Gate::Answer) | (Gates::Answer, Gate::Request) => false,
-        }
+        // A fixed answer is given at the request gate, or not at all.
+        self.gate.has(gate) && !(gate == Gate::Answer && self.action == Action::Answer)
     }
 
     /// Checks what the type system cannot.
