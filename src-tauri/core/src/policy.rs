@@ -59,6 +59,8 @@ pub struct Evaluation {
     pub sentences: Vec<String>,
     /// Why, in a sentence.
     pub reason: String,
+    /// How it differs from what a grant covers that it would else have passed by.
+    pub missed: Option<&'static str>,
 }
 
 impl Evaluation {
@@ -101,7 +103,7 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
     let counting: Vec<&Rule> =
         matched.iter().copied().filter(|rule| !suspended || !rule.action.lets_through()).collect();
     let mut grants: Vec<&Grant> = standing.grants.iter().filter(|_| !suspended && counting.is_empty()).collect();
-    let misses: Vec<&str> = grants.iter().filter_map(|grant| grant.misses(case, digest)).collect();
+    let misses: Vec<&'static str> = grants.iter().filter_map(|grant| grant.misses(case, digest)).collect();
     grants.retain(|grant| grant.allows(case, digest));
     grants.sort_by(|a, b| a.id.cmp(&b.id));
     let (verdict, by, reason, answer) = judge(case, &counting, &grants);
@@ -117,10 +119,9 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
             .chain(grants.iter().map(|grant| grant.sentence()))
             .collect(),
         reason,
+        missed: misses.into_iter().min().filter(|_| verdict != Verdict::Allow),
     };
-    if evaluation.verdict != Verdict::Allow
-        && let Some(differs) = misses.iter().min()
-    {
+    if let Some(differs) = evaluation.missed {
         evaluation.reason = format!("{} A grant of yours does not cover it: {differs}.", evaluation.reason);
     }
     raise(case, standing.limits, &mut evaluation);

@@ -21,6 +21,7 @@ use std::{
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Gate, Place, QuestionId},
+    policy::{Offer, Scope},
     request::{InvalidParams, SamplingRequest},
     review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
 };
@@ -46,6 +47,19 @@ pub struct Decision {
     pub edited: bool,
     /// What the person typed with a denial.
     pub reason: Option<String>,
+    /// What they granted beyond this question.
+    pub grant: Option<Wanted>,
+}
+
+/// A scope that a person chose, out of what was offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What was offered.
+    pub offer: Offer,
+    /// How far it reaches; never once.
+    pub scope: Scope,
+    /// With an approval: whether the answers go through too.
+    pub answers: bool,
 }
 
 /// Why an action was not taken.
@@ -63,6 +77,9 @@ pub enum ActError {
     /// Edited params or an edited result that the protocol does not allow.
     #[error(transparent)]
     Invalid(#[from] InvalidParams),
+    /// A scope that is not offered.
+    #[error("this can be decided for this question only: {0}")]
+    OnlyOnce(String),
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
@@ -75,7 +92,8 @@ pub struct Entry {
     received_at: jiff::Timestamp,
     arrival: u64,
     provenance: ProvenanceView,
-    evaluation: EvaluationView,
+    /// The model that would have been asked, had nobody chosen another.
+    first_model: Option<String>,
     /// Sentences about what differs from what was received, and why.
     notes: Vec<String>,
     state: Mutex<EntryState>,
@@ -85,6 +103,10 @@ pub struct Entry {
 #[derive(Debug)]
 struct EntryState {
     review: Review,
+    /// What the policy said at the gate it stands at.
+    evaluation: EvaluationView,
+    /// How far a decision there may reach.
+    offer: Offer,
     answer: AnswerProgress,
     ended: Option<crate::wire::EndedView>,
     /// What was shown of it as it is now.
@@ -111,6 +133,8 @@ pub struct Submission {
     pub evaluation: EvaluationView,
     /// What differs from what was received, and why.
     pub notes: Vec<String>,
+    /// How far a decision may reach.
+    pub offer: Offer,
     /// Its state.
     pub review: Review,
 }
@@ -177,10 +201,12 @@ impl ReviewQueue {
             received_at: submission.received_at,
             arrival: submission.arrival,
             provenance: submission.provenance,
-            evaluation: submission.evaluation,
+            first_model: submission.review.model().map(|model| model.name.clone()),
             notes: submission.notes,
             state: Mutex::new(EntryState {
                 review: submission.review,
+                evaluation: submission.evaluation,
+                offer: submission.offer,
                 answer: AnswerProgress::default(),
                 ended: None,
                 shown: Vec::new(),
@@ -280,7 +306,11 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
-        let (event, reason) = self.event(action)?;
+        let grant = match action {
+            Action::Grant { scope, answers } => Some(entry.wanted(&state, scope.into(), answers)?),
+            _ => None,
+        };
+        let (event, reason) = self.event(action, gate)?;
         let edited = state.edited(gate);
         let kind = event.kind();
         let effect = state.review.apply(event)?;
@@ -291,7 +321,7 @@ impl ReviewQueue {
             && !matches!(effect, Effect::Show)
         {
             // The pipeline is gone only when the question has ended: then nobody waits for this decision.
-            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason });
+            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason, grant });
         }
         drop(state);
         self.changed(Topic::Review, Some(id));
@@ -345,11 +375,15 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(&self, action: Action) -> Result<(Event, Option<String>), ActError> {
+    fn event(&self, action: Action, gate: Gate) -> Result<(Event, Option<String>), ActError> {
         let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
         Ok((
             match action {
                 Action::Approve => Event::Approve,
+                Action::Grant { .. } => match gate {
+                    Gate::Request => Event::Approve,
+                    Gate::Answer => Event::Return,
+                },
                 Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
                 Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
                 Action::Revert => Event::Revert,
@@ -409,6 +443,42 @@ impl Entry {
     pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
         let mut state = self.state();
         change(&mut state.answer);
+    }
+
+    /// Notes what the policy says at the gate it now stands at.
+    pub(crate) fn judged(&self, evaluation: EvaluationView, offer: Offer) {
+        let mut state = self.state();
+        state.evaluation = evaluation;
+        state.offer = offer;
+    }
+
+    /// Whether a person edited it, or chose another model.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed_by_you(&self.state()).is_some()
+    }
+
+    /// Why a decision now reaches no further than this question, because of what a person changed.
+    fn changed_by_you(&self, state: &EntryState) -> Option<&'static str> {
+        let review = &state.review;
+        let edited = review.request_edited() || state.edited(Gate::Answer);
+        let other_model = review.model().map(|model| &model.name) != self.first_model.as_ref();
+        edited.then_some("You edited it.").or(other_model.then_some("You chose another model."))
+    }
+
+    /// How far a decision now may reach.
+    fn offer(&self, state: &EntryState) -> Offer {
+        match self.changed_by_you(state) {
+            Some(why) => Offer { about: None, only_once: Some(why.into()), ..state.offer.clone() },
+            None => state.offer.clone(),
+        }
+    }
+
+    fn wanted(&self, state: &EntryState, scope: Scope, answers: bool) -> Result<Wanted, ActError> {
+        let offer = self.offer(state);
+        if offer.says(scope, answers).is_none() {
+            return Err(ActError::OnlyOnce(offer.only_once.unwrap_or_else(|| "it is not offered for longer".into())));
+        }
+        Ok(Wanted { offer, scope, answers })
     }
 
     /// Notes that it waits for a person.

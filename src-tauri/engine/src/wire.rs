@@ -8,11 +8,13 @@
 
 mod audit;
 mod calls;
+mod grants;
 mod review;
 mod settings;
 
 pub use audit::*;
 pub use calls::*;
+pub use grants::*;
 pub use review::*;
 pub use settings::*;
 
@@ -43,6 +45,8 @@ pub enum Topic {
     Models,
     /// Rules.
     Rules,
+    /// Grants: one was given, used up its time or was revoked.
+    Grants,
     /// Calls made from the tool runner.
     Calls,
     /// The audit log grew.

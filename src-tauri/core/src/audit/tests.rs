@@ -41,7 +41,18 @@ fn received() -> Received {
 }
 
 fn decided(gate: Gate, decision: Decision, by: DecidedBy) -> Decided {
-    Decided { gate, decision, by, reviewer: None, reason: None, rules: Vec::new(), scope: None, grant: None, granted: None, approved_sha256: None }
+    Decided {
+        gate,
+        decision,
+        by,
+        reviewer: None,
+        reason: None,
+        rules: Vec::new(),
+        scope: None,
+        grant: None,
+        granted: None,
+        approved_sha256: None,
+    }
 }
 
 fn answered(tokens: Option<u64>, cost: Option<u64>) -> Answered {

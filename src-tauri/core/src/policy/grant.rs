@@ -113,10 +113,15 @@ impl Until {
         }
     }
 
+    /// Whether the moment has come at which it holds no more.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Time { at } if *at <= now)
+    }
+
     fn holds(&self, case: &Case<'_>) -> bool {
         match self {
             Self::Call { call_id } => case.call_id == Some(call_id.as_str()),
-            Self::Time { at } => case.now < *at,
+            Self::Time { .. } => !self.is_past(case.now),
             Self::Session { session } => case.session == Some(session.as_str()),
             Self::Revoked => true,
         }
@@ -245,6 +250,8 @@ pub struct Offer {
     pub about: Option<About>,
     /// Why it reaches no further than this question, in a sentence.
     pub only_once: Option<String>,
+    /// Why a grant that is about it does not cover it, in a sentence.
+    pub missed: Option<String>,
 }
 
 /// What a grant would be given for.
@@ -295,7 +302,13 @@ impl Offer {
 
 /// How far a decision about this case may reach. Beyond once only where a grant would have let it through.
 pub fn offer(case: &Case<'_>, standing: Standing<'_>) -> Offer {
-    let once = |why: String| Offer { gate: case.gate, server: case.server.to_owned(), about: None, only_once: Some(why) };
+    let once = |why: String| Offer {
+        gate: case.gate,
+        server: case.server.to_owned(),
+        about: None,
+        only_once: Some(why),
+        missed: None,
+    };
     let Some(tool) = case.tool else {
         return once("It is not known for certain which tool call asks.".to_owned());
     };
@@ -334,5 +347,5 @@ pub fn offer(case: &Case<'_>, standing: Standing<'_>) -> Offer {
         call_id: case.call_id.map(ToOwned::to_owned),
         session: case.session.map(ToOwned::to_owned),
     };
-    Offer { gate: case.gate, server: case.server.to_owned(), about: Some(about), only_once: None }
+    Offer { gate: case.gate, server: case.server.to_owned(), about: Some(about), only_once: None, missed: None }
 }

@@ -221,9 +221,8 @@ fn grants_hold_for_what_was_looked_at_and_no_longer() {
 #[test]
 fn a_grant_says_when_it_was_given_and_what_it_does_not_cover() {
     let facts = facts();
-    let judge_with = |case: &Case<'_>| {
-        judge_all(case, &[], &[grant(Until::Revoked, &facts)], &BTreeMap::new(), &Checked::default())
-    };
+    let judge_with =
+        |case: &Case<'_>| judge_all(case, &[], &[grant(Until::Revoked, &facts)], &BTreeMap::new(), &Checked::default());
     let now = Timestamp::from_second(3600).expect("a time");
     let case = Case { now, ..case(Gate::Request, &facts) };
     assert_eq!(judge_with(&case).reason, "Allowed by the grant of 11:00.", "an hour ago, on the person's clock");
@@ -294,7 +293,9 @@ fn no_more_is_offered_than_could_hold() {
     let offer = offered(&plain, &[], &limits);
     assert_eq!(
         offer.says(Scope::Minutes, false).as_deref(),
-        Some("s › t: requests with no system prompt, for local, up to 240 bytes, for 15 minutes; the answers are still shown to you")
+        Some(
+            "s › t: requests with no system prompt, for local, up to 240 bytes, for 15 minutes; the answers are still shown to you"
+        )
     );
     assert_eq!((offer.gates(false), offer.gates(true)), (Gates::Request, Gates::Both));
     assert_eq!(offer.says(Scope::Once, false), None);

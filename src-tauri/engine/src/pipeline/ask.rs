@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{
-    Came, End, NEWEST_PROTOCOL, Passed, Pipeline, Question,
+    Came, End, Looked, NEWEST_PROTOCOL, Passed, Pipeline, Question,
     gates::{decided, no_key},
 };
 use crate::{
@@ -113,7 +113,9 @@ impl Pipeline {
             Err(error) => return Ok(failed(question, approved, error.to_string())),
         };
         let findings = inspect::inspect_in(Place::Answer, &result, Some(approved.request().params()));
-        let evaluation = self.evaluate_answer(question, &answer.text(), &findings).await?;
+        question.looked = Looked { findings, answer: Some(answer.text()) };
+        let (evaluation, offer) = self.judge(question, Gate::Answer).await?;
+        question.entry.judged((&evaluation).into(), offer);
         question.record.note_with(
             Answered {
                 model: Some(answer.model.clone()),
@@ -123,9 +125,9 @@ impl Pipeline {
                 tokens_out: usage.map(|usage| usage.output),
                 cost_microusd: cost,
                 verdict: Some(evaluation.verdict),
-                rules: evaluation.rules.clone(),
+                rules: evaluation.matched(),
                 reason: Some(evaluation.reason.clone()),
-                findings: serde_json::to_value(&findings).ok(),
+                findings: serde_json::to_value(&question.looked.findings).ok(),
                 error: None,
             },
             Role::Answer,

@@ -3,9 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use samplegate_core::{
-    audit::format_time,
+    audit::{Gate, format_time},
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
+    policy::{Offer, Scope},
     request::one_line,
     review::{ActionKind as Kind, ModelOutcome, Review, State, approved_object},
     settings::Settings,
@@ -15,7 +16,10 @@ use serde_json::Value;
 use super::{AnswerProgress, Desk, Entry, EntryState};
 use crate::{
     pipeline::NEWEST_PROTOCOL,
-    wire::{ActionKind, AnswerView, FindingView, ModelOption, OutgoingView, Phase, ReviewItem, ReviewSummary},
+    wire::{
+        ActionKind, AnswerView, FindingView, ModelOption, OfferView, OutgoingView, Phase, ReviewItem, ReviewSummary,
+        ScopeView,
+    },
 };
 
 /// What was worked out about a request, for one revision and one set of settings.
@@ -49,7 +53,8 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         request_sha256: known.request_sha256,
         approved_sha256: known.approved_sha256,
         findings: known.findings.iter().map(FindingView::from).collect(),
-        evaluation: entry.evaluation.clone(),
+        evaluation: state.evaluation.clone(),
+        offer: offer(review, &entry.offer(&state)),
         models: known.models,
         model: review.model().map(|model| model.name.clone()),
         outgoing: known.outgoing,
@@ -95,6 +100,22 @@ fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
     };
     state.worked_out = Some(known.clone());
     known
+}
+
+/// How far a decision may reach, where there is one that could.
+fn offer(review: &Review, offer: &Offer) -> OfferView {
+    let actions = review.actions();
+    let decides = actions.contains(&Kind::Approve) || actions.contains(&Kind::Return);
+    let scopes = offer.about.iter().filter(|_| decides).flat_map(|about| &about.scopes);
+    let view = |scope: &Scope| {
+        Some(ScopeView {
+            scope: (*scope).try_into().ok()?,
+            words: scope.words().into(),
+            says: offer.says(*scope, false)?,
+            with_answers: (offer.gate == Gate::Request).then(|| offer.says(*scope, true)).flatten(),
+        })
+    };
+    OfferView { scopes: scopes.filter_map(view).collect(), only_once: offer.only_once.clone().filter(|_| decides) }
 }
 
 fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
