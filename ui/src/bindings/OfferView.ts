@@ -12,4 +12,8 @@ scopes: Array<ScopeView>,
 /**
  * Why there are none, in a sentence.
  */
-onlyOnce: string | null, };
+onlyOnce: string | null, 
+/**
+ * Why a grant that is about this question does not cover it, in a sentence.
+ */
+missed: string | null, };

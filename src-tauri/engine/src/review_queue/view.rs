@@ -115,7 +115,12 @@ fn offer(review: &Review, offer: &Offer) -> OfferView {
             with_answers: (offer.gate == Gate::Request).then(|| offer.says(*scope, true)).flatten(),
         })
     };
-    OfferView { scopes: scopes.filter_map(view).collect(), only_once: offer.only_once.clone().filter(|_| decides) }
+    let told = |why: &Option<String>| why.clone().filter(|_| decides);
+    OfferView {
+        scopes: scopes.filter_map(view).collect(),
+        only_once: told(&offer.only_once),
+        missed: told(&offer.missed),
+    }
 }
 
 fn answer(review: &Review, progress: &AnswerProgress) -> Option<AnswerView> {
