@@ -66,7 +66,7 @@ fn what_is_like_it_passes_by_itself_until_the_grant_is_revoked() -> Result<()> {
         popups.nth(2).await?;
         let review = app.open("Review next", REVIEW).await?;
         review.question("request").await?;
-        review.deny("").await?;
+        review.deny("no").await?;
         home.newest_ended("denied").await?;
         app.quit().await
     })

@@ -23,7 +23,7 @@ pub const MINUTES: i64 = 15;
 /// A request, and what it may be answered with, may be this many times as large as the one that was looked at.
 const GROWTH: usize = 2;
 
-/// In a list of rules, what stands before the id of a grant: no rule's id has a colon.
+/// In a list of rules, what stands before the id of a grant. No rule's id may begin so.
 const PREFIX: &str = "grant:";
 
 /// How the log names a grant among the rules that matched.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     Case,
+    grant::grant_of,
     pattern::{Pattern, Reach},
 };
 use crate::{
@@ -231,6 +232,9 @@ impl Rule {
     /// Names the rule and what is wrong with it.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         let wrong = |error: &str| Err(InvalidSetting(format!("rules, {:?}: {error}", self.id)));
+        if grant_of(&self.id).is_some() {
+            return wrong("an id that begins with \"grant:\" is a grant's: choose another");
+        }
         match (self.action, &self.text, self.gate) {
             (Action::Answer, None, _) => return wrong("action \"answer\" needs a text"),
             (Action::Answer, Some(_), Gates::Answer) => {

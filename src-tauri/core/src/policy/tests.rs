@@ -237,6 +237,7 @@ fn a_grant_says_when_it_was_given_and_what_it_does_not_cover() {
     );
     assert_eq!(judge_with(&case).matched(), ["grant:g"]);
     assert_eq!((grant_of("grant:g"), grant_of("g")), (Some("g"), None));
+    assert!(rule("grant:g", Action::Allow).check().is_err() && rule("g", Action::Allow).check().is_ok());
 }
 
 #[test]
