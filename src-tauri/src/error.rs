@@ -3,7 +3,7 @@
 use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
-    engine::{ModelError, ServerError},
+    engine::{GrantError, ModelError, ServerError},
     pipeline::OpinionError,
     review_queue::ActError,
     store::StoreError,
@@ -30,7 +30,7 @@ impl From<ActError> for CommandError {
         let code = match error {
             ActError::Gone | ActError::Stale => ErrorCode::Stale,
             ActError::NoSuchModel(_) => ErrorCode::NotFound,
-            ActError::NotNow(_) | ActError::Invalid(_) => ErrorCode::Invalid,
+            ActError::NotNow(_) | ActError::Invalid(_) | ActError::OnlyOnce(_) => ErrorCode::Invalid,
         };
         Self::new(code, error)
     }
@@ -54,7 +54,9 @@ impl From<ServerError> for CommandError {
             ServerError::NotFound(_) => ErrorCode::NotFound,
             ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
             ServerError::Secret(_) => ErrorCode::Keychain,
-            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) => ErrorCode::Failed,
+            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) | ServerError::Store(_) => {
+                ErrorCode::Failed
+            }
         };
         Self::new(code, error)
     }
@@ -68,6 +70,13 @@ impl From<ModelError> for CommandError {
             ModelError::Secret(_) => ErrorCode::Keychain,
             ModelError::Config(_) => ErrorCode::Failed,
         };
+        Self::new(code, error)
+    }
+}
+
+impl From<GrantError> for CommandError {
+    fn from(error: GrantError) -> Self {
+        let code = if matches!(error, GrantError::NotFound(_)) { ErrorCode::NotFound } else { ErrorCode::Failed };
         Self::new(code, error)
     }
 }

@@ -138,8 +138,16 @@ async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: A
 /// The changes of a moment, each once.
 async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
     let everything = || {
-        let all =
-            [Topic::Review, Topic::Servers, Topic::Models, Topic::Rules, Topic::Calls, Topic::Audit, Topic::Status];
+        let all = [
+            Topic::Review,
+            Topic::Servers,
+            Topic::Models,
+            Topic::Rules,
+            Topic::Grants,
+            Topic::Calls,
+            Topic::Audit,
+            Topic::Status,
+        ];
         all.map(|topic| Changed { topic, id: None }).to_vec()
     };
     let mut moment = match changes.recv().await {

@@ -64,7 +64,8 @@ pub(crate) struct Tray {
     state: MenuItem<Wry>,
     review: MenuItem<Wry>,
     pause: MenuItem<Wry>,
-    shown: Mutex<Option<(Look, String)>>,
+    grants: MenuItem<Wry>,
+    shown: Mutex<Option<(Look, String, u32)>>,
 }
 
 /// Builds the tray icon. Its picture files go to a folder of ours: in the shared one they collide with other apps'.
@@ -74,6 +75,7 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
     let state = item("state", "Starting…", false)?;
     let review = item("review", "Review next", false)?;
     let pause = item("pause", "Pause", true)?;
+    let grants = item("grants", &grants_text(0), false)?;
     let menu = Menu::with_items(
         app,
         &[
@@ -81,6 +83,7 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
             &PredefinedMenuItem::separator(app)?,
             &review,
             &pause,
+            &grants,
             &PredefinedMenuItem::separator(app)?,
             &item("settings", "Settings", true)?,
             &item("audit", "Audit log", true)?,
@@ -95,13 +98,14 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
         .menu(&menu)
         .on_menu_event(|app, event| clicked(app, event.id().as_ref()))
         .build(app)?;
-    Ok(Arc::new(Tray { icon, state, review, pause, shown: Mutex::default() }))
+    Ok(Arc::new(Tray { icon, state, review, pause, grants, shown: Mutex::default() }))
 }
 
 fn clicked(app: &AppHandle, item: &str) {
     match item {
         "review" => windows::open(app, Window::Review, None),
         "settings" => windows::open(app, Window::Settings, None),
+        "grants" => windows::open(app, Window::Settings, Some("grants")),
         "audit" => windows::open(app, Window::Audit, None),
         "pause" => {
             let engine = app.state::<Engine>();
@@ -121,17 +125,19 @@ impl Tray {
         let look = Look::of(status);
         let text = sentence(status);
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if shown.as_ref().is_some_and(|(was, said)| *was == look && *said == text) {
+        if shown.as_ref().is_some_and(|was| *was == (look, text.clone(), status.grants)) {
             return;
         }
         let set = || -> tauri::Result<()> {
             self.icon.set_icon(Some(Image::from_bytes(look.picture())?))?;
             self.state.set_text(&text)?;
             self.review.set_enabled(status.pending > 0)?;
+            self.grants.set_text(grants_text(status.grants))?;
+            self.grants.set_enabled(status.grants > 0)?;
             self.pause.set_text(if status.paused { "Resume" } else { "Pause" })
         };
         match set() {
-            Ok(()) => *shown = Some((look, text)),
+            Ok(()) => *shown = Some((look, text, status.grants)),
             Err(error) => tracing::warn!("the tray icon could not be changed: {error}"),
         }
     }
@@ -148,6 +154,14 @@ fn sentence(status: &Status) -> String {
         (false, 0) => waiting,
         (false, 1) => format!("{waiting}. 1 thing needs a look: see Settings"),
         (false, many) => format!("{waiting}. {many} things need a look: see Settings"),
+    }
+}
+
+fn grants_text(grants: u32) -> String {
+    match grants {
+        0 => "No active grants".to_owned(),
+        1 => "1 active grant".to_owned(),
+        many => format!("{many} active grants"),
     }
 }
 

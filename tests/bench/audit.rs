@@ -223,6 +223,8 @@ fn question(id: QuestionId, at: Timestamp, server: &str, text: &str, answer: Opt
         reason: None,
         rules: Vec::new(),
         scope: None,
+        grant: None,
+        granted: None,
         approved_sha256: None,
         tool_calls: None,
     };

@@ -6,6 +6,7 @@
 mod audit;
 mod calls;
 mod configuration;
+mod grants;
 mod inspect;
 mod limits;
 mod program;

@@ -9,6 +9,7 @@ mod app;
 mod bare_session;
 mod decisions;
 mod desktop;
+mod grants;
 mod inspected;
 mod keychain;
 mod main_job;

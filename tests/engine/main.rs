@@ -4,6 +4,7 @@
 mod bad_input;
 mod changes;
 mod gates;
+mod grants;
 mod inspected;
 mod limits;
 mod malicious;

@@ -68,6 +68,15 @@ def sample(request: dict) -> dict:
 
 
 @tool
+def sample_twice(request: dict) -> dict:
+    """Samples with the params given as `params`, and once that is answered with the same again."""
+    params = arguments(request)["params"]
+    first = replies([("first", ask(params))])
+    second = replies([("second", ask(params))])
+    return text_result({"replies": first["replies"] + second["replies"]})
+
+
+@tool
 def sample_verbatim(request: dict) -> dict:
     """Samples with params given as text in `params`, put on the wire byte for byte."""
     request_id = wire.expect()

@@ -53,12 +53,12 @@ async fn approve_and_return() {
     let home = home(Some(&model));
     let mut session = call(home.path(), "Say hello.");
     session.expect("Say hello.").await;
-    session.expect("[a e d w ? W v j] > ").await;
+    session.expect("[a e d w ? W A v j] > ").await;
     assert!(model.got().is_empty());
     session.press("a").await;
     session.expect("Return this answer to s?").await;
     session.expect("Hello there.").await;
-    session.expect("[a e d w ? W r v j] > ").await;
+    session.expect("[a e d w ? W A r v j] > ").await;
     session.press("a").await;
     let (reply, code) = told(session).await;
     assert_eq!(reply["result"]["content"]["text"], "Hello there.");
@@ -315,4 +315,74 @@ async fn a_second_opinion_is_asked_with_a_key_and_decides_nothing() {
     session.expect("Why?").await;
     session.press("\r").await;
     assert_eq!(told(session).await.0["error"]["code"], -1);
+}
+
+/// The home's grants, as the command lists them.
+fn grants(home: &Path) -> Vec<Value> {
+    let ran = std::process::Command::new(samplegate())
+        .args(["--home", home.to_str().unwrap(), "grant", "list", "--json"])
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    String::from_utf8(ran.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approve_for_longer_asks_how_far_and_whether_the_answers_too() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("one")).then(Reply::Text("two")).then(Reply::Text("three"));
+    let home = home(Some(&model));
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("[a e d w ? W A v j] > ").await;
+    // Neither a look at the scopes nor a number that is none of them decides.
+    session.press("A").await;
+    session.expect("until you revoke it; the answers are still shown to you").await;
+    session.press("9\r").await;
+    session.expect("[a e d w ? W A v j] > ").await;
+    assert!(model.got().is_empty() && grants(home.path()).is_empty());
+    session.press("A").await;
+    session.expect("Number").await;
+    session.press("4\r").await;
+    session.expect("neither is shown to you").await;
+    session.expect("The answers too, as just said? [y/N]").await;
+    session.press("\r").await;
+    session.expect("Return this answer").await;
+    session.expect("[a e d w ? W A r v j] > ").await;
+    session.press("a").await;
+    assert_eq!(told(session).await.0["result"]["content"]["text"], "one");
+    let [grant] = &grants(home.path())[..] else { panic!("not one grant") };
+    assert_eq!((&grant["scope"], &grant["gate"], &grant["used"]), (&json!("always"), &json!("request"), &json!(0)));
+
+    // The next one stands at the answer gate at once; returned for longer, the one after asks nothing.
+    let mut session = call(home.path(), "Say hello.");
+    session.expect("Return this answer").await;
+    session.expect("] > ").await;
+    session.press("A").await;
+    session.expect("answers to requests with no system prompt").await;
+    session.expect("Number").await;
+    session.press("4\r").await;
+    assert_eq!(told(session).await.0["result"]["content"]["text"], "two");
+    let session = call(home.path(), "Say hello.");
+    assert_eq!(told(session).await.0["result"]["content"]["text"], "three");
+}
+
+/// What was granted for a call or a connection is gone with its process, however that ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_leaves_no_grant_of_its_call_or_connection() {
+    for (number, scope) in [("1", "call"), ("3", "session")] {
+        let model = FakeModel::start().await;
+        model.then(Reply::Text("one"));
+        let home = home(Some(&model));
+        let mut session = call(home.path(), "Say hello.");
+        session.expect("] > ").await;
+        session.press("A").await;
+        session.expect("Number").await;
+        session.press(&format!("{number}\r")).await;
+        session.expect("[y/N]").await;
+        session.press("\r").await;
+        session.expect("Return this answer").await;
+        assert_eq!(grants(home.path())[0]["scope"], scope, "its process lives");
+        session.kill().await;
+        assert!(grants(home.path()).is_empty(), "{scope}");
+    }
 }

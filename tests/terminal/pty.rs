@@ -88,6 +88,11 @@ impl Session {
         self.keyboard.write_all(keys.as_bytes()).await.unwrap();
     }
 
+    /// Kills the program, as a crash would.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits for the end; gives stdout and the exit code.
     pub(crate) async fn end(mut self) -> (String, i32) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it did not end").unwrap();

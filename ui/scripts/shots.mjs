@@ -35,6 +35,12 @@ const shots = [
   ['review-arming', 'review.html', async () => {}],
   ['review', 'review.html', armed],
   ['review-one', 'review.html?scene=one', armed],
+  ['review-reach', 'review.html?scene=one', async (page) => {
+    await armed(page)
+    await page.getByTestId('scope').selectOption('minutes')
+    await armed(page)
+  }],
+  ['settings-grants', 'settings.html?scene=grants#grants', (page) => page.waitForSelector('[data-testid=grant]')],
   ['review-flagged', 'review.html?scene=flagged', armed],
   ['review-human', 'review.html?scene=human', armed],
   ['review-everything', 'review.html?scene=everything', armed],

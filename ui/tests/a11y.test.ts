@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import AuditWindow from '../src/audit/Window.svelte'
 import { createFakeHost } from '../src/host/fake'
-import { assistant, crawler, everything, keywords, letter, payment } from '../src/host/fake-data'
+import { assistant, crawler, everything, grants, keywords, letter, payment } from '../src/host/fake-data'
 import ReviewWindow from '../src/review/Window.svelte'
 import SettingsWindow from '../src/settings/Window.svelte'
 
@@ -65,6 +65,17 @@ describe('a screen reader finds its way', () => {
     await check()
   })
 
+  test('review: how far it reaches', async () => {
+    render(ReviewWindow, { host: createFakeHost({ seeds: [payment] }) })
+    await settle(1150)
+    const scope = document.querySelector<HTMLSelectElement>('[data-testid=scope]')!
+    scope.value = 'minutes'
+    scope.dispatchEvent(new Event('change', { bubbles: true }))
+    await settle()
+    expect(document.querySelector('[data-testid=reach-says]')).not.toBeNull()
+    await check()
+  })
+
   test('audit', async () => {
     render(AuditWindow, { host: createFakeHost({ auditTotal: 20 }) })
     await settle()
@@ -73,9 +84,9 @@ describe('a screen reader finds its way', () => {
     await check()
   })
 
-  test.each(['welcome', 'servers', 'tools', 'models', 'rules', 'general'])('settings: %s', async (section) => {
+  test.each(['welcome', 'servers', 'tools', 'models', 'rules', 'grants', 'general'])('settings: %s', async (section) => {
     location.hash = section
-    render(SettingsWindow, { host: createFakeHost({ seeds: [payment], trouble: [{ text: 'Something.', section: 'servers' }] }) })
+    render(SettingsWindow, { host: createFakeHost({ seeds: [payment], grants, trouble: [{ text: 'Something.', section: 'servers' }] }) })
     await settle(150)
     for (const id of ['server-add', 'model-add', 'rule-add']) document.querySelector<HTMLElement>(`[data-testid=${id}]`)?.click()
     await settle()

@@ -4,13 +4,16 @@ import type { ActionKind } from '../src/bindings/ActionKind'
 import { Arming, armingCap, armingDelay } from '../src/review/arming.svelte'
 import { commandOf, type Press } from '../src/review/keys'
 
-const press = (key: string, more: Partial<Press> = {}): Press => ({ key, repeat: false, ctrlKey: false, metaKey: false, altKey: false, inField: false, ...more })
+const press = (key: string, more: Partial<Press> = {}): Press => ({ key, repeat: false, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, inField: false, ...more })
 const all: ActionKind[] = ['approve', 'edit', 'revert', 'deny', 'answerByHand', 'chooseModel', 'stop', 'askAgain', 'return']
 
 describe('keys', () => {
   test('each stands for an action that is offered', () => {
     expect(commandOf(press('a'), ['approve'])).toBe('approve')
     expect(commandOf(press('A'), ['return'])).toBe('return')
+    expect(commandOf(press('A', { shiftKey: true }), ['approve'])).toBe('forLonger')
+    expect(commandOf(press('A', { shiftKey: true }), ['return'])).toBe('forLonger')
+    expect(commandOf(press('A', { shiftKey: true }), ['deny'])).toBeNull()
     expect(commandOf(press('d'), ['deny'])).toBe('deny')
     expect(commandOf(press('w'), ['answerByHand'])).toBe('answerByHand')
     expect(commandOf(press('e'), ['edit'])).toBe('edit')

@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Add, list and remove rules.
     #[command(subcommand)]
     Rule(Rule),
+    /// What you let through beyond one question.
+    #[command(subcommand)]
+    Grant(Grant),
     /// Run a tool, and review in this terminal whatever its server asks meanwhile.
     Call(Call),
     /// List a server's tools.
@@ -268,6 +271,24 @@ pub(crate) enum RuleAction {
     Ask,
     Deny,
     Answer,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Grant {
+    /// List the grants that hold.
+    List(Json),
+    /// Revoke a grant, or all of them: what is alike asks you again.
+    Revoke(Revoke),
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Revoke {
+    /// The grant's id.
+    pub(crate) id: Option<String>,
+    /// Every grant.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, ClapArgs)]

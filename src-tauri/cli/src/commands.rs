@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod doctor;
+pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod model;
 pub(crate) mod offers;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use samplegate_engine::{
     config::ConfigError,
-    engine::{ModelError, ServerError, StartError},
+    engine::{GrantError, ModelError, ServerError, StartError},
     store::StoreError,
 };
 
@@ -62,7 +62,7 @@ impl From<&ServerError> for Exit {
                 Self::Usage
             }
             ServerError::NotReady(..) | ServerError::Call(_) => Self::Server,
-            ServerError::Config(_) | ServerError::Secret(_) => Self::Own,
+            ServerError::Config(_) | ServerError::Secret(_) | ServerError::Store(_) => Self::Own,
         }
     }
 }
@@ -81,6 +81,13 @@ impl From<ModelError> for Failure {
             }
             ModelError::Config(_) | ModelError::Secret(_) => Exit::Own,
         };
+        Self::new(exit, error)
+    }
+}
+
+impl From<GrantError> for Failure {
+    fn from(error: GrantError) -> Self {
+        let exit = if matches!(error, GrantError::NotFound(_)) { Exit::Usage } else { Exit::Own };
         Self::new(exit, error)
     }
 }

@@ -243,6 +243,7 @@ impl Terminal {
                 self.input.release();
                 edit::run(item).await
             }
+            Key::ForLonger => self.for_longer(item).await,
             Key::Again => Some(Action::AskAgain { model: None }),
             Key::Model => self.another_model(item).await,
             Key::Halt => Some(Action::Stop),
@@ -268,6 +269,24 @@ impl Terminal {
             }
         };
         Chosen::of(action.into_iter().collect())
+    }
+
+    /// Asks how far the decision reaches, and, at the request gate, whether the answers go through too.
+    async fn for_longer(&mut self, item: &ReviewItem) -> Option<Action> {
+        for (number, scope) in item.offer.scopes.iter().enumerate() {
+            show::say(&crate::output::inline(&format!("{:>3}  {}", number + 1, scope.says)));
+        }
+        let number = self.input.line("Let through what is alike. Number (Esc: only this one): ").await?;
+        let scope = item.offer.scopes.get(number.trim().parse::<usize>().ok()?.checked_sub(1)?)?;
+        let answers = match &scope.with_answers {
+            Some(says) => {
+                show::say(&crate::output::inline(&format!("     {says}")));
+                let also = self.input.line("The answers too, as just said? [y/N] ").await?;
+                matches!(also.trim(), "y" | "Y" | "yes")
+            }
+            None => false,
+        };
+        Some(Action::Grant { scope: scope.scope, answers })
     }
 
     async fn another_model(&mut self, item: &ReviewItem) -> Option<Action> {

@@ -24,7 +24,7 @@ mod tests;
 
 pub use self::{
     case::{Case, Facts, Suspension, ToolLabels, prompt},
-    grant::{Grant, MINUTES, Scope, Shape, Until},
+    grant::{About, Grant, MINUTES, Offer, Scope, Shape, Until, grant_name, grant_of, offer},
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
     risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk},
@@ -35,6 +35,8 @@ pub use self::{
 pub use crate::audit::{Gate, Verdict};
 
 use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
 
 use crate::{
     audit::DecidedBy,
@@ -54,15 +56,22 @@ pub struct Evaluation {
     pub answer: Option<String>,
     /// The ids of the rules that matched, sorted.
     pub rules: Vec<String>,
-    /// The ids of the grants that matched, sorted.
+    /// The ids of the grants that matched, sorted; none where a rule decides.
     pub grants: Vec<String>,
     /// The rules and grants that matched, each in a sentence.
     pub sentences: Vec<String>,
     /// Why, in a sentence.
     pub reason: String,
+    /// How it differs from what a grant covers that it would else have passed by.
+    pub missed: Option<&'static str>,
 }
 
 impl Evaluation {
+    /// The rules and grants that matched, as the log names them.
+    pub fn matched(&self) -> Vec<String> {
+        self.rules.iter().cloned().chain(self.grants.iter().map(|id| grant_name(id))).collect()
+    }
+
     /// Raises the verdict to at least this, never lowers it.
     fn raise(&mut self, verdict: Verdict, by: DecidedBy, reason: impl Into<String>) {
         if self.verdict < verdict {
@@ -92,9 +101,15 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
     let mut matched: Vec<&Rule> = standing.rules.about(case).filter(|rule| !used_up(rule)).collect();
     matched.sort_by(|a, b| a.id.cmp(&b.id));
     let digest = (!standing.grants.is_empty()).then(|| case.facts.system_prompt_sha256()).flatten();
-    let mut grants: Vec<&Grant> = standing.grants.iter().filter(|grant| grant.allows(case, digest)).collect();
+    // Suspended, nothing that was allowed earlier counts; what was forbidden does.
+    let suspended = case.suspended.is_some();
+    let counting: Vec<&Rule> =
+        matched.iter().copied().filter(|rule| !suspended || !rule.action.lets_through()).collect();
+    let mut grants: Vec<&Grant> = standing.grants.iter().filter(|_| !suspended && counting.is_empty()).collect();
+    let misses: Vec<&'static str> = grants.iter().filter_map(|grant| grant.misses(case, digest)).collect();
+    grants.retain(|grant| grant.allows(case, digest));
     grants.sort_by(|a, b| a.id.cmp(&b.id));
-    let (verdict, by, reason, answer) = judge(case, &matched, !grants.is_empty());
+    let (verdict, by, reason, answer) = judge(case, &counting, &grants);
     let mut evaluation = Evaluation {
         verdict,
         by,
@@ -107,7 +122,11 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
             .chain(grants.iter().map(|grant| grant.sentence()))
             .collect(),
         reason,
+        missed: misses.into_iter().min().filter(|_| verdict != Verdict::Allow),
     };
+    if let Some(differs) = evaluation.missed {
+        evaluation.reason = format!("{} A grant of yours does not cover it: {differs}.", evaluation.reason);
+    }
     raise(case, standing.limits, &mut evaluation);
     if case.facts.calls_tools && !matched.iter().any(|rule| rule.releases_tool_calls() && case.suspended.is_none()) {
         let reason = "The answer calls tools, and no rule says that these calls may go back.";
@@ -120,11 +139,8 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
 }
 
 /// What rules and grants say by themselves.
-fn judge(case: &Case<'_>, matched: &[&Rule], granted: bool) -> (Verdict, DecidedBy, String, Option<String>) {
-    // Suspended, nothing that was allowed earlier counts; what was forbidden does.
-    let counts = |rule: &&&Rule| case.suspended.is_none() || !rule.action.lets_through();
-    let granted = granted && case.suspended.is_none();
-    let strictest = matched.iter().filter(counts).map(|rule| verdict_of(rule.action)).max();
+fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, DecidedBy, String, Option<String>) {
+    let strictest = matched.iter().map(|rule| verdict_of(rule.action)).max();
     let said = |verdict, by, reason: &str| (verdict, by, reason.to_owned(), None);
     match strictest {
         Some(Verdict::Deny) => said(Verdict::Deny, DecidedBy::Rule, "A rule denies it."),
@@ -141,8 +157,10 @@ fn judge(case: &Case<'_>, matched: &[&Rule], granted: bool) -> (Verdict, Decided
                 _ => said(Verdict::Ask, DecidedBy::Nobody, "Rules answer it with different texts."),
             }
         }
-        None if granted => said(Verdict::Allow, DecidedBy::Rule, "You let it through earlier."),
-        None => unmatched(case),
+        None => match grants.iter().max_by_key(|grant| grant.given_at) {
+            Some(grant) => said(Verdict::Allow, DecidedBy::Rule, &format!("{}.", given(grant, case))),
+            None => unmatched(case),
+        },
     }
 }
 
@@ -183,6 +201,15 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
         let reason = format!("{} But {what} was found {place} ({}).", evaluation.reason, kind.as_str());
         evaluation.raise(Verdict::Ask, DecidedBy::Nobody, reason);
     }
+}
+
+/// "Allowed by the grant of 11:02", on the person's clock; with the day, where that is not today.
+fn given(grant: &Grant, case: &Case<'_>) -> String {
+    let now = case.now.to_zoned(TimeZone::UTC).datetime();
+    let given = grant.given_at.to_zoned(TimeZone::UTC).datetime();
+    let local = now.until(given).and_then(|ago| case.local.checked_add(ago)).unwrap_or(given);
+    let form = if local.date() == case.local.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    format!("Allowed by the grant of {}", local.strftime(form))
 }
 
 fn verdict_of(action: Action) -> Verdict {

@@ -290,6 +290,18 @@ pub enum Gates {
     Answer,
 }
 
+impl Gates {
+    /// Whether this gate is one of them.
+    pub fn has(self, gate: crate::audit::Gate) -> bool {
+        match (self, gate) {
+            (Self::Both, _)
+            | (Self::Request, crate::audit::Gate::Request)
+            | (Self::Answer, crate::audit::Gate::Answer) => true,
+            (Self::Request, crate::audit::Gate::Answer) | (Self::Answer, crate::audit::Gate::Request) => false,
+        }
+    }
+}
+
 /// Which tools a server may put into its sampling requests: `"none"`, `"all"` or a list of names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "ToolsRepr", into = "ToolsRepr")]

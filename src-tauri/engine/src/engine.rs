@@ -5,13 +5,17 @@
 
 mod calls;
 mod changes;
+mod grants;
 mod models;
 mod servers;
 
 use std::{
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use samplegate_core::{
@@ -24,6 +28,7 @@ use tokio::sync::broadcast;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
+pub use grants::GrantError;
 pub use models::ModelError;
 pub use servers::ServerError;
 
@@ -92,6 +97,8 @@ pub struct Engine {
     stop: CancellationToken,
     tasks: TaskTracker,
     keychain: Arc<Mutex<Option<TestReport>>>,
+    /// How many grants hold, as last read; for display.
+    grants: Arc<AtomicU32>,
     first_run: bool,
     _instance: Arc<Instance>,
 }
@@ -165,6 +172,7 @@ impl Engine {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             keychain: Arc::default(),
+            grants: Arc::default(),
             first_run,
             _instance: Arc::new(instance),
         };
@@ -259,6 +267,7 @@ impl Engine {
         let keychain = self.keychain.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Status {
             pending: self.queue.pending(),
+            grants: self.grants.load(Ordering::Relaxed),
             paused: *self.queue.paused().borrow(),
             trouble: self.trouble(&settings, keychain.as_ref()),
             first_run: self.first_run,
@@ -370,6 +379,10 @@ impl Engine {
                 }
             }
         });
+        if self.options.place == Place::Window {
+            let engine = self.clone();
+            self.spawn(async move { engine.watch_grants().await });
+        }
         let engine = self.clone();
         self.spawn(async move {
             let mut changed = engine.servers.changed();

@@ -15,6 +15,7 @@ mod opinion;
 mod record;
 
 pub(crate) use ask::key_name;
+pub(crate) use docket::suspended;
 pub(crate) use intake::{call_view, now};
 pub use opinion::OpinionError;
 
@@ -26,9 +27,10 @@ use std::{
 
 use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
+    answer::SamplingAnswer,
     audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
     canonical::Sha256Hex,
-    inspect::FindingKind,
+    inspect::{Finding, FindingKind},
     policy::Evaluation,
     review::{ApprovedRequest, ReleasedResponse},
 };
@@ -43,7 +45,7 @@ use crate::{
     provider,
     review_queue::{Decision, Entry, ReviewQueue},
     secrets::Secrets,
-    store::Store,
+    store::{GuardChange, Store},
     wire::EndedView,
 };
 use record::Record;
@@ -128,10 +130,19 @@ struct Question {
     docket: docket::Docket,
     /// What it said about the request.
     evaluation: Evaluation,
+    /// What it was judged on at the gate it stands at.
+    looked: Looked,
     /// The kind of the finding in the request as received that raises the verdict.
     raised: Option<FindingKind>,
     /// How often a model was asked.
     attempt: u32,
+}
+
+/// What inspection and policy looked at.
+struct Looked {
+    findings: Vec<Finding>,
+    /// What would be returned, at the answer gate.
+    answer: Option<SamplingAnswer>,
 }
 
 /// What the request gate lets through.
@@ -161,6 +172,10 @@ impl Asker for Pipeline {
                 futures::future::ready(Err(refusal)).boxed()
             }
         }
+    }
+
+    fn session_ended(&self, session: Uuid) {
+        self.scope_ended(session);
     }
 }
 
@@ -237,6 +252,17 @@ impl Pipeline {
         let closed = closed.unwrap_or(Closed { outcome: Outcome::Released, decided_by: None, reason: None });
         self.conclude(question.record, closed, question.asked.receipt);
         released
+    }
+
+    /// A call or a connection is over, and with it what was granted for it. Its id never comes again, so nothing waits
+    /// for this; should it fail, the next process tidies up.
+    pub(crate) fn scope_ended(&self, id: Uuid) {
+        let store = self.store.clone();
+        self.tail.spawn(async move {
+            if let Err(error) = store.change_soon(GuardChange::EndScope { id: id.to_string() }).await {
+                tracing::error!("what was granted for a call or a connection could not be ended: {error}");
+            }
+        });
     }
 
     /// Writes the last words once it is known what became of the reply. Nobody waits for them; shutdown does.

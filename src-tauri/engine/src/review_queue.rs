@@ -25,6 +25,7 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Gate, Place, QuestionId},
     inspect::{self, Finding, Fingerprint},
+    policy::{Offer, Scope},
     request::{InvalidParams, SamplingRequest},
     review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
 };
@@ -55,6 +56,19 @@ pub struct Decision {
     pub reason: Option<String>,
     /// What was decided about each tool call in the answer, as the log has it; none: nothing was.
     pub tool_calls: Option<serde_json::Value>,
+    /// What they granted beyond this question.
+    pub grant: Option<Wanted>,
+}
+
+/// A scope that a person chose, out of what was offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What was offered.
+    pub offer: Offer,
+    /// How far it reaches; never once.
+    pub scope: Scope,
+    /// With an approval: whether the answers go through too.
+    pub answers: bool,
 }
 
 /// Why an action was not taken.
@@ -72,6 +86,9 @@ pub enum ActError {
     /// Edited params or an edited result that the protocol does not allow.
     #[error(transparent)]
     Invalid(#[from] InvalidParams),
+    /// A scope that is not offered.
+    #[error("this can be decided for this question only: {0}")]
+    OnlyOnce(String),
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
@@ -96,6 +113,8 @@ pub struct Submission {
     pub behaviour: Vec<Finding>,
     /// Of what is asked: those that are alike fold into one card.
     pub fingerprint: Fingerprint,
+    /// How far a decision may reach.
+    pub offer: Offer,
     /// Its state.
     pub review: Review,
 }
@@ -251,7 +270,11 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
-        let (event, reason) = self.event(action, &state)?;
+        let grant = match action {
+            Action::Grant { scope, answers } => Some(entry.wanted(&state, scope.into(), answers)?),
+            _ => None,
+        };
+        let (event, reason) = self.event(action, gate, &state)?;
         let (edited, tool_calls) = (state.edited(gate), state.tool_calls());
         let kind = event.kind();
         let effect = state.review.apply(event)?;
@@ -262,7 +285,7 @@ impl ReviewQueue {
             && !matches!(effect, Effect::Show)
         {
             // The pipeline is gone only when the question has ended: then nobody waits for this decision.
-            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason, tool_calls });
+            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason, tool_calls, grant });
         }
         drop(state);
         if kind == Some(ActionKind::Deny) {
@@ -320,11 +343,15 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(&self, action: Action, state: &EntryState) -> Result<(Event, Option<String>), ActError> {
+    fn event(&self, action: Action, gate: Gate, state: &EntryState) -> Result<(Event, Option<String>), ActError> {
         let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
         Ok((
             match action {
                 Action::Approve => Event::Approve,
+                Action::Grant { .. } => match gate {
+                    Gate::Request => Event::Approve,
+                    Gate::Answer => Event::Return,
+                },
                 Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
                 Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
                 Action::Redact { findings } => Event::Redact(chosen(state, &findings)),

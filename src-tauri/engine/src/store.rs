@@ -3,7 +3,8 @@
 //! Data flow: [`Store::append`] hands events to the one writer thread, which chains and commits all that wait in one
 //! transaction and answers when that is durable; readers have connections of their own that cannot write, and see the
 //! log as it was when they began, whatever is written meanwhile, by this process or another. The tables have one file
-//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits and grants count on.
+//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits count on,
+//! [`grants`] what a person granted.
 //!
 //! Invariants: events are only ever added; a question's row changes in the transaction of the event that changes it;
 //! what a process decides about the chain or a question it has read in the same transaction. A file that is damaged,
@@ -18,6 +19,7 @@ mod contents;
 mod error;
 mod events;
 mod facets;
+mod grants;
 mod guard;
 mod instance;
 mod list;
@@ -34,6 +36,7 @@ mod tests;
 
 pub use changes::Change;
 pub use error::StoreError;
+pub use grants::Granted;
 pub use guard::{Admitted, Asking, Before, GuardChange};
 pub use instance::{Instance, close_interrupted};
 pub use list::{Facets, Filter, Page};
@@ -51,9 +54,8 @@ use samplegate_core::{
     audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report},
     canonical::Sha256Hex,
     limits::Tally,
-    policy::Grant,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use error::TxError;
 use writer::{Job, Work};
@@ -64,6 +66,8 @@ pub struct Store {
     readers: Arc<Readers>,
     /// None: opened for reading.
     jobs: Option<mpsc::Sender<Job>>,
+    /// Sees a new number whenever this process changed what is shared.
+    shared: watch::Sender<u64>,
 }
 
 impl std::fmt::Debug for Store {
@@ -121,7 +125,7 @@ impl Store {
             .name("audit-writer".to_owned())
             .spawn(move || writer::run(connection, &owned, &queue))
             .map_err(|error| StoreError::io(path, &error))?;
-        Ok(Self { readers: Self::readers(path, None), jobs: Some(jobs) })
+        Ok(Self { readers: Self::readers(path, None), jobs: Some(jobs), shared: watch::Sender::new(0) })
     }
 
     /// Opens the log for reading only, while other processes may write.
@@ -130,7 +134,7 @@ impl Store {
     /// [`StoreError`]: there is none, or it is damaged, foreign, newer, older, or cannot be read.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let connection = open::for_reading(path)?;
-        Ok(Self { readers: Self::readers(path, Some(connection)), jobs: None })
+        Ok(Self { readers: Self::readers(path, Some(connection)), jobs: None, shared: watch::Sender::new(0) })
     }
 
     fn readers(path: &Path, first: Option<Connection>) -> Arc<Readers> {
@@ -148,7 +152,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was written. Whatever the events were to allow must then not happen.
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
-        self.write(Work::Append(events), true).await
+        self.append_with(events, Vec::new()).await
+    }
+
+    /// As [`Store::append`], and changes what is shared in the same transaction: both, or neither.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was written or changed.
+    pub async fn append_with(
+        &self,
+        events: Vec<NewEvent>,
+        changes: Vec<GuardChange>,
+    ) -> Result<Vec<Appended>, StoreError> {
+        self.write(Work::Append(events, changes), true).await
     }
 
     /// As [`Store::append`], but in no hurry: they are committed a moment later, many at once. For what no effect
@@ -157,7 +173,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: nothing was written.
     pub async fn append_soon(&self, events: Vec<NewEvent>) -> Result<Vec<Appended>, StoreError> {
-        self.write(Work::Append(events), false).await
+        self.write(Work::Append(events, Vec::new()), false).await
     }
 
     /// Judges a question by what was there before it, and writes and counts what came of that, in one transaction: no
@@ -190,11 +206,30 @@ impl Store {
         Ok(!self.write(Work::Change(change, events), true).await?.is_empty())
     }
 
+    /// As [`Store::change`], but in no hurry and without an event: for what nothing waits for.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was changed.
+    pub async fn change_soon(&self, change: GuardChange) -> Result<(), StoreError> {
+        self.write(Work::Append(Vec::new(), vec![change]), false).await.map(drop)
+    }
+
     async fn write(&self, work: Work, hurry: bool) -> Result<Vec<Appended>, StoreError> {
         let jobs = self.jobs.as_ref().ok_or(StoreError::ReadOnly)?;
+        let changes =
+            matches!(&work, Work::Append(_, changes) if !changes.is_empty()) || matches!(work, Work::Change(..));
         let (waiter, answer) = oneshot::channel();
         jobs.send(Job::Write { work, hurry, waiter }).map_err(|_| StoreError::ReadOnly)?;
-        answer.await.map_err(|_| StoreError::ReadOnly)?
+        let written = answer.await.map_err(|_| StoreError::ReadOnly)?;
+        if changes && written.is_ok() {
+            self.shared.send_modify(|number| *number += 1);
+        }
+        written
+    }
+
+    /// Hears when this process changed what is shared; other processes' changes are read, not heard.
+    pub(crate) fn shared(&self) -> watch::Receiver<u64> {
+        self.shared.subscribe()
     }
 
     /// What was granted and approved about a server and a tool, as the answer gate needs it. Its tallies are empty.
@@ -205,12 +240,12 @@ impl Store {
         self.read(move |connection| guard::standing(connection, &server, tool.as_deref())).await
     }
 
-    /// Every grant, oldest first.
+    /// Every grant that holds at this moment, oldest first.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn grants(&self) -> Result<Vec<Grant>, StoreError> {
-        self.read(|connection| Ok(guard::grants(connection)?)).await
+    pub async fn grants(&self, now: Timestamp) -> Result<Vec<Granted>, StoreError> {
+        self.read(move |connection| Ok(grants::standing(connection, now)?)).await
     }
 
     /// What a server used today and this month; all servers together where none is named.

@@ -9,12 +9,14 @@
 mod answer;
 mod audit;
 mod calls;
+mod grants;
 mod review;
 mod settings;
 
 pub use answer::*;
 pub use audit::*;
 pub use calls::*;
+pub use grants::*;
 pub use review::*;
 pub use settings::*;
 
@@ -45,6 +47,8 @@ pub enum Topic {
     Models,
     /// Rules.
     Rules,
+    /// Grants: one was given, used up its time or was revoked.
+    Grants,
     /// Calls made from the tool runner.
     Calls,
     /// The audit log grew.

@@ -3,8 +3,8 @@
 use samplegate_engine::{
     engine::Engine,
     wire::{
-        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, ProviderOption, RuleView, RunView,
-        ServerInput, ServerView, Status, TestReport,
+        CallInput, FoundModels, GeneralSettings, GrantView, ModelInput, ModelView, Offers, ProviderOption, RuleView,
+        RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
 use tauri::{AppHandle, Runtime, State};
@@ -110,6 +110,21 @@ pub(super) fn rule_add(engine: State<'_, Engine>, rule: RuleView) -> Answer<Stri
 #[tauri::command(async)]
 pub(super) fn rule_remove(engine: State<'_, Engine>, id: &str) -> Answer<()> {
     Ok(engine.remove_rule(id)?)
+}
+
+#[tauri::command]
+pub(super) async fn grants_list(engine: State<'_, Engine>) -> Answer<Vec<GrantView>> {
+    Ok(engine.list_grants().await?)
+}
+
+#[tauri::command]
+pub(super) async fn grant_revoke(engine: State<'_, Engine>, id: String) -> Answer<()> {
+    Ok(engine.revoke_grant(&id).await?)
+}
+
+#[tauri::command]
+pub(super) async fn grants_revoke_all(engine: State<'_, Engine>) -> Answer<()> {
+    Ok(engine.revoke_grants().await.map(drop)?)
 }
 
 #[tauri::command(async)]

@@ -46,15 +46,21 @@ function checked(event: JsonObject): string {
 }
 
 function matched(event: JsonObject, said: (rules: string) => string): string {
-  const rules = list(event['rules'])
-  return rules.length === 0 ? '' : said(`${rules.length === 1 ? 'rule' : 'rules'} ${rules.join(', ')}`)
+  const named = list(event['rules'])
+  const rules = named.filter((name) => !name.startsWith('grant:'))
+  const grants = named.length - rules.length
+  const parts = [
+    rules.length > 0 && `${rules.length === 1 ? 'rule' : 'rules'} ${rules.join(', ')}`,
+    grants > 0 && (grants === 1 ? 'a grant' : `${grants} grants`),
+  ]
+  return named.length === 0 ? '' : said(joined(parts, ' and '))
 }
 
 /** Who decided, and why. */
 function decided(event: JsonObject): string {
   const reason = text(event['reason'])
   switch (event['by']) {
-    case 'person': return joined([`by ${text(event['reviewer']) ?? 'a person'}`, reason && `“${reason}”`], ': ')
+    case 'person': return joined([joined([`by ${text(event['reviewer']) ?? 'a person'}`, reason && `“${reason}”`], ': '), reach(event)], ', ')
     case 'rule': return joined([matched(event, (rules) => `by ${rules}`) || 'by the settings', reason], ': ')
     case 'nobody': return 'because nobody was there to decide'
     case 'timeout': return 'because nobody decided before the deadline'
@@ -70,6 +76,20 @@ function calls(event: JsonObject): string | null {
   const of = (decision: string) =>
     decided.flatMap((call) => (isObject(call) && call['decision'] === decision ? [text(call['name']) ?? 'a tool'] : [])).join(', ')
   return joined([of('approved') && `Tool calls approved: ${of('approved')}`, of('refused') && `refused: ${of('refused')}`], '; ') || null
+}
+
+const reaches: { [scope: string]: string } = {
+  call: 'while the tool call runs', minutes: 'for 15 minutes', session: 'until the server is started anew', always: 'until revoked',
+}
+
+/** What was let through beyond the question. */
+function reach(event: JsonObject): string {
+  const until = reaches[text(event['scope']) ?? '']
+  if (until === undefined || text(event['grant']) === null) return ''
+  const granted = event['granted']
+  const gates = typeof granted === 'object' && granted !== null && !Array.isArray(granted) ? granted['gates'] : null
+  const what = gates === 'both' ? 'requests like it and their answers' : event['gate'] === 'answer' ? 'answers to requests like it' : 'requests like it'
+  return `and let ${what} through ${until}`
 }
 
 function decidedWhat(event: JsonObject): string {

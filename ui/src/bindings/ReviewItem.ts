@@ -6,6 +6,7 @@ import type { EvaluationView } from "./EvaluationView";
 import type { FindingView } from "./FindingView";
 import type { ModelOption } from "./ModelOption";
 import type { OpinionView } from "./OpinionView";
+import type { OfferView } from "./OfferView";
 import type { OutgoingView } from "./OutgoingView";
 import type { Phase } from "./Phase";
 import type { ProvenanceView } from "./ProvenanceView";
@@ -75,6 +76,10 @@ findings: Array<FindingView>,
  * What the policy said, and the rules that matched.
  */
 evaluation: EvaluationView, 
+/**
+ * How far a decision at this gate may reach.
+ */
+offer: OfferView, 
 /**
  * The models that could answer, best first.
  */

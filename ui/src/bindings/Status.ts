@@ -12,6 +12,10 @@ export type Status = {
  */
 pending: number, 
 /**
+ * Number of grants that hold.
+ */
+grants: number, 
+/**
  * Whether incoming requests wait undecided.
  */
 paused: boolean, 

@@ -1,5 +1,8 @@
 //! What the fake host starts with: one question of every sort that a person meets.
 
+import type { GrantScope } from '../bindings/GrantScope'
+import type { GrantView } from '../bindings/GrantView'
+import type { OfferView } from '../bindings/OfferView'
 import type { AuditRow } from '../bindings/AuditRow'
 import type { ChangeRow } from '../bindings/ChangeRow'
 import type { FindingView } from '../bindings/FindingView'
@@ -604,3 +607,58 @@ export function auditRow(n: number, total: number): AuditRow {
     costMicrousd,
   }
 }
+
+export const noOffer: OfferView = { scopes: [], onlyOnce: null, missed: null }
+
+/** The scopes of a question that a grant could cover. */
+export function offerOf(server: string, tool: string, gate: 'request' | 'answer'): OfferView {
+  const words: [GrantScope, string][] = [
+    ['call', 'while this tool call runs'], ['minutes', 'for 15 minutes'], ['session', 'until the server is started anew'], ['always', 'until you revoke it'],
+  ]
+  const says = (what: string, until: string, and: string) => `${server} › ${tool}: ${what} with the same system prompt, for claude, up to 2.4 kB, ${until}; ${and}`
+  return {
+    scopes: words.map(([scope, until]) => ({
+      scope,
+      words: until,
+      says: gate === 'request' ? says('requests', until, 'the answers are still shown to you') : says('answers to requests', until, 'the requests are still shown to you'),
+      withAnswers: gate === 'request' ? says('requests and their answers', until, 'neither is shown to you') : null,
+    })),
+    onlyOnce: null,
+    missed: null,
+  }
+}
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
+
+export const grant: GrantView = {
+  id: '0197a004-0000-7000-8000-000000000001',
+  sentence: 'notes › summarise: requests with the same system prompt, for claude, up to 2.4 kB, for 15 minutes; the answers are still shown to you',
+  server: 'notes',
+  tool: 'summarise',
+  gates: 'request',
+  scope: 'minutes',
+  until: minutesAgo(-11),
+  givenAt: minutesAgo(4),
+  reviewer: 'ada',
+  question: '0197a000-0000-7000-8000-000000000001',
+  used: 3,
+  usedAt: minutesAgo(1),
+  suspended: null,
+}
+
+export const grants: GrantView[] = [
+  grant,
+  {
+    ...grant,
+    id: '0197a004-0000-7000-8000-000000000002',
+    sentence: 'weather › forecast: requests and their answers with no system prompt, for local, up to 900 bytes, until you revoke it; neither is shown to you',
+    server: 'weather', tool: 'forecast', gates: 'both', scope: 'always', until: null, givenAt: minutesAgo(3000), used: 214, usedAt: minutesAgo(12),
+  },
+  {
+    ...grant,
+    id: '0197a004-0000-7000-8000-000000000003',
+    sentence: 'crawler › extract: answers to requests with the same system prompt, for claude, up to 18.0 kB, until the server is started anew; the requests are still shown to you',
+    server: 'crawler', tool: 'extract', gates: 'answer', scope: 'session', until: null, givenAt: minutesAgo(50), used: 0, usedAt: null,
+    suspended: 'The review date of the server\u2019s record has passed: its rules and grants are suspended.',
+  },
+]

@@ -7,6 +7,7 @@ import type { AnswerView } from '../bindings/AnswerView'
 import type { AuditQuery } from '../bindings/AuditQuery'
 import type { Changed } from '../bindings/Changed'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
+import type { GrantView } from '../bindings/GrantView'
 import type { ModelView } from '../bindings/ModelView'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { RuleView } from '../bindings/RuleView'
@@ -29,6 +30,7 @@ export interface FakeOptions {
   streamMs?: number
   gates?: 'both' | 'request' | 'answer'
   firstRun?: boolean
+  grants?: GrantView[]
   auditTotal?: number
   trouble?: { text: string; section: string | null }[]
 }
@@ -119,6 +121,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   const servers: ServerView[] = data.servers()
   let models: ModelView[] = clone(data.models)
   let rules: RuleView[] = clone(data.rules)
+  let grants: GrantView[] = clone(options.grants ?? [])
   let paused = false
   let defaultModel = 'gpt'
   let general: GeneralSettings = { notifications: true, approveFromNotifications: false, deadlineMinutes: null, quickReplies: ['yes', 'no'], secondOpinion: null }
@@ -160,6 +163,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       approvedSha256: null,
       findings: seed.findings ?? [],
       evaluation: { verdict: 'ask', matched: [], reason: 'No rule matches; a person is asked.' },
+      offer: data.noOffer,
       models: hasModel ? data.options : [],
       model: hasModel ? 'claude' : null,
       outgoing: { state: 'cannot', why: '' },
@@ -169,10 +173,20 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
     }
+    offer(item)
     seal(item)
     questions.set(seed.id, { seed, item })
     tell('review', seed.id)
     tell('status')
+  }
+
+  /** What the app offers: nothing for longer where it was flagged, edited, or its call is not known. */
+  function offer(item: ReviewItem) {
+    const gate = item.phase === 'request' ? 'request' : 'answer'
+    const flagged = (gate === 'request' ? item.findings : (item.answer?.findings ?? [])).some(({ severity }) => severity === 'high' || severity === 'critical')
+    const call = item.provenance.call
+    const why = item.requestEdited || item.answer?.edited ? 'You edited it.' : flagged ? 'What was flagged is decided each time.' : call === null ? 'It is not known for certain which tool call asks.' : null
+    item.offer = why === null && (item.phase === 'request' || item.phase === 'answer') ? data.offerOf(item.provenance.server, call!.name, gate) : { scopes: [], onlyOnce: why, missed: null }
   }
 
   function body(item: ReviewItem): string {
@@ -198,6 +212,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   }
 
   const touch = (item: ReviewItem) => {
+    offer(item)
     item.revision += 1
     tell('review', item.id)
     tell('status')
@@ -292,12 +307,22 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (!question) throw wireError('notFound', 'This question is no longer there.')
     const { item } = question
     if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
-    const kind: ActionKind = action.type === 'editRequest' || action.type === 'editAnswer' ? 'edit' : action.type
+    const goesOn = item.phase === 'request' ? 'approve' : 'return'
+    const kind: ActionKind = action.type === 'editRequest' || action.type === 'editAnswer' ? 'edit' : action.type === 'grant' ? goesOn : action.type
     if (!item.actions.includes(kind)) throw wireError('invalid', `“${kind}” cannot be done now.`)
     switch (action.type) {
       case 'approve':
         ask(question, item.model!)
         break
+      case 'grant': {
+        const offered = item.offer.scopes.find(({ scope }) => scope === action.scope)
+        if (!offered) throw wireError('invalid', 'this can be decided for this question only')
+        grants = [...grants, { ...data.grant, id: `g${serial++}`, sentence: (action.answers && offered.withAnswers) || offered.says, question: item.id }]
+        tell('grants')
+        if (goesOn === 'approve') ask(question, item.model!)
+        else close(item, 'released', 'returned to the server')
+        break
+      }
       case 'editRequest': {
         const max = (action.params as { maxTokens?: JsonValue }).maxTokens
         if (typeof max !== 'number' || !Number.isInteger(max) || max <= 0) {
@@ -675,6 +700,17 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       tell('rules')
     },
 
+    grantsList: async () => clone(grants),
+    async grantRevoke(id) {
+      if (!grants.some((g) => g.id === id)) throw wireError('notFound', `there is no grant ${id}: it was revoked, or is over`)
+      grants = grants.filter((g) => g.id !== id)
+      tell('grants')
+    },
+    async grantsRevokeAll() {
+      grants = []
+      tell('grants')
+    },
+
     async auditList(query: AuditQuery) {
       const rows = []
       const from = query.before ? auditTotal - parseInt(query.before.slice(-12), 16) + 1 : 0
@@ -718,6 +754,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
 
     status: async () => ({
       pending: [...questions.values()].filter(({ item }) => item.phase === 'request' || item.phase === 'answer').length,
+      grants: grants.length,
       paused,
       trouble: options.trouble ?? [],
       firstRun: options.firstRun ?? false,
@@ -776,6 +813,7 @@ export function fakeHostFromAddress(address: Location): Host {
     waiting: { seeds: [{ ...data.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
     human: { seeds: [{ ...data.payment, noModel: true }] },
     empty: { seeds: [] },
+    grants: { seeds: [], grants: data.grants },
     welcome: { seeds: [], firstRun: true },
     trouble: { trouble: [{ text: 'weather does not start: its program ended with status 1.', section: 'servers' }] },
     huge: { seeds: [{ ...data.payment, request: { messages: [{ role: 'user', content: { type: 'text', text: big.repeat(80_000) } }], maxTokens: 10 } }] },

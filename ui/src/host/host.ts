@@ -9,6 +9,7 @@ import type { CallInput } from '../bindings/CallInput'
 import type { Changed } from '../bindings/Changed'
 import type { FoundModels } from '../bindings/FoundModels'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
+import type { GrantView } from '../bindings/GrantView'
 import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
@@ -79,6 +80,10 @@ export interface Host {
   rulesList(): Promise<RuleView[]>
   ruleAdd(rule: RuleView): Promise<void>
   ruleRemove(id: string): Promise<void>
+
+  grantsList(): Promise<GrantView[]>
+  grantRevoke(id: string): Promise<void>
+  grantsRevokeAll(): Promise<void>
 
   auditList(query: AuditQuery): Promise<AuditPage>
   auditFacets(): Promise<AuditFacets>

@@ -58,6 +58,10 @@ export const tauriHost: Host = {
   ruleAdd: (rule) => invoke('rule_add', { rule }),
   ruleRemove: (id) => invoke('rule_remove', { id }),
 
+  grantsList: () => invoke('grants_list'),
+  grantRevoke: (id) => invoke('grant_revoke', { id }),
+  grantsRevokeAll: () => invoke('grants_revoke_all'),
+
   auditList: (query) => invoke('audit_list', { query }),
   auditFacets: () => invoke('audit_facets'),
   auditChanges: (before) => invoke('audit_changes', { before }),

@@ -2,6 +2,7 @@
 
 import type { Action } from '../bindings/Action'
 import type { ActionKind } from '../bindings/ActionKind'
+import type { GrantScope } from '../bindings/GrantScope'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
 import type { Status } from '../bindings/Status'
@@ -16,7 +17,7 @@ export type Mode = 'read' | 'edit' | 'deny' | 'answer' | 'models'
 
 const decidable = (s: ReviewSummary) => s.phase === 'request' || s.phase === 'answer'
 
-const done: { [type in Action['type']]?: string } = { deny: 'denied', answerByHand: 'answered by you', return: 'the answer was returned' }
+const done: { [type in Action['type']]?: string } = { deny: 'denied', answerByHand: 'answered by you', return: 'the answer was returned', grant: 'the answer was returned' }
 
 /** Question and gate: what has to be looked at afresh when it changes. */
 const sceneOf = (item: ReviewItem | ReviewSummary) => `${item.id} ${item.phase}`
@@ -35,6 +36,9 @@ export class Desk {
   typed = $state(false)
   /** Whether it was asked for an opinion that would leave this computer. */
   confirming = $state(false)
+  /** How far the decision reaches, and whether the answers go through too; once again for every other question. */
+  scope = $state<GrantScope | null>(null)
+  answersToo = $state(false)
   busy = $state(false)
   error = $state.raw<WireError | null>(null)
   /** Said to screen readers. */
@@ -212,6 +216,26 @@ export class Desk {
     }
   }
 
+  /** Chooses how far the decision reaches. What it then says must be read first, like a question that changed. */
+  reach(scope: GrantScope | null, answersToo = false) {
+    this.scope = scope
+    this.answersToo = answersToo
+    this.arming.disturbed()
+  }
+
+  /** What exactly would be let through from now on; null: nothing beyond this question. */
+  get granting(): string | null {
+    const offered = this.item?.offer.scopes.find(({ scope }) => scope === this.scope)
+    if (!offered) return null
+    return this.answersToo && offered.withAnswers !== null ? offered.withAnswers : offered.says
+  }
+
+  /** Approves, or returns, as far as was chosen. */
+  goOn(kind: 'approve' | 'return') {
+    const { scope, answersToo } = this
+    return this.act(scope !== null && this.granting !== null ? { type: 'grant', scope, answers: answersToo } : { type: kind })
+  }
+
   async denyAll(server: string, reason: string) {
     this.busy = true
     this.error = null
@@ -328,6 +352,10 @@ export class Desk {
     const changed = sceneChanged || before.revision !== item.revision
     if (sceneChanged || (changed && (item.phase === 'request' || item.phase === 'answer'))) this.spots = new Spots()
     this.item = item
+    if (changed) {
+      this.scope = null
+      this.answersToo = false
+    }
     if (before?.id !== item.id) this.#blank()
     if (item.phase === 'closed') {
       this.arming.nothing()

@@ -4,7 +4,7 @@ import type { ActionKind } from '../bindings/ActionKind'
 
 export type Command =
   | 'approve' | 'return' | 'deny' | 'answerByHand' | 'edit' | 'askAgain' | 'chooseModel' | 'stop'
-  | 'redact' | 'decideToolUse' | 'opinion' | 'later' | 'raw' | 'help' | 'next' | 'previous'
+  | 'redact' | 'decideToolUse' | 'opinion' | 'forLonger' | 'later' | 'raw' | 'help' | 'next' | 'previous'
 
 export interface Press {
   key: string
@@ -12,6 +12,7 @@ export interface Press {
   ctrlKey: boolean
   metaKey: boolean
   altKey: boolean
+  shiftKey: boolean
   /** An input, a text area, a select, anything that takes text. */
   inField: boolean
 }
@@ -51,6 +52,8 @@ export function commandOf(press: Press, actions: readonly ActionKind[]): Command
     case '[':
       return 'previous'
   }
+  // With Caps Lock on, A alone is still A.
+  if (press.key === 'A' && press.shiftKey) return byKey['a']!.some((action) => actions.includes(action)) ? 'forLonger' : null
   const key = press.key.toLowerCase()
   const kind = byKey[key]?.find((action) => actions.includes(action))
   if (!kind) return null

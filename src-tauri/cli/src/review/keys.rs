@@ -19,6 +19,8 @@ pub(super) enum Key {
     Deny,
     ByHand,
     ByHandInEditor,
+    /// Approve, or return, for longer than this time.
+    ForLonger,
     Help,
     Again,
     Model,
@@ -43,6 +45,7 @@ impl Key {
             Self::Deny => 'd',
             Self::ByHand => 'w',
             Self::ByHandInEditor => 'W',
+            Self::ForLonger => 'A',
             Self::Help => '?',
             Self::Again => 'r',
             Self::Model => 'm',
@@ -70,6 +73,7 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     offer(by_hand, Key::ByHand);
     offer(true, Key::Help);
     offer(by_hand, Key::ByHandInEditor);
+    offer(!item.offer.scopes.is_empty(), Key::ForLonger);
     offer(has(item, ActionKind::AskAgain), Key::Again);
     let several = item.models.len() > 1 || (item.phase == Phase::Request && item.model.is_none());
     offer(has(item, ActionKind::ChooseModel) && several, Key::Model);

@@ -212,6 +212,7 @@ pub(super) fn help(offered: &[Key]) {
             Key::Deny => "deny; the server is told that it was refused, not why",
             Key::ByHand => "write the answer yourself, one line; final",
             Key::ByHandInEditor => "write the answer yourself in your editor; final",
+            Key::ForLonger => "go on, and let through what is alike for longer: you choose until when",
             Key::Help => "this help",
             Key::Again => "ask the model again",
             Key::Model => "another model",

@@ -88,8 +88,14 @@ pub struct Decided {
     pub reason: Option<String>,
     /// The rules that decided.
     pub rules: Vec<String>,
-    /// How far the decision reaches (once, this call, always, …).
+    /// How far the decision reaches: `once`, `call`, `minutes`, `session` or `always`.
     pub scope: Option<String>,
+    /// The id of the grant that was made with it; none: it reaches no further than this question.
+    #[serde(default)]
+    pub grant: Option<String>,
+    /// That grant: the gates it lets through, until when, and what for. Sealed.
+    #[serde(default)]
+    pub granted: Option<Value>,
     /// Of the object that was approved. Sealed.
     #[serde(default)]
     pub approved_sha256: Option<Sha256Hex>,
@@ -287,6 +293,7 @@ impl AuditEvent {
         "error",
         "findings",
         "first_line",
+        "granted",
         "released_sha256",
         "request_sha256",
         "sent_sha256",

@@ -49,6 +49,8 @@ fn decided(gate: Gate, decision: Decision, by: DecidedBy) -> Decided {
         reason: None,
         rules: Vec::new(),
         scope: None,
+        grant: None,
+        granted: None,
         approved_sha256: None,
         tool_calls: None,
     }

@@ -2,19 +2,39 @@
 //!
 //! A grant lives in the database, not in the file: it is made with a click, ends by itself, and is revoked in one
 //! place. It allows what looks like what was allowed, and falls back to asking when that changes: another system
-//! prompt, a request much larger, a server whose identity drifted.
+//! prompt, another model, a request much larger, a server whose identity drifted.
+//!
+//! [`offer`] says how far a decision may reach: further than once only where a grant would have let this very question
+//! through, so nothing is offered that could not hold.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Case;
-use crate::{audit::Gate, canonical::Sha256Hex};
+use super::{Case, Standing, evaluate};
+use crate::{
+    audit::{Gate, Verdict},
+    canonical::Sha256Hex,
+    settings::Gates,
+};
 
 /// How long a grant of limited time lasts.
 pub const MINUTES: i64 = 15;
 
-/// A request may be this many times as large as the one that was looked at.
+/// A request, and what it may be answered with, may be this many times as large as the one that was looked at.
 const GROWTH: usize = 2;
+
+/// In a list of rules, what stands before the id of a grant. No rule's id may begin so.
+const PREFIX: &str = "grant:";
+
+/// How the log names a grant among the rules that matched.
+pub fn grant_name(id: &str) -> String {
+    format!("{PREFIX}{id}")
+}
+
+/// The id of the grant that a name in the log means; none where it is a rule's.
+pub fn grant_of(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)
+}
 
 /// How far a decision reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +66,17 @@ impl Scope {
             Self::Always => "always",
         }
     }
+
+    /// Until when, as a person reads it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Once => "this time only",
+            Self::Call => "while this tool call runs",
+            Self::Minutes => "for 15 minutes",
+            Self::Session => "until the server is started anew",
+            Self::Always => "until you revoke it",
+        }
+    }
 }
 
 /// Until when a grant holds.
@@ -71,6 +102,32 @@ pub enum Until {
     Revoked,
 }
 
+impl Until {
+    /// The scope that a person chose.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Call { .. } => Scope::Call,
+            Self::Time { .. } => Scope::Minutes,
+            Self::Session { .. } => Scope::Session,
+            Self::Revoked => Scope::Always,
+        }
+    }
+
+    /// Whether the moment has come at which it holds no more.
+    pub fn is_past(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Time { at } if *at <= now)
+    }
+
+    fn holds(&self, case: &Case<'_>) -> bool {
+        match self {
+            Self::Call { call_id } => case.call_id == Some(call_id.as_str()),
+            Self::Time { .. } => !self.is_past(case.now),
+            Self::Session { session } => case.session == Some(session.as_str()),
+            Self::Revoked => true,
+        }
+    }
+}
+
 /// What a grant was given for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
@@ -78,8 +135,40 @@ pub struct Shape {
     pub system_prompt: Option<Sha256Hex>,
     /// Bytes of the request that was looked at.
     pub bytes: usize,
-    /// Whether it asked for context or brought tools: a grant never covers either where it did not.
+    /// maxTokens of that request.
+    pub max_tokens: u32,
+    /// The configured model it was approved for: what was meant for one may not be meant for another.
+    pub model: Option<String>,
+    /// The tools it brought or had used. A grant covers no others, and never a request for context.
     pub tools: Vec<String>,
+}
+
+impl Shape {
+    /// What a decision about this case was taken on.
+    pub fn of(case: &Case<'_>) -> Self {
+        Self {
+            system_prompt: case.facts.system_prompt_sha256(),
+            bytes: case.facts.bytes,
+            max_tokens: case.facts.max_tokens,
+            model: case.model.map(ToOwned::to_owned),
+            tools: case.facts.tools.clone(),
+        }
+    }
+
+    /// How this case differs from it; none: it is alike.
+    fn differs(&self, case: &Case<'_>, system_prompt: Option<Sha256Hex>) -> Option<&'static str> {
+        let facts = case.facts;
+        let most = u32::try_from(GROWTH).map_or(u32::MAX, |growth| self.max_tokens.saturating_mul(growth));
+        let differences = [
+            (system_prompt != self.system_prompt, "the system prompt differs"),
+            (case.model != self.model.as_deref(), "another model would be asked"),
+            (facts.bytes > self.bytes.saturating_mul(GROWTH), "it is much larger"),
+            (facts.max_tokens > most, "it asks for a much longer answer"),
+            (!facts.tools.iter().all(|tool| self.tools.contains(tool)), "it uses other tools"),
+            (facts.asks_for_context, "it asks for context of servers"),
+        ];
+        differences.into_iter().find_map(|(differs, how)| differs.then_some(how))
+    }
 }
 
 /// A grant.
@@ -87,8 +176,8 @@ pub struct Shape {
 pub struct Grant {
     /// Its id.
     pub id: String,
-    /// The gate it lets through.
-    pub gate: Gate,
+    /// The gates it lets through.
+    pub gates: Gates,
     /// The server.
     pub server: String,
     /// The tool whose call leads to the question.
@@ -102,39 +191,161 @@ pub struct Grant {
     pub given_at: Timestamp,
     /// By whom.
     pub reviewer: String,
+    /// The question that was looked at, as the log names it.
+    pub question: String,
 }
 
 impl Grant {
     /// Whether it allows this case, whose system prompt has this digest. Never where the tool is not known for certain.
     pub fn allows(&self, case: &Case<'_>, system_prompt: Option<Sha256Hex>) -> bool {
-        let facts = case.facts;
-        self.gate == case.gate
+        self.is_about(case) && self.shape.differs(case, system_prompt).is_none()
+    }
+
+    /// Why it does not allow a case that it is about; none where it is not about it, or allows it.
+    pub(super) fn misses(&self, case: &Case<'_>, system_prompt: Option<Sha256Hex>) -> Option<&'static str> {
+        self.is_about(case).then(|| self.shape.differs(case, system_prompt)).flatten()
+    }
+
+    fn is_about(&self, case: &Case<'_>) -> bool {
+        self.gates.has(case.gate)
             && self.server == case.server
             && case.tool == Some(self.tool.as_str())
-            && match &self.until {
-                Until::Call { call_id } => case.call_id == Some(call_id.as_str()),
-                Until::Time { at } => case.now < *at,
-                Until::Session { session } => case.session == Some(session.as_str()),
-                Until::Revoked => true,
-            }
-            && facts.bytes <= self.shape.bytes.saturating_mul(GROWTH)
-            && facts.tools.iter().all(|tool| self.shape.tools.contains(tool))
-            && !facts.asks_for_context
-            && system_prompt == self.shape.system_prompt
+            && self.until.holds(case)
     }
 
     /// The grant in a sentence.
     pub fn sentence(&self) -> String {
-        let what = match self.gate {
-            Gate::Request => "requests",
-            Gate::Answer => "answers",
-        };
-        let until = match &self.until {
-            Until::Call { .. } => "while this call runs".to_owned(),
-            Until::Time { .. } => format!("for {MINUTES} minutes"),
-            Until::Session { .. } => "until the server is started anew".to_owned(),
-            Until::Revoked => "until you revoke it".to_owned(),
-        };
-        format!("You let {what} of {}, {}, through {until}", self.server, self.tool)
+        says(&self.server, &self.tool, self.gates, &self.shape, self.until.scope())
     }
+}
+
+fn says(server: &str, tool: &str, gates: Gates, shape: &Shape, scope: Scope) -> String {
+    let (what, and) = match gates {
+        Gates::Request => ("requests", "the answers are still shown to you"),
+        Gates::Answer => ("answers to requests", "the requests are still shown to you"),
+        Gates::Both => ("requests and their answers", "neither is shown to you"),
+    };
+    let prompt = if shape.system_prompt.is_some() { "the same system prompt" } else { "no system prompt" };
+    let model = shape.model.as_ref().map(|model| format!(", for {model}")).unwrap_or_default();
+    let size = size(shape.bytes.saturating_mul(GROWTH));
+    format!("{server} › {tool}: {what} with {prompt}{model}, up to {size}, {}; {and}", scope.words())
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} bytes"),
+        1000..1_000_000 => format!("{}.{} kB", bytes / 1000, bytes % 1000 / 100),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+/// How far a decision about a case may reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The gate it stands at.
+    pub gate: Gate,
+    /// The server.
+    pub server: String,
+    /// What a grant would be given for; none: this question only.
+    pub about: Option<About>,
+    /// Why it reaches no further than this question, in a sentence.
+    pub only_once: Option<String>,
+    /// Why a grant that is about it does not cover it, in a sentence.
+    pub missed: Option<String>,
+}
+
+/// What a grant would be given for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The tool.
+    pub tool: String,
+    /// What is alike.
+    pub shape: Shape,
+    /// The scopes beyond once, the narrowest first.
+    pub scopes: Vec<Scope>,
+    /// The call.
+    pub call_id: Option<String>,
+    /// The connection.
+    pub session: Option<String>,
+}
+
+impl Offer {
+    /// The gates that a decision lets through: with an approval, the answers' only if the person says so too.
+    pub fn gates(&self, answers: bool) -> Gates {
+        match (self.gate, answers) {
+            (Gate::Request, false) => Gates::Request,
+            (Gate::Request, true) => Gates::Both,
+            (Gate::Answer, _) => Gates::Answer,
+        }
+    }
+
+    /// What would be allowed, in a sentence; none where this scope is not offered.
+    pub fn says(&self, scope: Scope, answers: bool) -> Option<String> {
+        let about = self.about.as_ref().filter(|about| about.scopes.contains(&scope))?;
+        Some(says(&self.server, &about.tool, self.gates(answers), &about.shape, scope))
+    }
+
+    /// Until when a grant of this scope holds; none where it is not offered.
+    pub fn until(&self, scope: Scope, now: Timestamp) -> Option<Until> {
+        let about = self.about.as_ref().filter(|about| about.scopes.contains(&scope))?;
+        match scope {
+            Scope::Once => None,
+            Scope::Call => about.call_id.clone().map(|call_id| Until::Call { call_id }),
+            Scope::Minutes => {
+                now.checked_add(jiff::SignedDuration::from_mins(MINUTES)).ok().map(|at| Until::Time { at })
+            }
+            Scope::Session => about.session.clone().map(|session| Until::Session { session }),
+            Scope::Always => Some(Until::Revoked),
+        }
+    }
+}
+
+/// How far a decision about this case may reach. Beyond once only where a grant would have let it through.
+pub fn offer(case: &Case<'_>, standing: Standing<'_>) -> Offer {
+    let once = |why: String| Offer {
+        gate: case.gate,
+        server: case.server.to_owned(),
+        about: None,
+        only_once: Some(why),
+        missed: None,
+    };
+    let Some(tool) = case.tool else {
+        return once("It is not known for certain which tool call asks.".to_owned());
+    };
+    if case.raised().is_some() {
+        return once("What was flagged is decided each time.".to_owned());
+    }
+    if case.facts.asks_for_context {
+        return once("What asks for context of servers is decided each time.".to_owned());
+    }
+    let shape = Shape::of(case);
+    let candidate = Grant {
+        id: String::new(),
+        gates: Gates::Both,
+        server: case.server.to_owned(),
+        tool: tool.to_owned(),
+        until: Until::Revoked,
+        shape: shape.clone(),
+        given_at: case.now,
+        reviewer: String::new(),
+        question: String::new(),
+    };
+    let would = evaluate(case, Standing { grants: &[candidate], ..standing });
+    if would.verdict != Verdict::Allow || would.grants.is_empty() {
+        return once(would.reason);
+    }
+    let applies = |scope: &Scope| match scope {
+        Scope::Once => false,
+        Scope::Call => case.call_id.is_some(),
+        Scope::Session => case.session.is_some(),
+        Scope::Minutes | Scope::Always => true,
+    };
+    let about = About {
+        tool: tool.to_owned(),
+        shape,
+        scopes: Scope::ALL.into_iter().filter(applies).collect(),
+        call_id: case.call_id.map(ToOwned::to_owned),
+        session: case.session.map(ToOwned::to_owned),
+    };
+    Offer { gate: case.gate, server: case.server.to_owned(), about: Some(about), only_once: None, missed: None }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     Case,
+    grant::grant_of,
     pattern::{Pattern, Reach},
 };
 use crate::{
@@ -228,12 +229,8 @@ impl Rule {
     }
 
     fn is_about(&self, gate: Gate) -> bool {
-        match (self.gate, gate) {
-            // A fixed answer is given at the request gate, or not at all.
-            (_, Gate::Answer) if self.action == Action::Answer => false,
-            (Gates::Both, _) | (Gates::Request, Gate::Request) | (Gates::Answer, Gate::Answer) => true,
-            (Gates::Request, Gate::Answer) | (Gates::Answer, Gate::Request) => false,
-        }
+        // A fixed answer is given at the request gate, or not at all.
+        self.gate.has(gate) && !(gate == Gate::Answer && self.action == Action::Answer)
     }
 
     /// Checks what the type system cannot.
@@ -242,6 +239,9 @@ impl Rule {
     /// Names the rule and what is wrong with it.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         let wrong = |error: &str| Err(InvalidSetting(format!("rules, {:?}: {error}", self.id)));
+        if grant_of(&self.id).is_some() {
+            return wrong("an id that begins with \"grant:\" is a grant's: choose another");
+        }
         match (self.action, &self.text, self.gate) {
             (Action::Answer, None, _) => return wrong("action \"answer\" needs a text"),
             (Action::Answer, Some(_), Gates::Answer) => {

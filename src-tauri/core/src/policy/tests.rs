@@ -70,13 +70,14 @@ fn hidden() -> Vec<Finding> {
 fn grant(until: Until, facts: &Facts) -> Grant {
     Grant {
         id: "g".into(),
-        gate: Gate::Request,
+        gates: Gates::Request,
         server: "s".into(),
         tool: "t".into(),
         until,
-        shape: Shape { system_prompt: facts.system_prompt_sha256(), bytes: facts.bytes, tools: facts.tools.clone() },
+        shape: Shape::of(&case(Gate::Request, facts)),
         given_at: Timestamp::UNIX_EPOCH,
         reviewer: "me".into(),
+        question: "q".into(),
     }
 }
 
@@ -140,7 +141,7 @@ fn an_answer_that_calls_tools_is_released_only_by_a_rule_about_these_tools() {
     assert_eq!(judge(&off, &[]).verdict, Verdict::Ask);
     let suspended = Case { suspended: Some(Suspension::Drift), ..off };
     assert_eq!(judge(&suspended, &[only(names(&["pay"]))]).verdict, Verdict::Ask);
-    let granted = Grant { gate: Gate::Answer, ..grant(Until::Revoked, &calls) };
+    let granted = Grant { gates: Gates::Answer, ..grant(Until::Revoked, &calls) };
     assert_eq!(judge_all(&at, &[], &[granted], &BTreeMap::new(), &Checked::default()).verdict, Verdict::Ask);
     // What calls no tools goes as before.
     let plain = facts().with_answer(&crate::answer::SamplingAnswer::by_hand("hi"));
@@ -258,8 +259,101 @@ fn grants_hold_for_what_was_looked_at_and_no_longer() {
     let mut larger = facts.clone();
     larger.bytes *= 3;
     assert!(!allows(grant(Until::Revoked, &facts), &Case { facts: &larger, ..case }));
+    let longer = Facts { max_tokens: 201, ..facts.clone() };
+    assert!(!allows(grant(Until::Revoked, &facts), &Case { facts: &longer, ..case }));
     let with_tools = Facts { tools: vec!["search".into()], ..facts.clone() };
     assert!(!allows(grant(Until::Revoked, &facts), &Case { facts: &with_tools, ..case }));
+    assert!(!allows(grant(Until::Revoked, &facts), &Case { model: Some("cloud"), ..case }), "sent elsewhere");
+    let answers = Grant { gates: Gates::Answer, ..grant(Until::Revoked, &facts) };
+    assert!(!allows(answers.clone(), &case));
+    assert!(allows(answers, &Case { gate: Gate::Answer, ..case }));
+}
+
+#[test]
+fn a_grant_says_when_it_was_given_and_what_it_does_not_cover() {
+    let facts = facts();
+    let judge_with =
+        |case: &Case<'_>| judge_all(case, &[], &[grant(Until::Revoked, &facts)], &BTreeMap::new(), &Checked::default());
+    let now = Timestamp::from_second(3600).expect("a time");
+    let case = Case { now, ..case(Gate::Request, &facts) };
+    assert_eq!(judge_with(&case).reason, "Allowed by the grant of 11:00.", "an hour ago, on the person's clock");
+    let tomorrow = Case { now: Timestamp::from_second(24 * 3600).expect("a time"), ..case };
+    assert_eq!(judge_with(&tomorrow).reason, "Allowed by the grant of 2025-12-31 12:00.");
+    let other = Facts { system_prompt: Some("Be brief".into()), ..facts.clone() };
+    let asked = judge_with(&Case { facts: &other, ..case });
+    assert_eq!(asked.verdict, Verdict::Ask);
+    assert_eq!(
+        asked.reason,
+        "No rule matches, so you decide. A grant of yours does not cover it: the system prompt differs."
+    );
+    assert_eq!(judge_with(&case).matched(), ["grant:g"]);
+    assert_eq!((grant_of("grant:g"), grant_of("g")), (Some("g"), None));
+    assert!(rule("grant:g", Action::Allow).check().is_err() && rule("g", Action::Allow).check().is_ok());
+}
+
+#[test]
+fn rules_come_before_grants() {
+    let facts = facts();
+    let both = |rule| {
+        let case = case(Gate::Request, &facts);
+        judge_all(&case, &[rule], &[grant(Until::Revoked, &facts)], &BTreeMap::new(), &Checked::default())
+    };
+    let asked = both(rule("r", Action::Ask));
+    assert_eq!((asked.verdict, asked.matched()), (Verdict::Ask, vec!["r".to_owned()]));
+    let allowed = both(rule("r", Action::Allow));
+    assert_eq!((allowed.verdict, allowed.matched()), (Verdict::Allow, vec!["r".to_owned()]));
+}
+
+#[test]
+fn no_more_is_offered_than_could_hold() {
+    let facts = facts();
+    let plain = case(Gate::Request, &facts);
+    let limits = Checked::default();
+    let uses = BTreeMap::new();
+    let offered = |case: &Case<'_>, rules: &[Rule], limits: &Checked| {
+        let rules = Rules::new(rules.to_vec());
+        offer(case, Standing { rules: &rules, uses: &uses, grants: &[], limits })
+    };
+    let scopes = |offer: Offer| offer.about.map(|about| about.scopes).unwrap_or_default();
+    let all = [Scope::Call, Scope::Minutes, Scope::Session, Scope::Always];
+    assert_eq!(scopes(offered(&plain, &[], &limits)), all);
+    let answer = Case { gate: Gate::Answer, ..plain };
+    assert_eq!(scopes(offered(&answer, &[], &limits)), all);
+    let stateless = Case { session: None, ..plain };
+    assert_eq!(scopes(offered(&stateless, &[], &limits)), [Scope::Call, Scope::Minutes, Scope::Always]);
+    let found = hidden();
+    let with_context = Facts { asks_for_context: true, ..facts.clone() };
+    for case in [
+        Case { tool: None, call_id: None, ..plain },
+        Case { risk: Risk::High, ..plain },
+        Case { suspended: Some(Suspension::ReviewDue), ..plain },
+        Case { findings: &found, ..plain },
+        Case { facts: &with_context, ..plain },
+        Case { sampling: Sampling::Off, ..plain },
+    ] {
+        let offer = offered(&case, &[], &limits);
+        assert_eq!((offer.about, offer.only_once.is_some()), (None, true), "{case:?}");
+    }
+    assert!(offered(&plain, &[rule("r", Action::Ask)], &limits).about.is_none(), "the rule would ask again");
+    let hit = check(
+        (&Limits::default(), Tally { last_minute: 1_000, ..Tally::default() }),
+        (&Limits::none(), Tally::default()),
+        Demand::default(),
+        |_, _| None,
+    );
+    assert!(offered(&plain, &[], &hit).about.is_none(), "a limit asks or denies");
+    let offer = offered(&plain, &[], &limits);
+    assert_eq!(
+        offer.says(Scope::Minutes, false).as_deref(),
+        Some(
+            "s › t: requests with no system prompt, for local, up to 240 bytes, for 15 minutes; the answers are still shown to you"
+        )
+    );
+    assert_eq!((offer.gates(false), offer.gates(true)), (Gates::Request, Gates::Both));
+    assert_eq!(offer.says(Scope::Once, false), None);
+    assert_eq!(offer.until(Scope::Once, plain.now), None);
+    let later = Timestamp::from_second(15 * 60).expect("a time");
+    assert_eq!(offer.until(Scope::Minutes, plain.now), Some(Until::Time { at: later }));
 }
 
 #[test]
@@ -336,16 +430,11 @@ fn any_grant() -> impl Strategy<Value = Grant> {
         "[xy]".prop_map(|session| Until::Session { session }),
         (-1i64..2).prop_map(|second| Until::Time { at: Timestamp::from_second(second).unwrap_or_default() }),
     ];
-    ("[a-z]{1,3}", until, prop_oneof![Just(Gate::Request), Just(Gate::Answer)], "[st]", "[tu]", 0usize..200).prop_map(
-        |(id, until, gate, server, tool, bytes)| Grant {
-            id,
-            gate,
-            server,
-            tool,
-            shape: Shape { system_prompt: None, bytes, tools: vec![] },
-            ..grant(until, &facts())
-        },
-    )
+    let gates = prop_oneof![Just(Gates::Request), Just(Gates::Answer), Just(Gates::Both)];
+    ("[a-z]{1,3}", until, gates, "[st]", "[tu]", 0usize..200).prop_map(|(id, until, gates, server, tool, bytes)| {
+        let given = grant(until, &facts());
+        Grant { id, gates, server, tool, shape: Shape { bytes, ..given.shape.clone() }, ..given }
+    })
 }
 
 /// Conditions under which a question stands, from the most harmless on.

@@ -123,6 +123,7 @@ impl Engine {
             Some(Err(error)) => Err(error.into()),
             None => Err(CallError::Cancelled.into()),
         };
+        self.pipeline.scope_ended(call_id);
         CallReport { result, questions: self.pipeline.ends.take(call_id) }
     }
 

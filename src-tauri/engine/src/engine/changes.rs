@@ -6,6 +6,7 @@
 use samplegate_core::{
     audit::{NewEvent, Place, SettingsChanged, Via},
     canonical::Sha256Hex,
+    policy::Grant,
     settings::{SettingChange, Settings, changes, summary},
 };
 use serde_json::json;
@@ -55,6 +56,25 @@ impl Changes {
         self.store.append_now(vec![NewEvent::settings_changed(jiff::Timestamp::now(), change)])
     }
 
+    /// The event that tells of grants that a person revoked.
+    pub(super) fn revoked(&self, grants: &[&Grant]) -> NewEvent {
+        let sentences: Vec<String> = grants.iter().map(|grant| grant.sentence()).collect();
+        let text = match sentences.as_slice() {
+            [] => "No grant is left.".to_owned(),
+            [one] => format!("Grant revoked. {one}."),
+            many => format!("{} grants revoked. {}.", many.len(), many.join(". ")),
+        };
+        let ended = |grant: &&Grant| json!({"key": format!("grants.{}", grant.id), "before": grant, "after": null});
+        let change = SettingsChanged {
+            via: self.via(),
+            reviewer: Some(self.reviewer.clone()),
+            text: Some(text),
+            changes: Some(grants.iter().map(ended).collect()),
+            config_sha256: None,
+        };
+        NewEvent::settings_changed(jiff::Timestamp::now(), change)
+    }
+
     /// Whether the log says that the file has this text.
     fn is_logged(&self, text: &str) -> Result<Option<bool>, StoreError> {
         Ok(self.store.logged_config()?.map(|logged| logged == Sha256Hex::of(text.as_bytes())))
@@ -98,8 +118,7 @@ impl Engine {
     /// # Errors
     /// The log cannot be written. It is paused all the same, but does not go on.
     pub fn set_paused(&self, paused: bool) -> Result<(), StoreError> {
-        let log =
-            Changes { store: self.store.clone(), reviewer: self.options.reviewer.clone(), place: self.options.place };
+        let log = self.logs_changes();
         let text = if paused { "Paused." } else { "Going on after a pause." };
         let changes = json!([{"key": "paused", "before": !paused, "after": paused}]);
         let was = *self.queue.paused().borrow();

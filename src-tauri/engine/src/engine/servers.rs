@@ -22,6 +22,7 @@ use crate::{
     },
     pipeline::now,
     secrets::SecretError,
+    store::StoreError,
     wire::{
         Gates, LogLine, NamedValue, Offers, SamplingMode, ServerInput, ServerState, ServerView, TestReport, Topic,
         TransportInput,
@@ -51,6 +52,9 @@ pub enum ServerError {
     /// The keychain.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What was approved about it could not be ended.
+    #[error("what was granted about it could not be revoked, so nothing was changed: {0}")]
+    Store(#[from] StoreError),
     /// The server failed to answer.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -132,6 +136,9 @@ impl Engine {
         }
         let new_name = input.name.clone();
         let new_secret = secret_values(&input.transport).iter().any(|(_, value)| value.value.is_some());
+        if let Some(old_name) = original.filter(|old_name| *old_name != new_name) {
+            self.forget_approvals(old_name).await?;
+        }
         self.config.update(|settings| {
             if let Some(original) = original {
                 settings.servers.remove(original);
@@ -164,6 +171,8 @@ impl Engine {
     /// # Errors
     /// There is none of that name, or the configuration or the keychain cannot be written.
     pub async fn remove_server(&self, name: &str) -> Result<(), ServerError> {
+        // First, so that nothing is left of it that a new server of its name could use.
+        self.forget_approvals(name).await?;
         let old = self
             .config
             .update(|settings| settings.servers.remove(name).ok_or_else(|| ServerError::NotFound(name.into())))?;

@@ -19,6 +19,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Asker, CallError, CallRef, Era, EraHint, ServerIdentity,
@@ -106,6 +107,11 @@ impl Connection {
     /// The capabilities it declared, as JSON.
     pub fn capabilities(&self) -> Value {
         serde_json::to_value(&self.capabilities).unwrap_or_default()
+    }
+
+    /// What its questions name as their session.
+    pub fn session(&self) -> Uuid {
+        self.tap.session
     }
 
     /// What to remember for the next connection.

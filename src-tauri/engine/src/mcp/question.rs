@@ -174,4 +174,7 @@ pub trait Asker: Send + Sync + 'static {
     /// The future runs on a task of its own and is always driven to its end, also after `asked.withdrawn` fired; it
     /// should then end soon, and what it returns is thrown away.
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>>;
+
+    /// Hears that a connection is over; no question of it comes any more.
+    fn session_ended(&self, session: Uuid);
 }

@@ -366,6 +366,7 @@ impl Keep {
         self.inner.eras().insert(self.spec.name.clone(), connection.era_hint());
         let end = self.serve(&connection, &mut events).await;
         connection.close().await;
+        self.inner.connector.asker.session_ended(connection.session());
         end
     }
 

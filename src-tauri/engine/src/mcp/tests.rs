@@ -34,6 +34,8 @@ struct Shown {
 }
 
 impl Asker for Shown {
+    fn session_ended(&self, _: uuid::Uuid) {}
+
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
         Box::pin(async move {
             let withdrawn = asked.withdrawn.clone();

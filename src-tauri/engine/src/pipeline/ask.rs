@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{
-    Came, End, NEWEST_PROTOCOL, Passed, Pipeline, Question,
+    Came, End, Looked, NEWEST_PROTOCOL, Passed, Pipeline, Question,
     gates::{decided, no_key},
 };
 use crate::{
@@ -120,7 +120,9 @@ impl Pipeline {
             Ok(value) if value != result => inspect::inspect_in(Place::Answer, &value, Some(asked)),
             Ok(_) | Err(_) => findings.clone(),
         };
-        let evaluation = self.evaluate_answer(question, &returned, &judged).await?;
+        question.looked = Looked { findings: judged, answer: Some(returned) };
+        let (evaluation, offer) = self.judge(question, Gate::Answer).await?;
+        question.entry.judged((&evaluation).into(), offer);
         question.record.note_with(
             Answered {
                 model: Some(answer.model.clone()),
@@ -130,7 +132,7 @@ impl Pipeline {
                 tokens_out: usage.map(|usage| usage.output),
                 cost_microusd: cost,
                 verdict: Some(evaluation.verdict),
-                rules: evaluation.rules.clone(),
+                rules: evaluation.matched(),
                 reason: Some(evaluation.reason.clone()),
                 findings: serde_json::to_value(&findings).ok(),
                 error: None,

@@ -6,7 +6,7 @@ use samplegate_core::{
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
-    policy::{self, Case, Evaluation, Facts, Gate, Rules, Standing, Suspension, is_trifecta},
+    policy::{self, Case, Evaluation, Facts, Gate, Offer, Rules, Standing, Suspension, is_trifecta},
     price,
     request::{Block, SamplingRequest},
     review::ModelRef,
@@ -20,7 +20,7 @@ use super::{
     intake::{arguments, target},
 };
 use crate::{
-    mcp::{Asked, Origin},
+    mcp::{Asked, CallKind, Origin},
     store::{Asking, Before},
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Docket {
     server: String,
     host: Option<String>,
     tool: Option<String>,
+    /// Whether it is a tool that is called, and not a prompt or a resource, which may have the same name.
+    is_tool: bool,
     arguments: Option<Value>,
     call_id: Option<String>,
     session: Option<String>,
@@ -54,6 +56,7 @@ impl Docket {
             server: asked.server.name.clone(),
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
+            is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
             arguments: arguments(&asked.origin).cloned(),
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
@@ -76,7 +79,7 @@ impl Docket {
         Asking {
             question,
             server: self.server.clone(),
-            tool: self.tool.clone(),
+            tool: self.called_tool(),
             session: self.session.clone(),
             call_id: self.call_id.clone(),
             at,
@@ -95,9 +98,13 @@ impl Docket {
         self.fingerprint
     }
 
-    /// The server's name and the tool's.
+    /// The server's name and the tool's, as grants are about them.
     pub(super) fn about(&self) -> (String, Option<String>) {
-        (self.server.clone(), self.tool.clone())
+        (self.server.clone(), self.called_tool())
+    }
+
+    fn called_tool(&self) -> Option<String> {
+        self.tool.clone().filter(|_| self.is_tool)
     }
 
     /// What the limits say.
@@ -109,7 +116,8 @@ impl Docket {
         })
     }
 
-    /// Judges it at a gate. At the answer gate `answer` is what would be returned.
+    /// Judges it at a gate, and says how far a person's decision may reach. At the answer gate `answer` is what would be
+    /// returned.
     pub(super) fn judge(
         &self,
         gate: Gate,
@@ -117,7 +125,7 @@ impl Docket {
         findings: &[Finding],
         answer: Option<(&SamplingAnswer, Option<FindingKind>)>,
         limits: &Checked,
-    ) -> Evaluation {
+    ) -> (Evaluation, Offer) {
         let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(answer, _)| self.facts.clone().with_answer(answer));
         let local = now.at.to_zoned(TimeZone::system()).datetime();
@@ -147,10 +155,11 @@ impl Docket {
             suspended: server.and_then(|server| suspended(server, local.date())),
             trifecta: server.is_some_and(|server| self.is_trifecta(server)),
         };
-        policy::evaluate(
-            &case,
-            Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits },
-        )
+        let standing = Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits };
+        let about_a_tool = Case { tool: case.tool.filter(|_| self.is_tool), ..case };
+        let evaluation = policy::evaluate(&case, standing);
+        let missed = evaluation.missed.map(|how| format!("A grant of yours does not cover it: {how}."));
+        (evaluation, Offer { missed, ..policy::offer(&about_a_tool, standing) })
     }
 
     fn is_trifecta(&self, server: &Server) -> bool {
@@ -165,7 +174,8 @@ fn cost(model: Option<&ModelRef>, usage: Usage) -> Option<u64> {
     price::cost_microusd(&model.provider, &model.model, usage, std::time::SystemTime::now())
 }
 
-fn suspended(server: &Server, today: jiff::civil::Date) -> Option<Suspension> {
+/// Why what was allowed earlier about this server does not count now: the one place that suspends its rules and grants.
+pub(crate) fn suspended(server: &Server, today: jiff::civil::Date) -> Option<Suspension> {
     server.record.as_ref().filter(|record| record.is_due(today)).map(|_| Suspension::ReviewDue)
 }
 

@@ -1,19 +1,22 @@
 //! The two gates: what the policy lets through goes on, what it denies ends, what it asks waits for a person.
 
 use samplegate_core::{
-    audit::{Content, Decided, DecidedBy, Decision as Decided_, Gate, Role},
-    policy::{Evaluation, Verdict},
+    audit::{Content, Decided, DecidedBy, Decision as Decided_, Evaluated, Gate, Role},
+    policy::{Evaluation, Grant, Scope, Verdict},
     review::{ActionKind, Effect, Event, NotNow},
 };
+use uuid::Uuid;
 
 use super::{End, NEWEST_PROTOCOL, Passed, Pipeline, Question};
-use crate::{review_queue::Decision, secrets::SecretError};
+use crate::{
+    review_queue::{Decision, Wanted},
+    secrets::SecretError,
+};
 
 impl Pipeline {
     /// Nothing reaches a model before this.
     pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = question.evaluation.clone();
-        self.may_decide(question, evaluation.verdict).await?;
+        let evaluation = self.may_decide(question, Gate::Request, question.evaluation.clone()).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
             Verdict::Allow => {
@@ -39,7 +42,7 @@ impl Pipeline {
 
     /// Nothing returns to a server before this.
     pub(super) async fn answer_gate(&self, question: &mut Question, evaluation: &Evaluation) -> Result<Passed, End> {
-        self.may_decide(question, evaluation.verdict).await?;
+        let evaluation = &self.may_decide(question, Gate::Answer, evaluation.clone()).await?;
         match evaluation.verdict {
             Verdict::Deny => self.rule_denies(question, Gate::Answer, evaluation).await,
             Verdict::Allow => match question.entry.return_by_rule() {
@@ -124,7 +127,7 @@ impl Pipeline {
     ) -> Result<Passed, End> {
         let (by, reviewer, rules) = match evaluation {
             None => (DecidedBy::Person, Some(self.reviewer.clone()), Vec::new()),
-            Some(evaluation) => (DecidedBy::Rule, None, evaluation.rules.clone()),
+            Some(evaluation) => (DecidedBy::Rule, None, evaluation.matched()),
         };
         let what = match (decision.kind, decision.edited) {
             (ActionKind::Deny, _) => Decided_::Denied,
@@ -136,6 +139,9 @@ impl Pipeline {
         };
         let reason = decision.reason.clone().or_else(|| evaluation.map(|evaluation| evaluation.reason.clone()));
         let mut event = decided(gate, what, by, reviewer, reason.clone(), rules);
+        if let Some(wanted) = &decision.grant {
+            self.grant(question, wanted, &mut event);
+        }
         match decision.effect {
             Effect::Send(approved) => {
                 event.approved_sha256 = Some(approved.sha256());
@@ -168,13 +174,35 @@ impl Pipeline {
         }
     }
 
+    /// Makes the grant that a person gave with a decision: both are written in one transaction, or neither.
+    fn grant(&self, question: &mut Question, wanted: &Wanted, event: &mut Decided) {
+        let now = jiff::Timestamp::now();
+        let Wanted { offer, scope, answers } = wanted;
+        let Some((about, until)) = offer.about.as_ref().zip(offer.until(*scope, now)) else { return };
+        let grant = Grant {
+            id: Uuid::now_v7().to_string(),
+            gates: offer.gates(*answers),
+            server: offer.server.clone(),
+            tool: about.tool.clone(),
+            until,
+            shape: about.shape.clone(),
+            given_at: now,
+            reviewer: self.reviewer.clone(),
+            question: question.record.id().to_string(),
+        };
+        event.scope = Some(scope.as_str().into());
+        event.grant = Some(grant.id.clone());
+        event.granted = serde_json::to_value(&grant).ok();
+        question.record.granted(grant, &self.instance);
+    }
+
     async fn rule_denies(&self, question: &mut Question, gate: Gate, evaluation: &Evaluation) -> Result<Passed, End> {
         if question.entry.apply(Event::Deny).is_err() {
             // A person was faster (it was paused): the first answer wins.
             return self.decided_already(question, gate).await;
         }
         let reason = Some(evaluation.reason.clone());
-        question.record.note(decided(gate, Decided_::Denied, evaluation.by, None, reason, evaluation.rules.clone()));
+        question.record.note(decided(gate, Decided_::Denied, evaluation.by, None, reason, evaluation.matched()));
         question.record.flush().await?;
         Err(End::denied(evaluation.by, evaluation.reason.clone()))
     }
@@ -184,15 +212,30 @@ impl Pipeline {
         self.carry_out(question, gate, decision, None).await
     }
 
-    /// While paused, nothing is decided but what a person decides.
-    async fn may_decide(&self, question: &mut Question, verdict: Verdict) -> Result<(), End> {
+    /// While paused, nothing is decided but what a person decides. What was allowed before a pause is judged again after
+    /// it: what allowed it may have been revoked meanwhile, or be over.
+    async fn may_decide(&self, question: &mut Question, gate: Gate, judged: Evaluation) -> Result<Evaluation, End> {
         let mut paused = self.queue.paused();
-        if *paused.borrow() && (verdict != Verdict::Ask || !self.queue.has_reviewer()) {
-            self.before_anybody_looks(question).await?;
-            // An error means that the queue is gone, and with it the pause.
-            let _ = paused.wait_for(|paused| !paused).await;
+        if !*paused.borrow() || (judged.verdict == Verdict::Ask && self.queue.has_reviewer()) {
+            return Ok(judged);
         }
-        Ok(())
+        self.before_anybody_looks(question).await?;
+        // An error means that the queue is gone, and with it the pause.
+        let _ = paused.wait_for(|paused| !paused).await;
+        let (again, offer) = self.judge(question, gate).await?;
+        if again.verdict <= judged.verdict {
+            return Ok(judged);
+        }
+        question.record.note(Evaluated {
+            gate,
+            verdict: again.verdict,
+            rules: again.matched(),
+            reason: Some(again.reason.clone()),
+            findings: None,
+        });
+        question.entry.judged((&again).into(), offer);
+        question.evaluation = again.clone();
+        Ok(again)
     }
 
     /// Makes durable what led here, and then tells the windows: what a person is shown comes after it in the log.
@@ -213,7 +256,7 @@ impl Decision {
                 ActionKind::Approve
             }
         };
-        Self { effect, kind, gate: Gate::Request, edited: false, reason: None, tool_calls: None }
+        Self { effect, kind, gate: Gate::Request, edited: false, reason: None, tool_calls: None, grant: None }
     }
 }
 
@@ -232,7 +275,9 @@ pub(super) fn decided(
         reviewer,
         reason,
         rules,
-        scope: Some("once".into()),
+        scope: Some(Scope::Once.as_str().into()),
+        grant: None,
+        granted: None,
         approved_sha256: None,
         tool_calls: None,
     }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    answer::SamplingAnswer,
     audit::{Closed, DecidedBy, Evaluated, Gate, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
     limits::Checked,
-    policy::{Evaluation, Verdict},
+    policy::{Evaluation, Offer, Verdict},
     request::SamplingRequest,
     review::Review,
     settings::{SamplingTools, Server},
@@ -16,7 +15,7 @@ use samplegate_core::{
 use serde_json::Value;
 
 use super::{
-    End, KIND, Pipeline, Question,
+    End, KIND, Looked, Pipeline, Question,
     docket::{Docket, Now},
     record::Record,
 };
@@ -52,7 +51,7 @@ impl Pipeline {
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
         let model = self.queue.desk().choose(&request);
         let docket = Docket::new(&asked, &request, model.as_ref());
-        let (evaluation, limits, behaviour) = self.admit(&mut record, &docket, findings, at).await?;
+        let (evaluation, offer, limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,
@@ -63,9 +62,11 @@ impl Pipeline {
             notes: limits.notes,
             behaviour,
             fingerprint: docket.fingerprint(),
+            offer,
             review: Review::new(request, offered, model, asked.server.protocol_version.clone()),
         });
-        Ok(Question { asked, record, entry, decisions, docket, evaluation, raised, attempt: 0 })
+        let looked = Looked { findings, answer: None };
+        Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
     }
 
     /// Limits and policy, judged and written in one transaction with what was noted before: what other questions, of
@@ -76,7 +77,7 @@ impl Pipeline {
         docket: &Docket,
         findings: Vec<Finding>,
         at: jiff::Timestamp,
-    ) -> Result<(Evaluation, Checked, Vec<Finding>), End> {
+    ) -> Result<(Evaluation, Offer, Checked, Vec<Finding>), End> {
         let (current, docket, id) = (self.config.current(), docket.clone(), record.id());
         let asking = docket.asking(id, at);
         record
@@ -85,11 +86,11 @@ impl Pipeline {
                 let behaviour = docket.behaviour(before, at);
                 let findings: Vec<Finding> = findings.iter().chain(&behaviour).cloned().collect();
                 let now = Now { settings: &current.settings, rules: &current.rules, before, at };
-                let evaluation = docket.judge(Gate::Request, now, &findings, None, &limits);
+                let (evaluation, offer) = docket.judge(Gate::Request, now, &findings, None, &limits);
                 let event = Evaluated {
                     gate: Gate::Request,
                     verdict: evaluation.verdict,
-                    rules: evaluation.rules.clone(),
+                    rules: evaluation.matched(),
                     reason: Some(evaluation.reason.clone()),
                     findings: serde_json::to_value(&findings).ok(),
                 };
@@ -104,27 +105,31 @@ impl Pipeline {
                     counts: limits.denies.is_empty().then_some(limits.reserved),
                     used: used.map(|rule| rule.id.clone()).collect(),
                 };
-                (admitted, (evaluation, limits, behaviour))
+                (admitted, (evaluation, offer, limits, behaviour))
             })
             .await
     }
 
-    /// What the policy says about an answer.
-    pub(super) async fn evaluate_answer(
-        &self,
-        question: &Question,
-        answer: &SamplingAnswer,
-        findings: &[Finding],
-    ) -> Result<Evaluation, End> {
+    /// What the policy says, at this moment, about what stands at a gate.
+    pub(super) async fn judge(&self, question: &Question, gate: Gate) -> Result<(Evaluation, Offer), End> {
         let (server, tool) = question.docket.about();
-        let before = self.store.standing(server, tool).await.map_err(|error| {
+        let mut before = self.store.standing(server, tool).await.map_err(|error| {
             End::denied(DecidedBy::Nobody, format!("the audit log cannot be read, so the answer is no: {error}"))
         })?;
+        // What a person changed is not what was granted.
+        if question.entry.is_changed() {
+            before.grants.clear();
+        }
+        // Its use of a rule is counted since it was admitted.
+        if gate == Gate::Request {
+            before.uses.clear();
+        }
         let current = self.config.current();
         let now =
             Now { settings: &current.settings, rules: &current.rules, before: &before, at: jiff::Timestamp::now() };
-        let limits = Checked::default();
-        Ok(question.docket.judge(Gate::Answer, now, findings, Some((answer, question.raised)), &limits))
+        let Looked { findings, answer } = &question.looked;
+        let answer = answer.as_ref().filter(|_| gate == Gate::Answer).map(|answer| (answer, question.raised));
+        Ok(question.docket.judge(gate, now, findings, answer, &Checked::default()))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::PoisonError;
 
-use samplegate_core::audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionId, Received, Released, Role};
+use samplegate_core::{
+    audit::{AuditEvent, Content, DecidedBy, NewEvent, QuestionId, Received, Released, Role},
+    policy::Grant,
+};
 use serde_json::Value;
 
 use super::{End, LogTrouble};
-use crate::store::{Admitted, Asking, Before, Store, StoreError};
+use crate::store::{Admitted, Asking, Before, GuardChange, Store, StoreError};
 
 /// The events of one question.
 #[derive(Debug)]
@@ -15,13 +18,15 @@ pub(super) struct Record {
     trouble: LogTrouble,
     id: QuestionId,
     noted: Vec<NewEvent>,
+    /// Changes that belong to what is noted.
+    changes: Vec<GuardChange>,
     /// Whether the log knows this question.
     durable: bool,
 }
 
 impl Record {
     pub(super) fn new(store: Store, trouble: LogTrouble, id: QuestionId) -> Self {
-        Self { store, trouble, id, noted: Vec::new(), durable: false }
+        Self { store, trouble, id, noted: Vec::new(), changes: Vec::new(), durable: false }
     }
 
     pub(super) fn id(&self) -> QuestionId {
@@ -36,6 +41,11 @@ impl Record {
     /// Notes an event with content.
     pub(super) fn note_with(&mut self, event: impl Into<AuditEvent>, role: Role, content: Content) {
         self.noted.push(NewEvent::new(self.id, jiff::Timestamp::now(), event).with(role, content));
+    }
+
+    /// Notes a grant: it is made in the transaction of the decision that was noted with it.
+    pub(super) fn granted(&mut self, grant: Grant, owner: &str) {
+        self.changes.push(GuardChange::Grant { grant: Box::new(grant), owner: owner.to_owned() });
     }
 
     pub(super) fn received(&mut self, event: Received, params: &Value, arguments: Option<&Value>) {
@@ -72,9 +82,9 @@ impl Record {
         if self.noted.is_empty() {
             return Ok(());
         }
-        let noted = std::mem::take(&mut self.noted);
+        let (noted, changes) = (std::mem::take(&mut self.noted), std::mem::take(&mut self.changes));
         let store = self.store.clone();
-        self.written(store.append(noted)).await.map(drop)
+        self.written(store.append_with(noted, changes)).await.map(drop)
     }
 
     /// Makes everything noted durable, a moment later: for what nothing waits for.

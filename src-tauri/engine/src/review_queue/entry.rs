@@ -6,12 +6,13 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{Gate, Place, QuestionId},
     inspect::{Finding, Fingerprint},
+    policy::{Offer, Scope},
     review::{AnswerDraft, Effect, Event, NotNow, Review, State, ToolUseDecision},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{AnswerProgress, Decision, Desk, OpinionState, Submission, view};
+use super::{ActError, AnswerProgress, Decision, Desk, OpinionState, Submission, Wanted, view};
 use crate::wire::{EndedView, EvaluationView, Phase, ProvenanceView, ReviewItem};
 
 /// A question in the queue.
@@ -21,7 +22,8 @@ pub struct Entry {
     pub(super) received_at: jiff::Timestamp,
     pub(super) arrival: u64,
     pub(super) provenance: ProvenanceView,
-    pub(super) evaluation: EvaluationView,
+    /// The model that would have been asked, had nobody chosen another.
+    first_model: Option<String>,
     /// Sentences about what differs from what was received, and why.
     pub(super) notes: Vec<String>,
     /// How it relates to what the server asked before.
@@ -35,6 +37,10 @@ pub struct Entry {
 #[derive(Debug)]
 pub(super) struct EntryState {
     pub(super) review: Review,
+    /// What the policy said at the gate it stands at.
+    pub(super) evaluation: EvaluationView,
+    /// How far a decision there may reach.
+    offer: Offer,
     pub(super) answer: AnswerProgress,
     pub(super) ended: Option<EndedView>,
     /// What was shown of it as it is now.
@@ -55,12 +61,14 @@ impl Entry {
             received_at: submission.received_at,
             arrival: submission.arrival,
             provenance: submission.provenance,
-            evaluation: submission.evaluation,
+            first_model: submission.review.model().map(|model| model.name.clone()),
             notes: submission.notes,
             behaviour: submission.behaviour,
             fingerprint: submission.fingerprint,
             state: Mutex::new(EntryState {
                 review: submission.review,
+                evaluation: submission.evaluation,
+                offer: submission.offer,
                 answer: AnswerProgress::default(),
                 ended: None,
                 shown: Vec::new(),
@@ -122,6 +130,42 @@ impl Entry {
     pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
         let mut state = self.state();
         change(&mut state.answer);
+    }
+
+    /// Notes what the policy says at the gate it now stands at.
+    pub(crate) fn judged(&self, evaluation: EvaluationView, offer: Offer) {
+        let mut state = self.state();
+        state.evaluation = evaluation;
+        state.offer = offer;
+    }
+
+    /// Whether a person edited it, or chose another model.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed_by_you(&self.state()).is_some()
+    }
+
+    /// Why a decision now reaches no further than this question, because of what a person changed.
+    fn changed_by_you(&self, state: &EntryState) -> Option<&'static str> {
+        let review = &state.review;
+        let edited = review.request_edited() || state.edited(Gate::Answer);
+        let other_model = review.model().map(|model| &model.name) != self.first_model.as_ref();
+        edited.then_some("You edited it.").or(other_model.then_some("You chose another model."))
+    }
+
+    /// How far a decision now may reach.
+    pub(super) fn offer(&self, state: &EntryState) -> Offer {
+        match self.changed_by_you(state) {
+            Some(why) => Offer { about: None, only_once: Some(why.into()), ..state.offer.clone() },
+            None => state.offer.clone(),
+        }
+    }
+
+    pub(super) fn wanted(&self, state: &EntryState, scope: Scope, answers: bool) -> Result<Wanted, ActError> {
+        let offer = self.offer(state);
+        if offer.says(scope, answers).is_none() {
+            return Err(ActError::OnlyOnce(offer.only_once.unwrap_or_else(|| "it is not offered for longer".into())));
+        }
+        Ok(Wanted { offer, scope, answers })
     }
 
     /// Notes that it waits for a person.

@@ -5,9 +5,10 @@ mod answer;
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::format_time,
+    audit::{Gate, format_time},
     canonical::Sha256Hex,
     inspect::{self, Family, Finding, Place},
+    policy::{Offer, Scope},
     request::one_line,
     review::{ActionKind as Kind, ModelOutcome, Review, State, approved_object},
     settings::Settings,
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::{Desk, Entry, entry::EntryState, flood, opinion};
 use crate::{
     pipeline::NEWEST_PROTOCOL,
-    wire::{ActionKind, FindingView, ModelOption, OutgoingView, ReviewItem, ReviewSummary},
+    wire::{ActionKind, FindingView, ModelOption, OfferView, OutgoingView, ReviewItem, ReviewSummary, ScopeView},
 };
 
 /// What was worked out about a request, for one revision and one set of settings.
@@ -52,7 +53,8 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         request_sha256: known.request_sha256,
         approved_sha256: known.approved_sha256,
         findings: known.findings.iter().chain(&entry.behaviour).map(FindingView::from).collect(),
-        evaluation: entry.evaluation.clone(),
+        evaluation: state.evaluation.clone(),
+        offer: offer(review, &entry.offer(&state)),
         models: known.models,
         model: review.model().map(|model| model.name.clone()),
         outgoing: known.outgoing,
@@ -105,6 +107,27 @@ fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
 fn actions(review: &Review, findings: &[Finding]) -> Vec<ActionKind> {
     let actions = review.actions().into_iter().filter(|kind| *kind != Kind::Redact || !findings.is_empty());
     actions.map(ActionKind::from).collect()
+}
+
+/// How far a decision may reach, where there is one that could.
+fn offer(review: &Review, offer: &Offer) -> OfferView {
+    let actions = review.actions();
+    let decides = actions.contains(&Kind::Approve) || actions.contains(&Kind::Return);
+    let scopes = offer.about.iter().filter(|_| decides).flat_map(|about| &about.scopes);
+    let view = |scope: &Scope| {
+        Some(ScopeView {
+            scope: (*scope).try_into().ok()?,
+            words: scope.words().into(),
+            says: offer.says(*scope, false)?,
+            with_answers: (offer.gate == Gate::Request).then(|| offer.says(*scope, true)).flatten(),
+        })
+    };
+    let told = |why: &Option<String>| why.clone().filter(|_| decides);
+    OfferView {
+        scopes: scopes.filter_map(view).collect(),
+        only_once: told(&offer.only_once),
+        missed: told(&offer.missed),
+    }
 }
 
 /// The queue, oldest first.

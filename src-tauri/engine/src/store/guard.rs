@@ -1,5 +1,5 @@
-//! What all processes of a home share besides the log: how much was asked, what a person granted, how often rules were
-//! used, and which identity of a server was approved.
+//! What all processes of a home share besides the log: how much was asked, how often rules were used, and which identity
+//! of a server was approved; what a person granted is in [`super::grants`].
 //!
 //! Limits hold only if counting and admitting are one step: [`before`] reads and [`admit`] counts in the transaction
 //! that writes the question's first events. Counts follow the log from there: [`follow`] sees every event that is
@@ -13,13 +13,10 @@ use samplegate_core::{
     audit::{AuditEvent, NewEvent, QuestionId, Verdict},
     inspect::{Fingerprint, Recent},
     limits::{Reserved, Tally},
-    policy::{Grant, Until},
+    policy::Grant,
 };
 
-use super::{
-    error::{TxError, unreadable},
-    recent,
-};
+use super::{error::TxError, grants, recent};
 
 /// The tables.
 pub(super) const SCHEMA: &str = "
@@ -125,6 +122,8 @@ pub enum GuardChange {
         /// Its id.
         id: String,
     },
+    /// Every grant ends.
+    EndGrants,
     /// A call or a session has ended, and with it what was granted for it.
     EndScope {
         /// The id of the call or the session.
@@ -195,18 +194,8 @@ pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>
         .prepare_cached("SELECT json FROM pins WHERE server = ?1")?
         .query_row([server], |row| row.get(0))
         .optional()?;
-    let grants = match tool {
-        Some(tool) => connection
-            .prepare_cached("SELECT json FROM grants WHERE server = ?1 AND tool = ?2 ORDER BY id")?
-            .query_map([server, tool], grant)?
-            .collect::<Result<_, _>>()?,
-        None => Vec::new(),
-    };
+    let grants = tool.map(|tool| grants::about(connection, server, tool)).transpose()?.unwrap_or_default();
     Ok(Before { uses, pin, grants, ..Before::default() })
-}
-
-fn grant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Grant> {
-    serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(unreadable)
 }
 
 /// `asking` is given for the tally of its server, not for that of all.
@@ -331,7 +320,10 @@ pub(super) fn follow(
     };
     match event {
         AuditEvent::Evaluated(evaluated) if evaluated.verdict == Verdict::Ask => set("waiting = 1"),
-        AuditEvent::Decided(_) => set("waiting = 0"),
+        AuditEvent::Decided(decided) => {
+            grants::note_use(connection, at, decided)?;
+            set("waiting = 0")
+        }
         AuditEvent::Sent(_) => set("active = 1, sent = 1"),
         AuditEvent::Answered(answered) => {
             let Some((server, reserved, _)) = under_way(connection, id)? else { return Ok(()) };
@@ -392,30 +384,13 @@ fn under_way(connection: &Connection, id: QuestionId) -> rusqlite::Result<Option
 /// Makes a change; false where there was nothing to change.
 pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bool, TxError> {
     let changed = match change {
-        GuardChange::Grant { grant, owner } => {
-            let json = serde_json::to_string(grant).map_err(unreadable)?;
-            connection.execute(
-                "INSERT INTO grants VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![grant.id, grant.server, grant.tool, owner, json],
-            )?
-        }
-        GuardChange::EndGrant { id } => connection.execute("DELETE FROM grants WHERE id = ?1", [id])?,
+        GuardChange::Grant { grant, owner } => grants::insert(connection, grant, owner)?,
+        GuardChange::EndGrant { id } => grants::end(connection, id)?,
+        GuardChange::EndGrants => connection.execute("DELETE FROM grants", [])?,
         GuardChange::EndScope { id } => {
-            let ended: Vec<String> = grants(connection)?
-                .into_iter()
-                .filter(|grant| match &grant.until {
-                    Until::Call { call_id } => call_id == id,
-                    Until::Session { session } => session == id,
-                    Until::Time { .. } | Until::Revoked => false,
-                })
-                .map(|grant| grant.id)
-                .collect();
-            for id in &ended {
-                connection.execute("DELETE FROM grants WHERE id = ?1", [id])?;
-            }
             connection
                 .execute("DELETE FROM counters WHERE name IN (?1, ?2)", [format!("session {id}"), call_name(id)])?;
-            ended.len()
+            grants::end_scope(connection, id)?
         }
         GuardChange::Pin { server, json } => connection.execute(
             "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json",
@@ -431,28 +406,10 @@ pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bo
     Ok(changed > 0)
 }
 
-/// Every grant, oldest first.
-pub(super) fn grants(connection: &Connection) -> rusqlite::Result<Vec<Grant>> {
-    connection.prepare_cached("SELECT json FROM grants ORDER BY id")?.query_map([], grant)?.collect()
-}
-
 /// Forgets what nobody counts on any more, and what was granted for calls and sessions of processes that died.
 fn tidy(connection: &Connection, now: Timestamp, alive: &[String]) -> Result<usize, TxError> {
     connection.execute("DELETE FROM counters WHERE at < ?1", [now.as_millisecond() - FORGET_AFTER_MS])?;
-    let owned: Vec<(String, Grant)> = connection
-        .prepare("SELECT json, owner FROM grants")?
-        .query_map([], |row| Ok((row.get(1)?, grant(row)?)))?
-        .collect::<Result<_, _>>()?;
-    let is_over = |(owner, grant): &(String, Grant)| match &grant.until {
-        Until::Time { at } => *at <= now,
-        Until::Call { .. } | Until::Session { .. } => !alive.contains(owner),
-        Until::Revoked => false,
-    };
-    let over: Vec<String> = owned.into_iter().filter(is_over).map(|(_, grant)| grant.id).collect();
-    for id in &over {
-        connection.execute("DELETE FROM grants WHERE id = ?1", [id])?;
-    }
-    Ok(over.len())
+    Ok(grants::tidy(connection, now, alive)?)
 }
 
 /// What a server used today and this month, for display; all servers together where none is named.

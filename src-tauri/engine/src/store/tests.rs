@@ -127,6 +127,8 @@ pub(super) fn decided(gate: Gate, decision: Decision, by: DecidedBy) -> AuditEve
         reason: None,
         rules: Vec::new(),
         scope: None,
+        grant: None,
+        granted: None,
         approved_sha256: None,
         tool_calls: None,
     })

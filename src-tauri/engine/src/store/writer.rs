@@ -59,8 +59,8 @@ pub(super) enum Job {
 
 /// What is written in one step.
 pub(super) enum Work {
-    /// These events.
-    Append(Vec<NewEvent>),
+    /// These events, and the changes that belong to them.
+    Append(Vec<NewEvent>, Vec<GuardChange>),
     /// A question, judged by what was there before it, in the same transaction. Judged again where the transaction
     /// is tried again.
     Admit(Asking, Box<dyn Fn(&Before) -> Admitted + Send>),
@@ -183,7 +183,13 @@ impl<'t> Batch<'t> {
 
     fn work(&mut self, work: &Work) -> Result<Answer, TxError> {
         match work {
-            Work::Append(events) => self.append(events),
+            Work::Append(events, changes) => {
+                let answer = self.append(events)?;
+                for change in changes.iter().filter(|_| answer.is_ok()) {
+                    guard::change(self.transaction, change)?;
+                }
+                Ok(answer)
+            }
             Work::Admit(asking, judge) => {
                 let admitted = judge(&guard::before(self.transaction, asking)?);
                 let answer = self.append(&admitted.events)?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{AnswerView, OpinionView, ToolUseDecision};
+use super::{AnswerView, GrantScope, OfferView, OpinionView, ToolUseDecision};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -102,6 +102,8 @@ pub struct ReviewItem {
     pub findings: Vec<FindingView>,
     /// What the policy said, and the rules that matched.
     pub evaluation: EvaluationView,
+    /// How far a decision at this gate may reach.
+    pub offer: OfferView,
     /// The models that could answer, best first.
     pub models: Vec<ModelOption>,
     /// The name of the model that an approval now would use; none: there is only the person.
@@ -324,6 +326,17 @@ pub enum ActionKind {
 pub enum Action {
     /// Send the request as shown at this revision.
     Approve,
+    /// Approve, or at the answer gate return, as shown at this revision, and let through what is alike from now on. Only
+    /// in the scopes that are offered; [`Action::Approve`] and [`Action::Return`] are for this time.
+    #[serde(rename_all = "camelCase")]
+    Grant {
+        /// Until when.
+        scope: GrantScope,
+        /// At the request gate: whether the answers to such requests go back without a look too. Means nothing at the
+        /// answer gate.
+        #[serde(default)]
+        answers: bool,
+    },
     /// Replace the request's params by these. Validated like a server's.
     #[serde(rename_all = "camelCase")]
     EditRequest {

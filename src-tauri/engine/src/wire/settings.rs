@@ -346,6 +346,8 @@ pub enum RuleAction {
 pub struct Status {
     /// Questions that wait for a person.
     pub pending: u32,
+    /// Number of grants that hold.
+    pub grants: u32,
     /// Whether incoming requests wait undecided.
     pub paused: bool,
     /// What is wrong, each with what to do.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use samplegate_core::{
-    audit::{Answered, Closed, Evaluated, Sent, Verdict},
+    audit::{Answered, Closed, Decided, DecidedBy, Decision, Evaluated, Sent, Verdict},
     inspect::Fingerprint,
     limits::{Demand, Limit, Limits, Reserved, check},
     policy::{Grant, Shape, Until},
+    settings::Gates,
 };
 
 use super::*;
@@ -179,13 +180,14 @@ async fn grants_end_with_their_scope_and_with_their_process() {
     let store = Store::open(&place.path()).unwrap();
     let grant = |id: &str, until| Grant {
         id: id.into(),
-        gate: Gate::Request,
+        gates: Gates::Request,
         server: "a".into(),
         tool: "t".into(),
         until,
-        shape: Shape { system_prompt: None, bytes: 1, tools: vec![] },
+        shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![] },
         given_at: Timestamp::now(),
         reviewer: "me".into(),
+        question: "q".into(),
     };
     let later = Timestamp::now() + jiff::SignedDuration::from_mins(15);
     for (id, until) in [
@@ -200,9 +202,10 @@ async fn grants_end_with_their_scope_and_with_their_process() {
         store.change(change, vec![]).await.unwrap();
     }
     let ids = async || -> Vec<String> {
-        let before = store.standing("a".into(), Some("t".into())).await.unwrap();
-        assert_eq!(before.grants, store.grants().await.unwrap());
-        before.grants.into_iter().map(|grant| grant.id).collect()
+        let before = store.standing("a".into(), Some("t".into())).await.unwrap().grants;
+        let listed = store.grants(Timestamp::now()).await.unwrap();
+        assert_eq!(before, listed.into_iter().map(|granted| granted.grant).collect::<Vec<_>>());
+        before.into_iter().map(|grant| grant.id).collect()
     };
     let change = async |change| {
         store.change(change, vec![]).await.unwrap();
@@ -212,10 +215,60 @@ async fn grants_end_with_their_scope_and_with_their_process() {
     assert_eq!(ids().await, ["1", "2", "3", "4"]);
     change(GuardChange::EndScope { id: "c".into() }).await;
     assert_eq!(ids().await, ["2", "3", "4"]);
+    assert_eq!(store.grants(later).await.unwrap().len(), 2, "what is over by time is not listed");
     change(GuardChange::Tidy { now: later, alive: vec!["here".into()] }).await;
     assert_eq!(ids().await, ["2", "4"]);
     change(GuardChange::EndGrant { id: "4".into() }).await;
     assert_eq!(ids().await, ["2"]);
     change(GuardChange::Forget { server: "a".into() }).await;
     assert!(ids().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_is_written_with_its_decision_or_not_at_all_and_its_uses_are_counted_with_theirs() {
+    let place = Place::new();
+    let store = Store::open(&place.path()).unwrap();
+    let now = Timestamp::now();
+    let (id, _) = admit(&store, "a", now, Verdict::Ask).await;
+    let change = |id: &str| GuardChange::Grant {
+        grant: Box::new(Grant {
+            id: id.into(),
+            gates: Gates::Both,
+            server: "a".into(),
+            tool: "t".into(),
+            until: Until::Revoked,
+            shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![] },
+            given_at: now,
+            reviewer: "me".into(),
+            question: "q".into(),
+        }),
+        owner: "here".into(),
+    };
+    let decided = |rules: &[&str]| Decided {
+        gate: Gate::Request,
+        decision: Decision::Approved,
+        by: DecidedBy::Rule,
+        reviewer: None,
+        reason: None,
+        rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
+        scope: None,
+        grant: None,
+        granted: None,
+        approved_sha256: None,
+        tool_calls: None,
+    };
+    let event = |id, rules: &[&str]| NewEvent::new(id, now, decided(rules));
+    store.append_with(vec![event(id, &[])], vec![change("1")]).await.unwrap();
+    let unknown = question_id(now).unwrap();
+    store.append_with(vec![event(unknown, &[])], vec![change("2")]).await.unwrap_err();
+    let head = store.head().await.unwrap();
+    // A change that cannot be made takes its events with it.
+    store.append_with(vec![event(id, &[])], vec![change("1")]).await.unwrap_err();
+    assert_eq!(store.head().await.unwrap(), head);
+    store.append(vec![event(id, &["r", "grant:1"]), event(id, &["grant:1", "grant:9"])]).await.unwrap();
+    let grants = store.grants(now).await.unwrap();
+    let used: Vec<_> = grants.iter().map(|granted| (granted.grant.id.as_str(), granted.used)).collect();
+    assert_eq!(used, [("1", 2)]);
+    assert!(grants[0].used_at.is_some());
+    assert!(store.change(GuardChange::EndGrants, vec![]).await.unwrap() || store.grants(now).await.unwrap().is_empty());
 }
