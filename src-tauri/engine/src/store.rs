@@ -3,7 +3,8 @@
 //! Data flow: [`Store::append`] hands events to the one writer thread, which chains and commits all that wait in one
 //! transaction and answers when that is durable; readers have connections of their own that cannot write, and see the
 //! log as it was when they began, whatever is written meanwhile, by this process or another. The tables have one file
-//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits and grants count on.
+//! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits and grants count
+//! on, [`pins`] what each server was when it was approved.
 //!
 //! Invariants: events are only ever added; a question's row changes in the transaction of the event that changes it;
 //! what a process decides about the chain or a question it has read in the same transaction. A file that is damaged,
@@ -23,6 +24,7 @@ mod instance;
 mod list;
 mod meta;
 mod open;
+mod pins;
 mod questions;
 mod search;
 mod show;
@@ -36,10 +38,12 @@ pub use error::StoreError;
 pub use guard::{Admitted, Asking, Before, GuardChange};
 pub use instance::{Instance, close_interrupted};
 pub use list::{Facets, Filter, Page};
+pub use pins::{Known, Pinned, known};
 pub use show::Entry;
 pub use writer::Appended;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
@@ -49,6 +53,7 @@ use rusqlite::Connection;
 use samplegate_core::{
     audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report},
     canonical::Sha256Hex,
+    identity::Pin,
     limits::Tally,
     policy::Grant,
 };
@@ -210,6 +215,22 @@ impl Store {
     /// The log cannot be read.
     pub async fn grants(&self) -> Result<Vec<Grant>, StoreError> {
         self.read(|connection| Ok(guard::grants(connection)?)).await
+    }
+
+    /// What a server was when it was approved, and how it differs since; none: it was never pinned.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn pin(&self, server: String) -> Result<Option<Pin>, StoreError> {
+        self.read(move |connection| Ok(pins::pin(connection, &server)?)).await
+    }
+
+    /// All pins, by server.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn pins(&self) -> Result<BTreeMap<String, Pin>, StoreError> {
+        self.read(|connection| Ok(pins::all(connection)?)).await
     }
 
     /// What a server used today and this month; all servers together where none is named.

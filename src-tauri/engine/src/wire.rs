@@ -8,11 +8,13 @@
 
 mod audit;
 mod calls;
+mod pins;
 mod review;
 mod settings;
 
 pub use audit::*;
 pub use calls::*;
+pub use pins::*;
 pub use review::*;
 pub use settings::*;
 

@@ -1,7 +1,10 @@
 //! A question as the policy judges it: taken once at intake, judged at both gates.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
+    audit::DecidedBy,
     inspect::{Finding, FindingKind},
     limits::{self, Checked, Demand},
     model_format::Usage,
@@ -19,7 +22,7 @@ use super::{
     intake::{arguments, target},
 };
 use crate::{
-    mcp::{Asked, Origin},
+    mcp::{Asked, Origin, Seen},
     store::{Asking, Before},
 };
 
@@ -35,10 +38,17 @@ pub(super) struct Docket {
     facts: Facts,
     demand: Demand,
     model: Option<ModelRef>,
+    /// What the connection saw of what the server is.
+    seen: Option<Arc<Seen>>,
 }
 
 impl Docket {
-    pub(super) fn new(asked: &Asked, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+    pub(super) fn new(
+        asked: &Asked,
+        request: &SamplingRequest,
+        model: Option<&ModelRef>,
+        seen: Option<Arc<Seen>>,
+    ) -> Self {
         let call = match &asked.origin {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
@@ -63,6 +73,7 @@ impl Docket {
                 free: model.is_none(),
             },
             model: model.cloned(),
+            seen,
         }
     }
 
@@ -106,6 +117,7 @@ impl Docket {
         let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(text, _)| self.facts.clone().with_answer(text));
         let local = now.at.to_zoned(TimeZone::system()).datetime();
+        let suspended = server.and_then(|server| self.suspended(server, now.before, local.date()));
         let case = Case {
             gate,
             kind: KIND,
@@ -125,23 +137,38 @@ impl Docket {
             sampling: server.map_or_else(Default::default, |server| server.sampling),
             gates: server.map_or_else(Default::default, |server| server.gates),
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
-            suspended: server.and_then(|server| suspended(server, local.date())),
+            suspended,
             trifecta: server.is_some_and(|server| self.is_trifecta(server)),
         };
-        policy::evaluate(
-            &case,
-            Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits },
-        )
+        let standing = Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits };
+        let mut evaluation = policy::evaluate(&case, standing);
+        let drift = now.before.pin.as_ref().and_then(|pin| pin.drift.as_deref());
+        if suspended == Some(Suspension::Drift)
+            && evaluation.by == DecidedBy::Drift
+            && let Some(drift) = drift
+        {
+            evaluation.reason =
+                format!("This server changed since you approved it: {drift}. Its rules and grants are suspended.");
+        }
+        evaluation
+    }
+
+    /// Why what was allowed earlier does not count. The database says what was approved and whether any process saw the
+    /// server differ from that; this connection must be to exactly what was approved besides.
+    fn suspended(&self, server: &Server, before: &Before, today: jiff::civil::Date) -> Option<Suspension> {
+        let (Some(pin), Some(seen)) = (&before.pin, &self.seen) else { return Some(Suspension::Unseen) };
+        if pin.drift.is_some() || pin.sha256 != seen.sha256 {
+            return Some(Suspension::Drift);
+        }
+        let due = server.record.as_ref().is_some_and(|record| record.is_due(today));
+        let flagged = seen.flagged.map(|_| Suspension::Flagged);
+        if due { Some(Suspension::ReviewDue) } else { flagged }
     }
 
     fn is_trifecta(&self, server: &Server) -> bool {
         let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
         !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
     }
-}
-
-fn suspended(server: &Server, today: jiff::civil::Date) -> Option<Suspension> {
-    server.record.as_ref().filter(|record| record.is_due(today)).map(|_| Suspension::ReviewDue)
 }
 
 /// What a question is judged against, at this moment.

@@ -50,7 +50,8 @@ impl Pipeline {
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
         let model = self.queue.desk().choose(&request);
-        let docket = Docket::new(&asked, &request, model.as_ref());
+        let seen = asked.sight.settled().await;
+        let docket = Docket::new(&asked, &request, model.as_ref(), seen);
         let (evaluation, limits) = self.admit(&mut record, &docket, findings, at).await?;
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {

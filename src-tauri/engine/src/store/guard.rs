@@ -11,11 +11,15 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use samplegate_core::{
     audit::{AuditEvent, NewEvent, QuestionId, Verdict},
+    identity::Pin,
     limits::{Reserved, Tally},
     policy::{Grant, Until},
 };
 
-use super::error::{TxError, unreadable};
+use super::{
+    error::{TxError, unreadable},
+    pins::{self, Known, Pinned},
+};
 
 /// The tables.
 pub(super) const SCHEMA: &str = "
@@ -87,8 +91,8 @@ pub struct Before {
     pub uses: BTreeMap<String, u64>,
     /// Grants about its server and tool.
     pub grants: Vec<Grant>,
-    /// The approved identity of the server, as JSON.
-    pub pin: Option<String>,
+    /// The approved identity of the server.
+    pub pin: Option<Pinned>,
 }
 
 /// What came of judging a question.
@@ -122,12 +126,21 @@ pub enum GuardChange {
         /// The id of the call or the session.
         id: String,
     },
-    /// A server's identity was approved.
+    /// A server's identity was approved, or differs from what was approved.
     Pin {
         /// The server.
         server: String,
-        /// The identity as JSON.
-        json: String,
+        /// What is to be known from now on.
+        pin: Box<Pin>,
+        /// What was known when that was decided; none: nothing. Where it is something else by now, nothing changes.
+        known: Option<Known>,
+    },
+    /// A server has another name, and is what it was.
+    Rename {
+        /// As it was called.
+        from: String,
+        /// As it is called.
+        to: String,
     },
     /// What nobody counts on any more is forgotten.
     Tidy {
@@ -182,10 +195,7 @@ pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>
         .prepare_cached("SELECT rule, used FROM rule_uses")?
         .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
         .collect::<Result<_, _>>()?;
-    let pin = connection
-        .prepare_cached("SELECT json FROM pins WHERE server = ?1")?
-        .query_row([server], |row| row.get(0))
-        .optional()?;
+    let pin = pins::pinned(connection, server)?;
     let grants = match tool {
         Some(tool) => connection
             .prepare_cached("SELECT json FROM grants WHERE server = ?1 AND tool = ?2 ORDER BY id")?
@@ -393,14 +403,11 @@ pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bo
                 .execute("DELETE FROM counters WHERE name IN (?1, ?2)", [format!("session {id}"), call_name(id)])?;
             ended.len()
         }
-        GuardChange::Pin { server, json } => connection.execute(
-            "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json",
-            [server, json],
-        )?,
+        GuardChange::Pin { server, pin, known } => pins::write(connection, server, pin, *known)?,
+        GuardChange::Rename { from, to } => pins::rename(connection, from, to)?,
         GuardChange::Tidy { now, alive } => tidy(connection, *now, alive)?,
         GuardChange::Forget { server } => {
-            connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
-                + connection.execute("DELETE FROM pins WHERE server = ?1", [server])?
+            connection.execute("DELETE FROM grants WHERE server = ?1", [server])? + pins::forget(connection, server)?
         }
     };
     Ok(changed > 0)

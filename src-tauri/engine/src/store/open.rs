@@ -8,10 +8,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{changes, contents, error::StoreError, events, facets, guard, meta, questions, search};
+use super::{changes, contents, error::StoreError, events, facets, guard, meta, pins, questions, search};
 
 /// The version of the schema that this build writes: the number of its migrations.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
 /// Marks the file as ours: "SGAT".
 const APPLICATION_ID: i64 = 0x5347_4154;
@@ -71,7 +71,7 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let schema = schema();
     let before = version(connection).map_err(|error| StoreError::sqlite(path, &error))?;
-    let done = Migrations::new(vec![M::up(&schema), M::up(guard::SCHEMA)]).to_latest(connection);
+    let done = Migrations::new(vec![M::up(&schema), M::up(guard::SCHEMA), M::up(pins::SCHEMA)]).to_latest(connection);
     match (done, version(connection)) {
         (_, Ok(SCHEMA_VERSION)) => Ok(()),
         // Another is at it, and further than it was.
