@@ -39,9 +39,12 @@ impl From<ServerError> for CommandError {
     fn from(error: ServerError) -> Self {
         let code = match error {
             ServerError::NotFound(_) => ErrorCode::NotFound,
+            ServerError::NotShown(_) => ErrorCode::Stale,
             ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
             ServerError::Secret(_) => ErrorCode::Keychain,
-            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) => ErrorCode::Failed,
+            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) | ServerError::Store(_) => {
+                ErrorCode::Failed
+            },
         };
         Self::new(code, error)
     }
