@@ -44,7 +44,7 @@ impl From<ServerError> for CommandError {
             ServerError::Secret(_) => ErrorCode::Keychain,
             ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) | ServerError::Store(_) => {
                 ErrorCode::Failed
-            },
+            }
         };
         Self::new(code, error)
     }

@@ -8,6 +8,7 @@ mod calls;
 mod configuration;
 mod inspect;
 mod limits;
+mod pins;
 mod program;
 mod refusals;
 

@@ -1,6 +1,6 @@
 //! Servers that are not what was approved: nothing that was allowed counts for them, until a person approves them.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use samplegate_core::audit::{DecidedBy, Outcome};
 use samplegate_engine::{
@@ -53,7 +53,7 @@ async fn swaps_its_tools(home: Running) {
     let call = home.call("s", "swap_and_ask", json!({}));
     let question = home.question(Phase::Request).await;
     assert!(question.evaluation.reason.contains("suspended"), "{}", question.evaluation.reason);
-    home.act(&question, Action::Deny { reason: None });
+    home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap();
     let what = changed(&home).await;
     assert!(what.contains("description of tool “ask” changed") && what.contains("tool “send_mail” added"), "{what}");
@@ -73,7 +73,7 @@ async fn swaps_its_tools(home: Running) {
     assert!(told.result.is_ok());
     let call = home.call("s", "ask", json!({}));
     let question = home.question(Phase::Request).await;
-    home.act(&question, Action::Deny { reason: None });
+    home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap();
     assert!(pin(&home).unwrap().changed.is_some());
     home.call("s", "swap", json!({})).await.unwrap();
@@ -119,7 +119,10 @@ async fn without_a_person_the_reason_is_drift_and_approval_ends_it() {
     home.call("s", "swap", json!({})).await.unwrap();
     changed(&home).await;
     let report = home.call("s", "ask", json!({})).await.unwrap();
-    assert_eq!((report.outcomes().as_slice(), report.questions[0].by), (&[Outcome::Denied][..], Some(DecidedBy::Drift)));
+    assert_eq!(
+        (report.outcomes().as_slice(), report.questions[0].by),
+        (&[Outcome::Denied][..], Some(DecidedBy::Drift))
+    );
     let told: Value = serde_json::from_str(text(&report.result.unwrap())).unwrap();
     assert_eq!(told["error"]["data"], json!({"reason": "drift"}));
     let listed = home.engine.store().list(Default::default()).await.unwrap();
@@ -142,7 +145,7 @@ async fn words_hidden_in_a_description_make_its_questions_ask() {
     let view = home.engine.pin_view("s").unwrap();
     assert!(view.summary.flagged && view.drift.is_none());
     assert_eq!(view.findings[0].tool.as_deref(), Some("ask"));
-    home.act(&question, Action::Deny { reason: None });
+    home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap();
     home.stop().await;
 }
@@ -158,8 +161,9 @@ async fn restart(home: &Running) {
     let engine = &home.engine;
     let before = engine.ready("s").await.unwrap();
     engine.restart_server("s").unwrap();
-    before.closed().await;
-    engine.ready("s").await.unwrap();
+    while engine.ready("s").await.is_ok_and(|now| Arc::ptr_eq(&before, &now)) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,8 +171,8 @@ async fn a_script_that_changes_on_disk_is_found_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("server.py");
     write(&script, "one");
-    let lines = format!("command = \"/usr/bin/env\"\nargs = []\ncwd = {:?}\n", folder.path().display().to_string());
-    let lines = lines.replace("\"/usr/bin/env\"", "\"python3\"").replace("[]", "[\"-u\", \"server.py\"]");
+    let folder = folder.path().display().to_string();
+    let lines = format!("command = \"python3\"\nargs = [\"-u\", \"server.py\"]\ncwd = {folder:?}\n");
     let home = home(&lines).await;
     assert_eq!(replied(&home, "ask").await["result"]["content"]["text"], "by rule");
     // Written anew with the same bytes, it is the same.
@@ -181,7 +185,7 @@ async fn a_script_that_changes_on_disk_is_found_at_the_next_start() {
     assert_eq!(changed(&home).await, "script’s SHA-256 changed");
     let call = home.call("s", "ask", json!({}));
     let question = home.question(Phase::Request).await;
-    home.act(&question, Action::Deny { reason: None });
+    home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap();
 
     // Started anew exactly as it was approved, it is what was approved.
@@ -243,18 +247,18 @@ async fn a_package_that_npx_runs_is_pinned_by_version_and_integrity() {
     let spec = format!("@modelcontextprotocol/server-everything@{}", package["version"].as_str().unwrap());
     let folder = modules.parent().unwrap().display().to_string();
     let home = home(&format!("command = \"npx\"\nargs = [\"-y\", {spec:?}]\ncwd = {folder:?}\n")).await;
-    home.engine.ready("s").await.unwrap();
-    let view = home.engine.pin_view("s").unwrap();
+    let view = home.eventually(|| home.engine.pin_view("s")).await;
     let line = |what: &str| view.lines.iter().find(|line| line.what == what).map(|line| line.text.clone());
     assert_eq!((line("package"), view.summary.unpinned.clone()), (Some(spec), None));
     assert!(line("package’s integrity").unwrap().starts_with("sha512-"));
+    restart(&home).await;
+    assert_eq!(pin(&home).unwrap().changed, None, "it is the same when it is started anew");
 
     let home_of_latest = self::home(&format!(
         "command = \"npx\"\nargs = [\"-y\", \"@modelcontextprotocol/server-everything\"]\ncwd = {folder:?}\n"
     ))
     .await;
-    home_of_latest.engine.ready("s").await.unwrap();
-    let view = home_of_latest.engine.pin_view("s").unwrap();
+    let view = home_of_latest.eventually(|| home_of_latest.engine.pin_view("s")).await;
     assert!(view.summary.unpinned.unwrap().contains("npx fetches"));
     assert!(view.instead.unwrap().contains("npx -y @modelcontextprotocol/server-everything@1.2.3"));
     home_of_latest.stop().await;

@@ -374,7 +374,7 @@ impl Engine {
             while changed.changed().await.is_ok() {
                 for name in engine.config.settings().servers.keys() {
                     if let Some(connection) = engine.servers.get(name) {
-                        engine.compare_connection(name, &connection).await;
+                        engine.compare_new(name, connection.sight().now()).await;
                     }
                 }
                 engine.tell(Topic::Servers, None);

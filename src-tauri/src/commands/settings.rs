@@ -3,8 +3,8 @@
 use samplegate_engine::{
     engine::{Engine, ServerError},
     wire::{
-        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, PinView, ProviderOption, RuleView, RunView,
-        ServerInput, ServerView, Status, TestReport,
+        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, PinView, ProviderOption, RuleView,
+        RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
 use tauri::{AppHandle, Runtime, State};

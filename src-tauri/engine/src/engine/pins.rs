@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Engine, ServerError, changes::via};
 use crate::{
-    mcp::{Connection, Seen},
+    mcp::Seen,
     store::{GuardChange, StoreError, known},
     wire::{PinSummary, PinView, Topic},
 };
@@ -84,9 +84,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Compares what a connection saw last with what was approved. What is not new is not compared again.
-    pub(super) async fn compare_connection(&self, name: &str, connection: &Connection) {
-        let Some(seen) = connection.sight().now() else { return };
+    /// Compares what a connection saw with what was approved. What is not new is not compared again.
+    pub(super) async fn compare_new(&self, name: &str, seen: Option<Arc<Seen>>) {
+        let Some(seen) = seen else { return };
         let is_new = self.pins.lock().compared.get(name).is_none_or(|compared| !Arc::ptr_eq(compared, &seen));
         if !is_new {
             return;
@@ -118,7 +118,10 @@ impl Engine {
                     (Pin::new(seen.identity.clone(), at, &self.options.reviewer), text)
                 }
                 Some(old) => {
-                    let Some(new) = old.seen(&seen.identity, seen.sha256, at, seen.afresh) else { return Ok(()) };
+                    let Some(new) = old.seen(&seen.identity, seen.sha256, at, seen.afresh) else {
+                        // Nothing is new in the database, but another may have written it.
+                        return if self.pin(name).as_deref() == Some(old) { Ok(()) } else { self.read_pins().await };
+                    };
                     let text = if new.drift.is_some() {
                         let what = summary(&new.differences());
                         format!(

@@ -269,7 +269,7 @@ impl Engine {
             resources: all(&connection, Listing::Resources).await?,
             resource_templates: all(&connection, Listing::ResourceTemplates).await?,
         };
-        self.compare_connection(name, &connection).await;
+        self.compare_new(name, connection.sight().settled().await).await;
         Ok(offers)
     }
 
@@ -290,7 +290,7 @@ impl Engine {
             match self.servers.settled(name).await {
                 Some(mcp::ServerState::Ready { .. }) => {
                     if let Some(connection) = self.servers.get(name) {
-                        self.compare_connection(name, &connection).await;
+                        self.compare_new(name, connection.sight().settled().await).await;
                         return Ok(connection);
                     }
                 }
