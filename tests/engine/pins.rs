@@ -64,6 +64,7 @@ async fn swaps_its_tools(home: Running) {
     let call = home.call("s", "ask", json!({}));
     let question = home.question(Phase::Request).await;
     let reason = &question.evaluation.reason;
+    assert_eq!(&question.notes[0], reason, "it is shown");
     assert!(reason.starts_with("This server changed since you approved it:") && reason.contains("ask"), "{reason}");
     home.act(&question, Action::AnswerByHand { text: "by hand".into() });
     assert!(text(&call.await.unwrap().result.unwrap()).contains("by hand"));

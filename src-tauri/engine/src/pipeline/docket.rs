@@ -153,6 +153,11 @@ impl Docket {
         evaluation
     }
 
+    /// Whether hidden or misleading text was found in what the server says about its tools.
+    pub(super) fn is_flagged(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.flagged.is_some())
+    }
+
     /// Why what was allowed earlier does not count. The database says what was approved and whether any process saw the
     /// server differ from that; this connection must be to exactly what was approved besides.
     fn suspended(&self, server: &Server, before: &Before, today: jiff::civil::Date) -> Option<Suspension> {

@@ -52,7 +52,11 @@ impl Pipeline {
         let model = self.queue.desk().choose(&request);
         let seen = asked.sight.settled().await;
         let docket = Docket::new(&asked, &request, model.as_ref(), seen);
-        let (evaluation, limits) = self.admit(&mut record, &docket, findings, at).await?;
+        let (evaluation, mut limits) = self.admit(&mut record, &docket, findings, at).await?;
+        if evaluation.verdict == Verdict::Ask && (evaluation.by == DecidedBy::Drift || docket.is_flagged()) {
+            // Of all that asks, who decides has to know this.
+            limits.notes.insert(0, evaluation.reason.clone());
+        }
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,
