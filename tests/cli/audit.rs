@@ -88,7 +88,7 @@ async fn a_question_is_logged_from_its_arrival_to_its_end() {
     assert_eq!(home.ok(&["audit", "verify"]).await, first);
     let again = first.replace("question.\n", "question.\nThe head that was noted down, 10, is in it.\n");
     assert_eq!(home.ok(&["audit", "verify", "--head", &head]).await, again);
-    home.fails(1, &["audit", "verify", "--head", &head.replace("9:", "10:")]).await;
+    home.fails(1, &["audit", "verify", "--head", &head.replace("10:", "11:")]).await;
     home.fails(2, &["audit", "verify", "--head", "9:short"]).await;
 }
 
