@@ -26,11 +26,12 @@ fn a_server_that_swaps_its_tools_is_shown_and_approved_anew() -> Result<()> {
         settings.click("nav-servers").await?;
         settings.says("pin-drift", "helper changed since you approved it").await?;
         settings.says("pin-drift", "read ~/.ssh/id_rsa").await?;
+        settings.script("document.querySelector('[data-testid=pin-drift]').scrollIntoView()").await?;
         settings.look("drift").await?;
         settings.run_tool("helper", "ask", &json!({})).await?;
         let review = app.window(REVIEW).await?;
         review.question("request").await?;
-        review.says("body", "This server changed since you approved it").await?;
+        review.says("notes", "This server changed since you approved it").await?;
         review.look("drift-question").await?;
         review.deny("").await?;
 
