@@ -33,7 +33,7 @@ fn a_server_that_swaps_its_tools_is_shown_and_approved_anew() -> Result<()> {
         review.question("request").await?;
         review.says("notes", "This server changed since you approved it").await?;
         review.look("drift-question").await?;
-        review.deny("").await?;
+        review.deny("It changed.").await?;
 
         settings.click("nav-servers").await?;
         settings.click("pin-approve").await?;
