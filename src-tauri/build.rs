@@ -18,6 +18,8 @@ const COMMANDS: &[&str] = &[
     "server_restart",
     "server_set_enabled",
     "server_test",
+    "server_pin",
+    "server_approve",
     "server_offers",
     "call_start",
     "calls_list",

@@ -28,6 +28,8 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::server_restart,
         settings::server_set_enabled,
         settings::server_test,
+        settings::server_pin,
+        settings::server_approve,
         settings::server_offers,
         settings::call_start,
         settings::calls_list,

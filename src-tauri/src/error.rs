@@ -52,6 +52,7 @@ impl From<ServerError> for CommandError {
     fn from(error: ServerError) -> Self {
         let code = match error {
             ServerError::NotFound(_) => ErrorCode::NotFound,
+            ServerError::NotShown(_) => ErrorCode::Stale,
             ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
             ServerError::Secret(_) => ErrorCode::Keychain,
             ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) | ServerError::Store(_) => {

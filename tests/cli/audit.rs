@@ -77,18 +77,18 @@ async fn a_question_is_logged_from_its_arrival_to_its_end() {
 
     let verified = home.one(&["audit", "verify", "--json"]).await;
     let expected = json!({
-        "ok": true, "events": 9, "questions": 1, "contents": verified["contents"], "pruned": 0,
+        "ok": true, "events": 10, "questions": 1, "contents": verified["contents"], "pruned": 0,
         "last_at": verified["last_at"], "head": {"seq": "<seq>", "hash": "<hash>"},
     });
     assert_eq!(without(&verified, CHANGES), expected);
     let head = format!("{}:{}", verified["head"]["seq"], verified["head"]["hash"].as_str().unwrap());
     let first = format!(
-        "The chain holds: 9 events of 1 question.\nIts head, to note down and to give with --head the next time: {head}\n"
+        "The chain holds: 10 events of 1 question.\nIts head, to note down and to give with --head the next time: {head}\n"
     );
     assert_eq!(home.ok(&["audit", "verify"]).await, first);
-    let again = first.replace("question.\n", "question.\nThe head that was noted down, 9, is in it.\n");
+    let again = first.replace("question.\n", "question.\nThe head that was noted down, 10, is in it.\n");
     assert_eq!(home.ok(&["audit", "verify", "--head", &head]).await, again);
-    home.fails(1, &["audit", "verify", "--head", &head.replace("9:", "10:")]).await;
+    home.fails(1, &["audit", "verify", "--head", &head.replace("10:", "11:")]).await;
     home.fails(2, &["audit", "verify", "--head", "9:short"]).await;
 }
 
@@ -164,12 +164,12 @@ async fn a_log_that_was_changed_is_told() {
     let home = Home::new();
     home.fails(3, &["call", "demo", "confirm_payment", r#"{"amount": 5, "to": "Ada"}"#]).await;
     let log = rusqlite::Connection::open(home.path().join("samplegate.db")).unwrap();
-    log.execute("UPDATE events SET json = replace(json, 'nobody', 'person') WHERE seq = 3", []).unwrap();
+    log.execute("UPDATE events SET json = replace(json, 'nobody', 'person') WHERE seq = 4", []).unwrap();
     drop(log);
     let ran = home.run(&["audit", "verify", "--json"]).await;
     let told: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((ran.code, &told["ok"], &told["seq"]), (Some(1), &json!(false), &json!(3)), "{ran:?}");
-    assert!(ran.err.contains("event 3"), "{}", ran.err);
+    assert_eq!((ran.code, &told["ok"], &told["seq"]), (Some(1), &json!(false), &json!(4)), "{ran:?}");
+    assert!(ran.err.contains("event 4"), "{}", ran.err);
     assert_eq!(home.run(&["doctor"]).await.code, Some(1));
     std::fs::write(home.path().join("samplegate.db"), "not a database at all, but long enough to be read").unwrap();
     assert!(home.fails(1, &["audit", "list"]).await.contains("damaged"));

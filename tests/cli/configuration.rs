@@ -23,7 +23,7 @@ async fn a_new_home_has_the_demo_server_and_the_person() {
     let home = Home::new();
     let demo = json!({
         "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none",
-        "transport": "demo", "limits": usual_limits(),
+        "transport": "demo", "limits": usual_limits(), "pin": null,
     });
     assert_eq!(home.json(&["server", "list", "--json"]).await, [demo]);
     assert_eq!(home.json(&["model", "list", "--json"]).await, Vec::<Value>::new());
@@ -42,6 +42,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
     let mut expected = json!({
         "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
         "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
+        "pin": null,
     });
     assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
 
@@ -94,7 +95,7 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let far = json!({
         "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
-        "limits": usual_limits(),
+        "limits": usual_limits(), "pin": null,
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));

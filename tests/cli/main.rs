@@ -9,6 +9,7 @@ mod configuration;
 mod grants;
 mod inspect;
 mod limits;
+mod pins;
 mod program;
 mod refusals;
 

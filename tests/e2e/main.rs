@@ -15,6 +15,7 @@ mod keychain;
 mod main_job;
 mod model;
 mod pause;
+mod pins;
 mod popups;
 mod queue;
 mod real_model;

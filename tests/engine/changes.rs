@@ -19,8 +19,12 @@ fn rule(action: RuleAction) -> RuleView {
     RuleView { id, server: Some("s".into()), tool: None, gate: Gates::Both, action, sentence }
 }
 
+/// All of them but the first: the server was pinned.
 async fn changes(engine: &Engine) -> Vec<Change> {
-    engine.store().changes(None, 100).await.unwrap()
+    let mut changes = engine.store().changes(None, 100).await.unwrap();
+    let first = changes.pop().and_then(|first| first.text);
+    assert!(first.is_some_and(|text| text.contains("was pinned")));
+    changes
 }
 
 /// As editors do it: nobody ever reads half of it.
@@ -31,7 +35,10 @@ fn save(file: &Path, text: &str) {
 }
 
 async fn home() -> Running {
-    Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_legacy.py", &[]))).await
+    let lines = python("raw_legacy.py", &[]);
+    let home = Running::start(&format!("[servers.s]\n{lines}sampling = \"ask\"\n")).await;
+    home.engine.ready("s").await.unwrap();
+    home
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod inspected;
 mod limits;
 mod malicious;
 mod models;
+mod pins;
 mod replies;
 mod servers;
 mod several;

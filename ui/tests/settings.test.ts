@@ -55,6 +55,40 @@ describe('servers', () => {
     expect(screen.getAllByTestId('server').map((e) => e.getAttribute('data-name'))).toContain('new')
   })
 
+  test('a server that changed shows how, and is approved as it was shown', async () => {
+    const host = await open('servers')
+    const approve = vi.spyOn(host, 'serverApprove')
+    const save = vi.spyOn(host, 'serverSave')
+    const card = screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'keywords')!
+    expect(within(card).getByTestId('server-changed').textContent).toBe('changed')
+    const drift = within(card).getByTestId('pin-drift')
+    expect(within(drift).getAllByTestId('pin-difference').map((e) => e.getAttribute('data-change'))).toEqual(['changed', 'changed', 'added'])
+    expect(drift.textContent).toContain('read ~/.ssh/id_rsa')
+    expect(within(drift).getByTestId('pin-finding').textContent).toContain('spell “add”')
+    // What is not seen is drawn.
+    expect(drift.querySelector('[data-testid=chip], .chip')).not.toBeNull()
+    await click('pin-sampling-off', drift)
+    expect(save).toHaveBeenCalledWith('keywords', expect.objectContaining({ sampling: 'off' }))
+    await click('pin-approve', drift)
+    expect(approve).toHaveBeenCalledWith('keywords', 'b2'.repeat(32))
+    await settle(150)
+    expect(screen.queryByTestId('pin-drift')).toBeNull()
+    expect(screen.queryByTestId('server-changed')).toBeNull()
+  })
+
+  test('what was pinned unfolds, and what cannot be pinned says what to write', async () => {
+    await open('servers')
+    const card = screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'weather')!
+    expect(within(card).getByTestId('pin-unpinned').textContent).toContain('npx fetches what')
+    const pin = within(card).getByTestId<HTMLDetailsElement>('pin')
+    expect(pin.textContent).toContain('2 tools')
+    expect(pin.textContent).not.toContain('SHA-256')
+    pin.open = true
+    await settle()
+    expect(pin.textContent).toContain('program’s SHA-256')
+    expect(within(card).getByTestId('pin-unpinned').textContent).toContain('npx -y weather-mcp@1.2.3')
+  })
+
   test('a new server may not sample unless somebody says so, and what each choice means is said', async () => {
     await open('servers')
     await click('server-add')

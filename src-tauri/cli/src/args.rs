@@ -67,6 +67,8 @@ pub(crate) enum Server {
     Set(ServerSet),
     /// Connect once and say what was seen.
     Test(Name),
+    /// Show how a server differs from what you approved, and approve it as it is now.
+    Approve(ServerApprove),
     /// Remove a server and its secrets.
     Remove(Name),
 }
@@ -94,6 +96,15 @@ pub(crate) struct ServerSet {
     /// The command and its arguments, after `--`.
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "url")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerApprove {
+    /// The server's name.
+    pub(crate) name: String,
+    /// Approve exactly the identity of this SHA-256, without being asked.
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) pin: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -58,9 +58,10 @@ impl Failure {
 impl From<&ServerError> for Exit {
     fn from(error: &ServerError) -> Self {
         match error {
-            ServerError::NotFound(_) | ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => {
-                Self::Usage
-            }
+            ServerError::NotFound(_)
+            | ServerError::Taken(_)
+            | ServerError::NotShown(_)
+            | ServerError::Config(ConfigError::Invalid(_)) => Self::Usage,
             ServerError::NotReady(..) | ServerError::Call(_) => Self::Server,
             ServerError::Config(_) | ServerError::Secret(_) | ServerError::Store(_) => Self::Own,
         }

@@ -214,6 +214,8 @@ named! {
     Command = "command",
     /// In the configuration file, by whoever could write it.
     File = "file",
+    /// By a server, which is not what it was.
+    Server = "server",
 }
 
 /// A question's UUIDv7.

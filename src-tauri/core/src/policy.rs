@@ -180,8 +180,12 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
              the server's record does not allow that.",
         );
     }
-    if let Some(suspended) = case.suspended {
-        evaluation.raise(Verdict::Ask, DecidedBy::Drift, suspended.reason());
+    if let Some(suspended) = case.suspended
+        && evaluation.verdict <= Verdict::Ask
+    {
+        // Of all that asks, this is what the person has to know first.
+        (evaluation.verdict, evaluation.by) = (Verdict::Ask, suspended.by());
+        evaluation.reason = suspended.reason().to_owned();
     }
     if let Some(hit) = limits.asks.first() {
         evaluation.raise(Verdict::Ask, DecidedBy::Limit, hit.reason());
@@ -220,10 +224,6 @@ fn verdict_of(action: Action) -> Verdict {
     }
 }
 
-fn suspended_reason(case: &Case<'_>) -> &'static str {
-    case.suspended.map_or("No rule allows it.", Suspension::reason)
-}
-
 fn unmatched(case: &Case<'_>) -> (Verdict, DecidedBy, String, Option<String>) {
     let (verdict, by, reason) = match (case.gate, case.gates, case.sampling) {
         (_, _, Sampling::Off) => (Verdict::Deny, DecidedBy::Rule, "Sampling is off for this server."),
@@ -234,7 +234,7 @@ fn unmatched(case: &Case<'_>) -> (Verdict, DecidedBy, String, Option<String>) {
             (Verdict::Allow, DecidedBy::Rule, "You switched the request gate off for this server.")
         }
         // Drift and a review that is due ask, where a rule might have allowed it.
-        (_, _, Sampling::Rules) if case.suspended.is_some() => (Verdict::Ask, DecidedBy::Drift, suspended_reason(case)),
+        (_, _, Sampling::Rules) if case.suspended.is_some() => (Verdict::Ask, DecidedBy::Drift, "No rule allows it."),
         (_, _, Sampling::Rules) => (Verdict::Deny, DecidedBy::Rule, "No rule allows it."),
         (_, _, Sampling::Ask) => (Verdict::Ask, DecidedBy::Nobody, "No rule matches, so you decide."),
     };

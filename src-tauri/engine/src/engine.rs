@@ -7,6 +7,7 @@ mod calls;
 mod changes;
 mod grants;
 mod models;
+mod pins;
 mod servers;
 
 use std::{
@@ -92,6 +93,7 @@ pub struct Engine {
     changes: broadcast::Sender<Changed>,
     runs: calls::Runs,
     logs: servers::Logs,
+    pins: pins::Pins,
     only: Option<Arc<[String]>>,
     options: Arc<Fixed>,
     stop: CancellationToken,
@@ -161,6 +163,7 @@ impl Engine {
             changes,
             runs: calls::Runs::default(),
             logs: servers::Logs::default(),
+            pins: pins::Pins::default(),
             only: options.only.map(Into::into),
             options: Arc::new(Fixed {
                 program: options.program,
@@ -176,6 +179,7 @@ impl Engine {
             first_run,
             _instance: Arc::new(instance),
         };
+        engine.read_pins().await?;
         engine.spawn_watchers();
         Ok(engine)
     }
@@ -347,6 +351,15 @@ impl Engine {
             add(report.message.clone(), Some("models"));
         }
         for server in self.list_servers() {
+            if let Some(what) = server.pin.and_then(|pin| pin.changed) {
+                let name = &server.config.name;
+                add(
+                    format!(
+                        "{name} changed since you approved it: {what}. Look at it and approve it anew, or switch its sampling off."
+                    ),
+                    Some("servers"),
+                );
+            }
             if let crate::wire::ServerState::Failed { why, .. } = server.state {
                 add(format!("{}: {why}", server.config.name), Some("servers"));
             }
@@ -387,6 +400,11 @@ impl Engine {
         self.spawn(async move {
             let mut changed = engine.servers.changed();
             while changed.changed().await.is_ok() {
+                for name in engine.config.settings().servers.keys() {
+                    if let Some(connection) = engine.servers.get(name) {
+                        engine.compare_new(name, connection.sight().now()).await;
+                    }
+                }
                 engine.tell(Topic::Servers, None);
                 engine.tell(Topic::Status, None);
             }

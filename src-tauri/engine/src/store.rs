@@ -4,7 +4,7 @@
 //! transaction and answers when that is durable; readers have connections of their own that cannot write, and see the
 //! log as it was when they began, whatever is written meanwhile, by this process or another. The tables have one file
 //! each: [`meta`], [`events`], [`contents`], [`questions`], [`facets`], [`search`]; [`guard`] has what limits count on,
-//! [`grants`] what a person granted.
+//! [`grants`] what a person granted, [`pins`] what each server was when it was approved, [`recent`] what was asked lately.
 //!
 //! Invariants: events are only ever added; a question's row changes in the transaction of the event that changes it;
 //! what a process decides about the chain or a question it has read in the same transaction. A file that is damaged,
@@ -25,6 +25,7 @@ mod instance;
 mod list;
 mod meta;
 mod open;
+mod pins;
 mod questions;
 mod recent;
 mod search;
@@ -40,10 +41,12 @@ pub use grants::Granted;
 pub use guard::{Admitted, Asking, Before, GuardChange};
 pub use instance::{Instance, close_interrupted};
 pub use list::{Facets, Filter, Page};
+pub use pins::{Known, Pinned, known};
 pub use show::Entry;
 pub use writer::Appended;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
@@ -53,6 +56,7 @@ use rusqlite::Connection;
 use samplegate_core::{
     audit::{Finding, Head, NewEvent, QuestionId, QuestionSummary, Report},
     canonical::Sha256Hex,
+    identity::Pin,
     limits::Tally,
 };
 use tokio::sync::{oneshot, watch};
@@ -246,6 +250,22 @@ impl Store {
     /// The log cannot be read.
     pub async fn grants(&self, now: Timestamp) -> Result<Vec<Granted>, StoreError> {
         self.read(move |connection| Ok(grants::standing(connection, now)?)).await
+    }
+
+    /// What a server was when it was approved, and how it differs since; none: it was never pinned.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn pin(&self, server: String) -> Result<Option<Pin>, StoreError> {
+        self.read(move |connection| Ok(pins::pin(connection, &server)?)).await
+    }
+
+    /// All pins, by server.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn pins(&self) -> Result<BTreeMap<String, Pin>, StoreError> {
+        self.read(|connection| Ok(pins::all(connection)?)).await
     }
 
     /// What a server used today and this month; all servers together where none is named.

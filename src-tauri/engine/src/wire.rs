@@ -10,6 +10,7 @@ mod answer;
 mod audit;
 mod calls;
 mod grants;
+mod pins;
 mod review;
 mod settings;
 
@@ -17,6 +18,7 @@ pub use answer::*;
 pub use audit::*;
 pub use calls::*;
 pub use grants::*;
+pub use pins::*;
 pub use review::*;
 pub use settings::*;
 

@@ -1,9 +1,9 @@
 //! The settings window's commands.
 
 use samplegate_engine::{
-    engine::Engine,
+    engine::{Engine, ServerError},
     wire::{
-        CallInput, FoundModels, GeneralSettings, GrantView, ModelInput, ModelView, Offers, ProviderOption, RuleView,
+        CallInput, FoundModels, GeneralSettings, GrantView, ModelInput, ModelView, Offers, PinView, ProviderOption, RuleView,
         RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
@@ -40,6 +40,17 @@ pub(super) fn server_set_enabled(engine: State<'_, Engine>, name: &str, enabled:
 #[tauri::command]
 pub(super) async fn server_test(engine: State<'_, Engine>, input: ServerInput) -> Answer<TestReport> {
     Ok(engine.test_server(&input).await)
+}
+
+#[tauri::command(async)]
+pub(super) fn server_pin(engine: State<'_, Engine>, name: &str) -> Option<PinView> {
+    engine.pin_view(name)
+}
+
+#[tauri::command]
+pub(super) async fn server_approve(engine: State<'_, Engine>, name: String, sha256: String) -> Answer<()> {
+    let sha256 = sha256.parse().map_err(|_| ServerError::NotShown(name.clone()))?;
+    Ok(engine.approve_server(&name, sha256).await?)
 }
 
 #[tauri::command]

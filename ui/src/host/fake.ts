@@ -582,7 +582,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       if (input.name !== original && servers.some((s) => s.config.name === input.name)) {
         throw wireError('invalid', `There is already a server named “${input.name}”.`)
       }
-      const view: ServerView = { config: clone(input), state: input.enabled ? { state: 'starting' } : { state: 'disabled' }, log: [] }
+      const view: ServerView = { config: clone(input), state: input.enabled ? { state: 'starting' } : { state: 'disabled' }, pin: servers.find((s) => s.config.name === original)?.pin ?? null, log: [] }
       const at = servers.findIndex((s) => s.config.name === original)
       if (at < 0) servers.push(view)
       else servers[at] = view
@@ -615,6 +615,17 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       return input.transport.type === 'http' && !input.transport.url
         ? { ok: false, message: 'There is no URL.' }
         : { ok: true, message: `${input.name} 1.0.0 speaks 2025-11-25 and has 1 tool.` }
+    },
+    async serverPin(name) {
+      const view = servers.find((s) => s.config.name === name)
+      return view ? data.pins(clone(view)) : null
+    },
+    async serverApprove(name, sha256) {
+      const view = servers.find((s) => s.config.name === name)
+      const shown = view && data.pins(view)?.drift?.sha256
+      if (!view?.pin || shown !== sha256) throw wireError('stale', `${name} is not what was shown: look at it again.`)
+      view.pin = { ...view.pin, at: new Date().toISOString(), sha256, changed: null }
+      tell('servers', name)
     },
     serverOffers: async () => clone(data.offers),
 

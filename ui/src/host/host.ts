@@ -13,6 +13,7 @@ import type { GrantView } from '../bindings/GrantView'
 import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
+import type { PinView } from '../bindings/PinView'
 import type { ProviderOption } from '../bindings/ProviderOption'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
@@ -62,6 +63,10 @@ export interface Host {
   serverRestart(name: string): Promise<void>
   serverSetEnabled(name: string, enabled: boolean): Promise<void>
   serverTest(input: ServerInput): Promise<TestReport>
+  /** What a server was when it was approved, and how it differs since. */
+  serverPin(name: string): Promise<PinView | null>
+  /** Approves a server as it was shown: `sha256` names that. */
+  serverApprove(name: string, sha256: string): Promise<void>
   serverOffers(name: string): Promise<Offers>
 
   callStart(input: CallInput): Promise<string>

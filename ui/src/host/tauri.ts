@@ -40,6 +40,8 @@ export const tauriHost: Host = {
   serverRestart: (name) => invoke('server_restart', { name }),
   serverSetEnabled: (name, enabled) => invoke('server_set_enabled', { name, enabled }),
   serverTest: (input) => invoke('server_test', { input }),
+  serverPin: (name) => invoke('server_pin', { name }),
+  serverApprove: (name, sha256) => invoke('server_approve', { name, sha256 }),
   serverOffers: (name) => invoke('server_offers', { name }),
 
   callStart: (input) => invoke('call_start', { input }),

@@ -190,6 +190,9 @@ fn tell_refusals(engine: &Engine, server: &str, report: &CallReport, reviewed: b
             (Outcome::Denied | Outcome::TimedOut, by) => {
                 nobody |= by == Some(DecidedBy::Nobody);
                 output::note(&format!("A question of {server} was denied: {}", output::visible(&question.why)));
+                if by == Some(DecidedBy::Drift) {
+                    output::note(&format!("See what changed, and approve it: samplegate server approve {server}"));
+                }
             }
             (Outcome::Failed, _) => {
                 output::note(&format!("A question of {server} failed: {}", output::visible(&question.why)));

@@ -1,9 +1,11 @@
 //! `samplegate server …`
 
+mod approve;
+
 use samplegate_core::limits::Limit;
 use samplegate_engine::{
     engine::{Engine, ServerError},
-    wire::{self, NamedValue, SamplingMode, SamplingTools, ServerInput, TransportInput},
+    wire::{self, NamedValue, SamplingMode, SamplingTools, ServerInput, ServerView, TransportInput},
 };
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
         Server::List(list) => self::list(&engine, list.json),
         Server::Show(show) => self::show(&engine, &show.name, show.json),
         Server::Test(name) => self::test(&engine, &name.name).await,
+        Server::Approve(approve) => approve::run(&engine, approve).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
     engine.shutdown().await;
@@ -48,6 +51,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         // It is saved all the same: a server that is down now may be up later.
         output::note(&format!("{name} is saved; try it again with `samplegate server test {name}`."));
     }
+    approve::tell_findings(engine, &name);
     if tried.sampling == SamplingMode::Off {
         output::note(&format!("{name} may not sample; allow it with `samplegate server set {name} --sampling ask`."));
     }
@@ -63,17 +67,19 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
 }
 
 fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
-    let servers: Vec<ServerInput> = engine.list_servers().into_iter().map(|server| server.config).collect();
-    output::listing(&servers, as_json, to_json, row)?;
+    output::listing(&engine.list_servers(), as_json, to_json, row)?;
     Ok(Exit::Done)
 }
 
 fn show(engine: &Engine, name: &str, as_json: bool) -> Result<Exit, Failure> {
-    let server = find(engine, name)?;
+    let server = view(engine, name)?;
+    let pin = engine.pin_view(name);
     if as_json {
-        output::json(&to_json(&server))?;
+        let mut object = to_json(&server);
+        object["pin"] = pin.as_ref().map_or(Value::Null, approve::to_json);
+        output::json(&object)?;
     } else {
-        output::table(&rows(&server))?;
+        output::table(&rows(&server.config).into_iter().chain(approve::rows(pin.as_ref())).collect::<Vec<_>>())?;
     }
     Ok(Exit::Done)
 }
@@ -88,9 +94,13 @@ async fn test(engine: &Engine, name: &str) -> Result<Exit, Failure> {
     }
 }
 
-fn find(engine: &Engine, name: &str) -> Result<ServerInput, Failure> {
+fn view(engine: &Engine, name: &str) -> Result<ServerView, Failure> {
     let found = engine.list_servers().into_iter().find(|server| server.config.name == name);
-    found.map(|server| server.config).ok_or_else(|| ServerError::NotFound(name.into()).into())
+    found.ok_or_else(|| ServerError::NotFound(name.into()).into())
+}
+
+fn find(engine: &Engine, name: &str) -> Result<ServerInput, Failure> {
+    view(engine, name).map(|server| server.config)
 }
 
 /// How a server is reached: as it was, with what was given in place of it.
@@ -189,7 +199,8 @@ pub(super) fn gates(gates: Gates) -> wire::Gates {
 }
 
 /// A server as scripts read it; secrets are null.
-fn to_json(server: &ServerInput) -> Value {
+fn to_json(view: &ServerView) -> Value {
+    let server = &view.config;
     let values = |values: &[NamedValue]| {
         let values =
             values.iter().map(|value| (value.name.clone(), value.value.clone().map_or(Value::Null, Value::String)));
@@ -222,6 +233,7 @@ fn to_json(server: &ServerInput) -> Value {
         }
         TransportInput::Demo => object["transport"] = json!("demo"),
     }
+    object["pin"] = view.pin.as_ref().map_or(Value::Null, approve::summary_json);
     object
 }
 
@@ -255,11 +267,13 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(ToOwned::to_owned)).unwrap_or_default()
 }
 
-fn row(server: &ServerInput) -> Vec<String> {
+fn row(view: &ServerView) -> Vec<String> {
+    let server = &view.config;
     vec![
         server.name.clone(),
         if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
+        approve::state(view.pin.as_ref()).into(),
         output::inline(&reached(server)),
     ]
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Label, Risk};
 use crate::{
     answer::SamplingAnswer,
-    audit::{Gate, Kind},
+    audit::{DecidedBy, Gate, Kind},
     canonical::Sha256Hex,
     inspect::{self, Finding, FindingKind},
     request::{Block, IncludeContext, Message, SamplingRequest},
@@ -120,6 +120,10 @@ pub fn prompt(messages: &[Message]) -> String {
 pub enum Suspension {
     /// The server is not what was approved any more.
     Drift,
+    /// It is not known yet whether the server is what was approved.
+    Unseen,
+    /// What the server says about its tools hides something.
+    Flagged,
     /// The approval record's review date has passed.
     ReviewDue,
 }
@@ -128,8 +132,23 @@ impl Suspension {
     /// In a sentence.
     pub fn reason(self) -> &'static str {
         match self {
-            Self::Drift => "The server is not the one that was approved: its rules and grants are suspended.",
+            Self::Drift => "This server changed since you approved it: its rules and grants are suspended.",
+            Self::Unseen => {
+                "It is not known yet whether this server is still what you approved: its rules and grants are suspended."
+            }
+            Self::Flagged => {
+                "Hidden or misleading text was found in what this server says about its tools: \
+                 its rules and grants are suspended."
+            }
             Self::ReviewDue => "The review date of the server's record has passed: its rules and grants are suspended.",
+        }
+    }
+
+    /// Who denies where nobody can be asked.
+    pub fn by(self) -> DecidedBy {
+        match self {
+            Self::Drift | Self::Unseen | Self::ReviewDue => DecidedBy::Drift,
+            Self::Flagged => DecidedBy::Nobody,
         }
     }
 }

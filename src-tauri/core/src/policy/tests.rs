@@ -367,7 +367,14 @@ fn what_no_rule_can_undo() {
         (Case { risk: Risk::High, ..case }, Verdict::Ask, DecidedBy::Nobody),
         (Case { risk: Risk::High, gates: Gates::Answer, ..case }, Verdict::Ask, DecidedBy::Nobody),
         (Case { findings: &findings, ..case }, Verdict::Ask, DecidedBy::Nobody),
-        (Case { suspended: Some(Suspension::Drift), ..case }, Verdict::Ask, DecidedBy::Nobody),
+        (Case { suspended: Some(Suspension::Drift), ..case }, Verdict::Ask, DecidedBy::Drift),
+        (Case { suspended: Some(Suspension::Unseen), ..case }, Verdict::Ask, DecidedBy::Drift),
+        (Case { suspended: Some(Suspension::Flagged), ..case }, Verdict::Ask, DecidedBy::Nobody),
+        (
+            Case { suspended: Some(Suspension::Drift), findings: &findings, risk: Risk::High, ..case },
+            Verdict::Ask,
+            DecidedBy::Drift,
+        ),
         (
             Case { suspended: Some(Suspension::Drift), sampling: Sampling::Rules, ..case },
             Verdict::Ask,
@@ -437,6 +444,15 @@ fn any_grant() -> impl Strategy<Value = Grant> {
     })
 }
 
+fn any_suspension() -> impl Strategy<Value = Suspension> {
+    prop_oneof![
+        Just(Suspension::Drift),
+        Just(Suspension::Unseen),
+        Just(Suspension::Flagged),
+        Just(Suspension::ReviewDue)
+    ]
+}
+
 /// Conditions under which a question stands, from the most harmless on.
 fn any_case() -> impl Strategy<Value = (Gate, Sampling, Gates, Risk, Option<Suspension>, bool, bool)> {
     (
@@ -444,7 +460,7 @@ fn any_case() -> impl Strategy<Value = (Gate, Sampling, Gates, Risk, Option<Susp
         prop_oneof![Just(Sampling::Ask), Just(Sampling::Rules), Just(Sampling::Off)],
         prop_oneof![Just(Gates::Both), Just(Gates::Request), Just(Gates::Answer)],
         prop_oneof![Just(Risk::Low), Just(Risk::Medium), Just(Risk::High)],
-        prop_oneof![Just(None), Just(Some(Suspension::Drift)), Just(Some(Suspension::ReviewDue))],
+        proptest::option::of(any_suspension()),
         any::<bool>(),
         any::<bool>(),
     )
@@ -488,13 +504,14 @@ proptest! {
     #[test]
     fn an_expired_or_drifted_grant_never_allows(
         circumstances in any_case(),
+        suspension in any_suspension(),
         rules in prop::collection::vec(any_rule(), 0..4),
         grants in prop::collection::vec(any_grant(), 0..8),
     ) {
         let now = Timestamp::UNIX_EPOCH;
         let live: Vec<Grant> = grants.iter().filter(|grant| !matches!(grant.until, Until::Time { at } if at <= now)).cloned().collect();
         prop_assert_eq!(in_case(circumstances, &rules, &grants), in_case(circumstances, &rules, &live));
-        let drifted = (circumstances.0, circumstances.1, circumstances.2, circumstances.3, Some(Suspension::Drift), circumstances.5, circumstances.6);
+        let drifted = (circumstances.0, circumstances.1, circumstances.2, circumstances.3, Some(suspension), circumstances.5, circumstances.6);
         prop_assert_ne!(in_case(drifted, &rules, &grants).verdict, Verdict::Allow);
     }
 

@@ -17,6 +17,14 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// How a person changes what is allowed, where they are shown questions.
+pub(super) fn via(place: Place) -> Via {
+    match place {
+        Place::Window | Place::Notification => Via::Window,
+        Place::Terminal => Via::Command,
+    }
+}
+
 /// Writes changes of the settings into the log.
 pub(super) struct Changes {
     pub(super) store: Store,
@@ -26,10 +34,7 @@ pub(super) struct Changes {
 
 impl Changes {
     fn via(&self) -> Via {
-        match self.place {
-            Place::Window | Place::Notification => Via::Window,
-            Place::Terminal => Via::Command,
-        }
+        via(self.place)
     }
 
     fn write(&self, via: Via, changes: &[SettingChange], config: Option<&str>) -> Result<(), StoreError> {

@@ -1,10 +1,11 @@
 //! Grants: listing, revoking, and telling the windows when one ends.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
     audit::format_time,
+    identity::Pin,
     policy::{Grant, Suspension, Until},
     settings::Gates,
 };
@@ -12,7 +13,7 @@ use samplegate_core::{
 use super::{Engine, changes::Changes};
 use crate::{
     pipeline::suspended,
-    store::{Granted, GuardChange, StoreError},
+    store::{Granted, GuardChange, Pinned, StoreError},
     wire::{self, GrantView, Topic},
 };
 
@@ -37,7 +38,8 @@ impl Engine {
     /// The log cannot be read.
     pub async fn list_grants(&self) -> Result<Vec<GrantView>, StoreError> {
         let grants = self.store.grants(Timestamp::now()).await?;
-        Ok(grants.into_iter().filter_map(|granted| self.grant_view(granted)).collect())
+        let pins = self.store.pins().await?;
+        Ok(grants.into_iter().filter_map(|granted| self.grant_view(granted, &pins)).collect())
     }
 
     /// Revokes a grant. What it has let through stays let through.
@@ -66,24 +68,38 @@ impl Engine {
         Ok(if changed { grants.len() } else { 0 })
     }
 
-    /// Ends all that was approved about a server that is removed or renamed: its name may come to mean another.
+    /// Ends all that was approved about a server that is removed: its name may come to mean another.
     pub(super) async fn forget_approvals(&self, server: &str) -> Result<(), StoreError> {
+        self.end(server, GuardChange::Forget { server: server.to_owned() }).await
+    }
+
+    /// Ends all that was granted about a server.
+    pub(super) async fn end_grants_of(&self, server: &str) -> Result<(), StoreError> {
+        self.end(server, GuardChange::EndGrantsOf { server: server.to_owned() }).await
+    }
+
+    /// Makes a change that ends the grants about a server, and logs which.
+    async fn end(&self, server: &str, change: GuardChange) -> Result<(), StoreError> {
         let of_it = |granted: &Granted| granted.grant.server == server;
         let grants = self.store.grants(Timestamp::now()).await?;
         let ended: Vec<&Grant> = grants.iter().filter(|granted| of_it(granted)).map(|granted| &granted.grant).collect();
         let events = if ended.is_empty() { vec![] } else { vec![self.logs_changes().revoked(&ended)] };
-        self.store.change(GuardChange::Forget { server: server.to_owned() }, events).await.map(drop)
+        self.store.change(change, events).await.map(drop)
     }
 
     pub(super) fn logs_changes(&self) -> Changes {
         Changes { store: self.store.clone(), reviewer: self.options.reviewer.clone(), place: self.options.place }
     }
 
-    fn grant_view(&self, Granted { grant, used, used_at }: Granted) -> Option<GrantView> {
+    fn grant_view(
+        &self,
+        Granted { grant, used, used_at }: Granted,
+        pins: &BTreeMap<String, Pin>,
+    ) -> Option<GrantView> {
         let settings = self.config.settings();
         let today = Timestamp::now().to_zoned(TimeZone::system()).date();
         let why = match settings.servers.get(&grant.server) {
-            Some(server) => suspended(server, today).map(|why: Suspension| why.reason().to_owned()),
+            Some(server) => suspended(server, pins.get(&grant.server).map(Pinned::from).as_ref(), today).map(|why: Suspension| why.reason().to_owned()),
             None => Some("The server is not configured any more.".to_owned()),
         };
         let until = match &grant.until {

@@ -22,7 +22,7 @@ use crate::{
     },
     pipeline::now,
     secrets::SecretError,
-    store::StoreError,
+    store::{GuardChange, StoreError},
     wire::{
         Gates, LogLine, NamedValue, Offers, SamplingMode, ServerInput, ServerState, ServerView, TestReport, Topic,
         TransportInput,
@@ -46,15 +46,18 @@ pub enum ServerError {
     /// It is not running.
     #[error("{0} is not ready: {1}")]
     NotReady(String, String),
+    /// What is to be approved is not what it is.
+    #[error("{0} is not what was shown: look at it again, it is approved as it was shown or not at all")]
+    NotShown(String),
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The keychain.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// What was approved about it could not be ended.
-    #[error("what was granted about it could not be revoked, so nothing was changed: {0}")]
-    Store(#[from] StoreError),
     /// The server failed to answer.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -95,6 +98,7 @@ impl Engine {
                     None if !server.enabled => ServerState::Disabled,
                     None => ServerState::Starting { waits_for: None },
                 },
+                pin: self.pin_summary(name),
                 log: self.log_lines(name),
             })
             .collect()
@@ -137,7 +141,8 @@ impl Engine {
         let new_name = input.name.clone();
         let new_secret = secret_values(&input.transport).iter().any(|(_, value)| value.value.is_some());
         if let Some(old_name) = original.filter(|old_name| *old_name != new_name) {
-            self.forget_approvals(old_name).await?;
+            // A grant names the server. Its pin goes over to the new name below.
+            self.end_grants_of(old_name).await?;
         }
         self.config.update(|settings| {
             if let Some(original) = original {
@@ -146,6 +151,12 @@ impl Engine {
             settings.servers.insert(input.name, server);
             Ok::<_, ServerError>(())
         })?;
+        if let Some(original) = original.filter(|original| *original != new_name) {
+            // A new name must not make a server a new one, that is pinned as it is.
+            let renamed = GuardChange::Rename { from: original.into(), to: new_name.clone() };
+            self.store.change(renamed, Vec::new()).await?;
+            self.read_pins().await?;
+        }
         // Secrets that nobody names any more must not stay behind.
         if let (Some(original), Some(old)) = (original, old) {
             let kept: Vec<String> = self
@@ -176,6 +187,8 @@ impl Engine {
         let old = self
             .config
             .update(|settings| settings.servers.remove(name).ok_or_else(|| ServerError::NotFound(name.into())))?;
+        self.store.change(GuardChange::Forget { server: name.into() }, Vec::new()).await?;
+        self.read_pins().await?;
         for secret in secret_names(name, &old) {
             self.secrets.remove(&secret).await?;
         }
@@ -250,6 +263,9 @@ impl Engine {
         })?;
         let identity = connection.identity().clone();
         let tools = connection.tools().await;
+        if let Some(seen) = connection.sight().now().filter(|_| settings.servers.get(&input.name) == Some(&server)) {
+            self.compare(&input.name, &seen).await.map_err(|error| error.to_string())?;
+        }
         connection.close().await;
         let tools = tools.map_err(|error| error.to_string())?;
         Ok(format!(
@@ -268,12 +284,14 @@ impl Engine {
     /// It is not ready, or does not answer.
     pub async fn server_offers(&self, name: &str) -> Result<Offers, ServerError> {
         let connection = self.ready(name).await?;
-        Ok(Offers {
-            tools: all(&connection, Listing::Tools).await?,
+        let offers = Offers {
+            tools: connection.tools().await?,
             prompts: all(&connection, Listing::Prompts).await?,
             resources: all(&connection, Listing::Resources).await?,
             resource_templates: all(&connection, Listing::ResourceTemplates).await?,
-        })
+        };
+        self.compare_new(name, connection.sight().settled().await).await;
+        Ok(offers)
     }
 
     /// The connection of a server, once it is up; waits while it starts.
@@ -293,6 +311,7 @@ impl Engine {
             match self.servers.settled(name).await {
                 Some(mcp::ServerState::Ready { .. }) => {
                     if let Some(connection) = self.servers.get(name) {
+                        self.compare_new(name, connection.sight().settled().await).await;
                         return Ok(connection);
                     }
                 }

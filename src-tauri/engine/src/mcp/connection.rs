@@ -16,13 +16,14 @@ use rmcp::{
     },
     service::{Peer, PeerRequestOptions, RequestHandle, RunningServiceCancellationToken, ServiceError},
 };
+use samplegate_core::identity::{Identity, Launch, Says};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Asker, CallError, CallRef, Era, EraHint, ServerIdentity,
+    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, Sight,
     flight::RpcError,
     http,
     tap::{CallTag, Tap},
@@ -30,6 +31,7 @@ use super::{
 
 /// A listing is given up beyond this many pages.
 const MAX_PAGES: usize = 1000;
+const METHOD_NOT_FOUND: i64 = -32601;
 const LOG_LEVEL: &str = "info";
 const RELISTEN: Duration = Duration::from_secs(5);
 
@@ -91,6 +93,8 @@ pub struct Connection {
     pub(super) asker: Arc<dyn Asker>,
     pub(super) peer: Peer<RoleClient>,
     pub(super) identity: ServerIdentity,
+    /// What was started or reached.
+    pub(super) launch: Launch,
     pub(super) capabilities: ServerCapabilities,
     pub(super) max_rounds: u32,
     pub(super) stop: Mutex<Option<RunningServiceCancellationToken>>,
@@ -102,6 +106,11 @@ impl Connection {
     /// Who the server says it is.
     pub fn identity(&self) -> &ServerIdentity {
         &self.identity
+    }
+
+    /// What was seen of what the server is; known from the first listing of its tools on.
+    pub fn sight(&self) -> Sight {
+        self.tap.sighting.sight()
     }
 
     /// The capabilities it declared, as JSON.
@@ -172,12 +181,23 @@ impl Connection {
         Err(CallError::BadResult(format!("{} does not end", listing.method())))
     }
 
-    /// All tools.
+    /// All tools. A server that knows no such listing has none.
     ///
     /// # Errors
     /// [`CallError`].
     pub async fn tools(&self) -> Result<Vec<Value>, CallError> {
-        self.list(Listing::Tools).await
+        let tools = match self.list(Listing::Tools).await {
+            Err(CallError::Protocol { code: METHOD_NOT_FOUND, .. }) => Vec::new(),
+            listed => listed?,
+        };
+        let changes = self.tap.sighting.changes();
+        let says = Says {
+            name: self.identity.reported_name.clone(),
+            version: self.identity.version.clone(),
+            instructions: self.identity.instructions.clone(),
+        };
+        self.tap.sighting.note(Identity::new(self.launch.clone(), says, &tools), changes).await;
+        Ok(tools)
     }
 
     /// Makes a call and puts every question in it to the asker. Returns the protocol's result object as it came.

@@ -96,6 +96,7 @@ impl Handler {
             arrived_at,
             withdrawn,
             receipt,
+            sight: self.tap.sighting.sight(),
         };
         let unsent = |sent| {
             self.tap.settle(&context.id, sent);

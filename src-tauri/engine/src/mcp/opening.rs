@@ -11,11 +11,13 @@ use rmcp::{
     service::{ClientInitializeError, ClientLifecycleMode, RunningService, serve_client_with_lifecycle},
     transport::IntoTransport,
 };
+use samplegate_core::identity::Launch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec, Spawner, TransportKind,
-    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, spawn::Program, stdio::Stdio, tap::Tap,
+    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, spawn::Program, stdio::Stdio,
+    tap::Tap,
 };
 
 /// What is known about a server's era from an earlier connection; saves it the question it does not understand.
@@ -40,6 +42,7 @@ enum Handshake {
 #[derive(Clone, Copy)]
 struct Way<'a> {
     spec: &'a ServerSpec,
+    launch: &'a Launch,
     handshake: Handshake,
     cancel: &'a CancellationToken,
 }
@@ -69,11 +72,24 @@ impl Connector {
         hint: EraHint,
         cancel: &CancellationToken,
     ) -> Result<Connection, ConnectError> {
+        let (launch, look) = launch::before(&spec.transport, &self.settings).await?;
+        let mut connection = self.open_in_some_way(spec, &launch, hint, cancel).await?;
+        launch::after(&mut connection.launch, look).await;
+        Ok(connection)
+    }
+
+    async fn open_in_some_way(
+        &self,
+        spec: &ServerSpec,
+        launch: &Launch,
+        hint: EraHint,
+        cancel: &CancellationToken,
+    ) -> Result<Connection, ConnectError> {
         let first = match hint {
             EraHint::Was(Era::Legacy) => Handshake::Legacy,
             EraHint::Was(Era::Stateless) | EraHint::Unknown => Handshake::Newest,
         };
-        let (error, late_discover) = match self.attempt(spec, first, cancel).await {
+        let (error, late_discover) = match self.attempt(Way { spec, launch, handshake: first, cancel }).await {
             Ok(connection) => return Ok(connection),
             Err(failure) => failure,
         };
@@ -87,22 +103,19 @@ impl Connector {
             (ConnectError::Handshake { .. }, Handshake::Legacy | Handshake::Stateless) => Handshake::Newest,
             _ => return Err(error),
         };
-        self.attempt(spec, retry, cancel).await.map_err(|(second, _)| match (&error, second) {
-            // An error the server gave says more than the end that followed.
-            (ConnectError::Handshake { .. }, ConnectError::Closed { .. } | ConnectError::Handshake { .. }) => error,
-            (_, second) => second,
+        self.attempt(Way { spec, launch, handshake: retry, cancel }).await.map_err(|(second, _)| {
+            match (&error, second) {
+                // An error the server gave says more than the end that followed.
+                (ConnectError::Handshake { .. }, ConnectError::Closed { .. } | ConnectError::Handshake { .. }) => error,
+                (_, second) => second,
+            }
         })
     }
 
-    async fn attempt(
-        &self,
-        spec: &ServerSpec,
-        handshake: Handshake,
-        cancel: &CancellationToken,
-    ) -> Result<Connection, (ConnectError, bool)> {
+    async fn attempt(&self, way: Way<'_>) -> Result<Connection, (ConnectError, bool)> {
+        let spec = way.spec;
         let tap =
             Arc::new(Tap::new(spec.name.clone(), spec.declare, self.events.clone(), self.settings.arrivals.clone()));
-        let way = Way { spec, handshake, cancel };
         let result = match &spec.transport {
             TransportSpec::Stdio { command, args, env, cwd } => {
                 let program = Program {
@@ -180,14 +193,14 @@ impl Connector {
                 return Err(ConnectError::Silent { seconds, stderr: tap.stderr.lines() });
             }
         };
-        self.connected(tap.clone(), service, way.spec, kind).await
+        self.connected(tap.clone(), service, way, kind).await
     }
 
     async fn connected(
         &self,
         tap: Arc<Tap>,
         service: RunningService<RoleClient, Handler>,
-        spec: &ServerSpec,
+        way: Way<'_>,
         kind: TransportKind,
     ) -> Result<Connection, ConnectError> {
         let Some(info) = service.peer().peer_info() else {
@@ -199,7 +212,7 @@ impl Connector {
         let version = &info.protocol_version;
         let reported = info.server_info.as_ref();
         let identity = ServerIdentity {
-            name: spec.name.clone(),
+            name: way.spec.name.clone(),
             reported_name: reported.map(|server| server.name.clone()),
             version: reported.map(|server| server.version.clone()),
             title: reported.and_then(|server| server.title.clone()),
@@ -226,6 +239,7 @@ impl Connector {
             asker: self.asker.clone(),
             peer,
             identity,
+            launch: way.launch.clone(),
             capabilities,
             max_rounds: self.settings.max_rounds,
             stop,

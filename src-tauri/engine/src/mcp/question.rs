@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Receipt;
+use super::{Receipt, Sight};
 
 /// One question, exactly as received.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Asked {
     pub withdrawn: CancellationToken,
     /// Tells what became of the reply.
     pub receipt: Receipt,
+    /// What was seen of what the server is.
+    pub sight: Sight,
 }
 
 /// Which call a question belongs to. Never guessed.

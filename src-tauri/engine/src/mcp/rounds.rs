@@ -108,6 +108,7 @@ impl Connection {
                 arrived_at: Timestamp::now(),
                 withdrawn: withdrawn.clone(),
                 receipt: reply.receipt(),
+                sight: self.tap.sighting.sight(),
             };
             let asker = self.asker.clone();
             let answer = tokio::spawn(async move { asker.ask(asked).await });

@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     ffi::{OsStr, OsString},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
@@ -54,12 +54,12 @@ impl BaseEnv {
         Self(vars.into_iter().filter(|(name, _)| inherited(name)).collect())
     }
 
-    fn get(&self, name: &str) -> Option<&OsStr> {
+    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(known, _)| same_name(known, name)).map(|(_, value)| value.as_os_str())
     }
 }
 
-fn same_name(one: &OsStr, other: &str) -> bool {
+pub(super) fn same_name(one: &OsStr, other: &str) -> bool {
     if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
@@ -117,12 +117,21 @@ impl Spawner {
     }
 }
 
+/// The program that a command leads to, in the PATH and the folder that the process would have.
+pub(super) fn find(
+    command: &str,
+    env: &[(String, Secret)],
+    cwd: Option<&Path>,
+    base_env: &BaseEnv,
+) -> Result<PathBuf, ConnectError> {
+    let own_path = env.iter().find(|(name, _)| same_name(OsStr::new(name), "PATH"));
+    let path = own_path.map(|(_, value)| OsStr::new(value.expose())).or_else(|| base_env.get("PATH"));
+    which::which_in(command, path, cwd.unwrap_or(Path::new(".")))
+        .map_err(|_| ConnectError::CommandNotFound { command: command.to_owned() })
+}
+
 fn command(program: &Program<'_>) -> Result<CommandWrap, ConnectError> {
-    let own_path = program.env.iter().find(|(name, _)| same_name(OsStr::new(name), "PATH"));
-    let path = own_path.map(|(_, value)| OsStr::new(value.expose())).or_else(|| program.base_env.get("PATH"));
-    let here = program.cwd.unwrap_or(Path::new("."));
-    let found = which::which_in(program.command, path, here)
-        .map_err(|_| ConnectError::CommandNotFound { command: program.command.to_owned() })?;
+    let found = find(program.command, program.env, program.cwd, program.base_env)?;
     let launcher = program.launcher.filter(|_| cfg!(target_os = "linux"));
     let mut command = CommandWrap::with_new(launcher.map_or(found.as_os_str(), Path::as_os_str), |command| {
         if launcher.is_some() {

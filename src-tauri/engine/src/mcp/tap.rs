@@ -25,6 +25,7 @@ use super::{
     oversized::Outline,
     receipt::{Carried, Delivery, Sent},
     sampling::{ELICITATION, SAMPLING},
+    sight::Sighting,
     spawn::StderrTail,
 };
 
@@ -84,6 +85,8 @@ pub(super) struct Tap {
     pub(super) session: Uuid,
     /// Set when the handshake is done.
     pub(super) identity: SetOnce<ServerIdentity>,
+    /// What was seen of what the server is.
+    pub(super) sighting: Sighting,
     /// Fires when the connection is over.
     pub(super) gone: CancellationToken,
     why: OnceLock<String>,
@@ -102,6 +105,7 @@ impl Tap {
             events,
             declare,
             identity: SetOnce::new(),
+            sighting: Sighting::default(),
             gone: CancellationToken::new(),
             why: OnceLock::new(),
             unanswered: watch::Sender::new(0),
@@ -280,7 +284,10 @@ impl Tap {
                 self.progress(object.get("params").unwrap_or(&Value::Null));
                 return Filtered::Done;
             }
-            "notifications/tools/list_changed" => self.note(ServerEvent::ToolsChanged),
+            "notifications/tools/list_changed" => {
+                self.sighting.unsettle();
+                self.note(ServerEvent::ToolsChanged);
+            }
             "notifications/prompts/list_changed" => self.note(ServerEvent::PromptsChanged),
             "notifications/resources/list_changed" => self.note(ServerEvent::ResourcesChanged),
             "notifications/cancelled" => self.taken_back(object.get("params").unwrap_or(&Value::Null)),

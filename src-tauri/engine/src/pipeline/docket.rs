@@ -1,8 +1,11 @@
 //! A question as the policy judges it: taken once at intake, judged at both gates.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
     answer::SamplingAnswer,
+    audit::DecidedBy,
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
@@ -20,8 +23,8 @@ use super::{
     intake::{arguments, target},
 };
 use crate::{
-    mcp::{Asked, CallKind, Origin},
-    store::{Asking, Before},
+    mcp::{Asked, CallKind, Origin, Seen},
+    store::{Asking, Before, Pinned},
 };
 
 /// What the policy looks at, besides the settings and what was there before.
@@ -39,10 +42,17 @@ pub(super) struct Docket {
     fingerprint: Fingerprint,
     demand: Demand,
     model: Option<ModelRef>,
+    /// What the connection saw of what the server is.
+    seen: Option<Arc<Seen>>,
 }
 
 impl Docket {
-    pub(super) fn new(asked: &Asked, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+    pub(super) fn new(
+        asked: &Asked,
+        request: &SamplingRequest,
+        model: Option<&ModelRef>,
+        seen: Option<Arc<Seen>>,
+    ) -> Self {
         let call = match &asked.origin {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
@@ -71,6 +81,7 @@ impl Docket {
                 free: model.is_none(),
             },
             model: model.cloned(),
+            seen,
         }
     }
 
@@ -129,6 +140,7 @@ impl Docket {
         let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(answer, _)| self.facts.clone().with_answer(answer));
         let local = now.at.to_zoned(TimeZone::system()).datetime();
+        let suspended = server.and_then(|server| self.suspended(server, now.before, local.date()));
         let case = Case {
             gate,
             kind: KIND,
@@ -152,14 +164,35 @@ impl Docket {
                 let called = called.map(|tool_use| server.risk_of(Some(&tool_use.name)));
                 called.fold(server.risk_of(self.tool.as_deref()), policy::Risk::max)
             }),
-            suspended: server.and_then(|server| suspended(server, local.date())),
+            suspended,
             trifecta: server.is_some_and(|server| self.is_trifecta(server)),
         };
         let standing = Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits };
         let about_a_tool = Case { tool: case.tool.filter(|_| self.is_tool), ..case };
-        let evaluation = policy::evaluate(&case, standing);
+        let mut evaluation = policy::evaluate(&case, standing);
+        let drift = now.before.pin.as_ref().and_then(|pin| pin.drift.as_deref());
+        if suspended == Some(Suspension::Drift)
+            && evaluation.by == DecidedBy::Drift
+            && let Some(drift) = drift
+        {
+            evaluation.reason =
+                format!("This server changed since you approved it: {drift}. Its rules and grants are suspended.");
+        }
         let missed = evaluation.missed.map(|how| format!("A grant of yours does not cover it: {how}."));
         (evaluation, Offer { missed, ..policy::offer(&about_a_tool, standing) })
+    }
+
+    /// Whether hidden or misleading text was found in what the server says about its tools.
+    pub(super) fn is_flagged(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.flagged.is_some())
+    }
+
+    fn suspended(&self, server: &Server, before: &Before, today: jiff::civil::Date) -> Option<Suspension> {
+        let Some(seen) = &self.seen else { return Some(Suspension::Unseen) };
+        let differs = before.pin.as_ref().is_some_and(|pin| pin.sha256 != seen.sha256);
+        let drift = differs.then_some(Suspension::Drift);
+        let flagged = seen.flagged.map(|_| Suspension::Flagged);
+        drift.or_else(|| suspended(server, before.pin.as_ref(), today)).or(flagged)
     }
 
     fn is_trifecta(&self, server: &Server) -> bool {
@@ -174,9 +207,12 @@ fn cost(model: Option<&ModelRef>, usage: Usage) -> Option<u64> {
     price::cost_microusd(&model.provider, &model.model, usage, std::time::SystemTime::now())
 }
 
-/// Why what was allowed earlier about this server does not count now: the one place that suspends its rules and grants.
-pub(crate) fn suspended(server: &Server, today: jiff::civil::Date) -> Option<Suspension> {
-    server.record.as_ref().filter(|record| record.is_due(today)).map(|_| Suspension::ReviewDue)
+/// Why what was allowed earlier about this server does not count now: the database says what was approved, and whether
+/// any process saw the server differ from that. A connection must be to exactly what was approved besides.
+pub(crate) fn suspended(server: &Server, pin: Option<&Pinned>, today: jiff::civil::Date) -> Option<Suspension> {
+    let Some(pin) = pin else { return Some(Suspension::Unseen) };
+    let due = server.record.as_ref().is_some_and(|record| record.is_due(today));
+    pin.drift.as_ref().map(|_| Suspension::Drift).or(due.then_some(Suspension::ReviewDue))
 }
 
 /// What a question is judged against, at this moment.

@@ -50,8 +50,14 @@ impl Pipeline {
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
         let model = self.queue.desk().choose(&request);
-        let docket = Docket::new(&asked, &request, model.as_ref());
-        let (evaluation, offer, limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
+        let seen = asked.sight.settled().await;
+        let docket = Docket::new(&asked, &request, model.as_ref(), seen);
+        let (evaluation, offer, mut limits, behaviour) =
+            self.admit(&mut record, &docket, findings.clone(), at).await?;
+        if evaluation.verdict == Verdict::Ask && (evaluation.by == DecidedBy::Drift || docket.is_flagged()) {
+            // Of all that asks, who decides has to know this.
+            limits.notes.insert(0, evaluation.reason.clone());
+        }
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,

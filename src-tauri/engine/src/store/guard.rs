@@ -11,12 +11,18 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use samplegate_core::{
     audit::{AuditEvent, NewEvent, QuestionId, Verdict},
+    identity::Pin,
     inspect::{Fingerprint, Recent},
     limits::{Reserved, Tally},
     policy::Grant,
 };
 
-use super::{error::TxError, grants, recent};
+use super::{
+    error::TxError,
+    grants,
+    pins::{self, Known, Pinned},
+    recent,
+};
 
 /// The tables.
 pub(super) const SCHEMA: &str = "
@@ -90,8 +96,8 @@ pub struct Before {
     pub uses: BTreeMap<String, u64>,
     /// Grants about its server and tool.
     pub grants: Vec<Grant>,
-    /// The approved identity of the server, as JSON.
-    pub pin: Option<String>,
+    /// The approved identity of the server.
+    pub pin: Option<Pinned>,
     /// What its server asked lately, oldest first.
     pub recent: Vec<Recent>,
 }
@@ -129,12 +135,21 @@ pub enum GuardChange {
         /// The id of the call or the session.
         id: String,
     },
-    /// A server's identity was approved.
+    /// A server's identity was approved, or differs from what was approved.
     Pin {
         /// The server.
         server: String,
-        /// The identity as JSON.
-        json: String,
+        /// What is to be known from now on.
+        pin: Box<Pin>,
+        /// What was known when that was decided; none: nothing. Where it is something else by now, nothing changes.
+        known: Option<Known>,
+    },
+    /// A server has another name, and is what it was.
+    Rename {
+        /// As it was called.
+        from: String,
+        /// As it is called.
+        to: String,
     },
     /// What nobody counts on any more is forgotten.
     Tidy {
@@ -142,6 +157,11 @@ pub enum GuardChange {
         now: Timestamp,
         /// The processes that live.
         alive: Vec<String>,
+    },
+    /// All that was granted about a server ends.
+    EndGrantsOf {
+        /// The server.
+        server: String,
     },
     /// A server was removed: nothing that was approved about it is left.
     Forget {
@@ -190,10 +210,7 @@ pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>
         .prepare_cached("SELECT rule, used FROM rule_uses")?
         .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
         .collect::<Result<_, _>>()?;
-    let pin = connection
-        .prepare_cached("SELECT json FROM pins WHERE server = ?1")?
-        .query_row([server], |row| row.get(0))
-        .optional()?;
+    let pin = pins::pinned(connection, server)?;
     let grants = tool.map(|tool| grants::about(connection, server, tool)).transpose()?.unwrap_or_default();
     Ok(Before { uses, pin, grants, ..Before::default() })
 }
@@ -392,15 +409,14 @@ pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bo
                 .execute("DELETE FROM counters WHERE name IN (?1, ?2)", [format!("session {id}"), call_name(id)])?;
             grants::end_scope(connection, id)?
         }
-        GuardChange::Pin { server, json } => connection.execute(
-            "INSERT INTO pins VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json",
-            [server, json],
-        )?,
+        GuardChange::Pin { server, pin, known } => pins::write(connection, server, pin, *known)?,
+        GuardChange::Rename { from, to } => pins::rename(connection, from, to)?,
         GuardChange::Tidy { now, alive } => tidy(connection, *now, alive)?,
+        GuardChange::EndGrantsOf { server } => connection.execute("DELETE FROM grants WHERE server = ?1", [server])?,
         GuardChange::Forget { server } => {
             connection.execute("DELETE FROM fingerprints WHERE server = ?1", [server])?;
             connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
-                + connection.execute("DELETE FROM pins WHERE server = ?1", [server])?
+                + pins::forget(connection, server)?
         }
     };
     Ok(changed > 0)

@@ -8,10 +8,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{changes, contents, error::StoreError, events, facets, grants, guard, meta, questions, recent, search};
+use super::{changes, contents, error::StoreError, events, facets, grants, guard, meta, pins, questions, recent, search};
 
 /// The version of the schema that this build writes: the number of its migrations.
-pub(super) const SCHEMA_VERSION: i64 = 4;
+pub(super) const SCHEMA_VERSION: i64 = 5;
 
 /// Marks the file as ours: "SGAT".
 const APPLICATION_ID: i64 = 0x5347_4154;
@@ -71,7 +71,8 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let schema = schema();
     let before = version(connection).map_err(|error| StoreError::sqlite(path, &error))?;
-    let steps = vec![M::up(&schema), M::up(guard::SCHEMA), M::up(recent::SCHEMA), M::up(grants::USES)];
+    let later = [guard::SCHEMA, recent::SCHEMA, grants::USES, pins::SCHEMA].into_iter().map(M::up);
+    let steps = std::iter::once(M::up(&schema)).chain(later).collect();
     let done = Migrations::new(steps).to_latest(connection);
     match (done, version(connection)) {
         (_, Ok(SCHEMA_VERSION)) => Ok(()),

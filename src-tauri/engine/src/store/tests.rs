@@ -7,6 +7,7 @@ mod damage;
 mod guard;
 mod listing;
 mod million;
+mod pins;
 mod several;
 
 use std::path::PathBuf;

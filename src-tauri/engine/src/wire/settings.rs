@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::LogLine;
+use super::{LogLine, PinSummary};
 
 /// A server as configured and as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -14,6 +14,8 @@ pub struct ServerView {
     pub config: ServerInput,
     /// How it stands.
     pub state: ServerState,
+    /// What it was when it was approved; none: it was never reached since.
+    pub pin: Option<PinSummary>,
     /// Its last log lines, oldest first.
     pub log: Vec<LogLine>,
 }
