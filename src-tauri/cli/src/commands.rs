@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod call;
+mod confine;
 pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod model;

@@ -5,6 +5,7 @@
 
 mod calls;
 mod changes;
+mod confinement;
 mod models;
 mod servers;
 
@@ -30,7 +31,7 @@ pub use servers::ServerError;
 use crate::{
     config::{Config, ConfigError},
     home::Home,
-    mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing},
+    mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing, confine::{self, Surroundings}},
     pipeline::{Ends, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
@@ -45,6 +46,8 @@ pub struct Options {
     pub home: Home,
     /// What server processes get of our environment.
     pub base_env: BaseEnv,
+    /// What confined servers must not reach.
+    pub surroundings: Surroundings,
     /// This program, which understands the hidden `__spawn` and the `demo-server` commands.
     pub program: PathBuf,
     /// Who decides here.
@@ -141,6 +144,7 @@ impl Engine {
         let version = env!("CARGO_PKG_VERSION");
         let mut client = ClientSettings::new("samplegate", version, options.base_env);
         client.launcher = Some(options.program.clone());
+        client.surroundings = options.surroundings;
         let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()), secrets.clone())
             .map_err(|error| StartError::System(error.to_string()))?;
         let engine = Self {
@@ -268,6 +272,25 @@ impl Engine {
         *self.keychain.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
         self.tell(Topic::Status, None);
         report
+    }
+
+    /// Whether servers can be confined here; if not, why, and how to mend it.
+    pub async fn probe_confinement(&self) -> TestReport {
+        let client = &self.options.client;
+        match confine::probe(client.base_env.get("PATH"), &client.surroundings.works).await {
+            Ok(()) if client.surroundings.abstract_bus && !confine::abstract_sockets_can_be_hidden() => TestReport {
+                ok: true,
+                message: "bubblewrap works; the session bus is an abstract socket, so only without network".into(),
+            },
+            Ok(()) if !confine::abstract_sockets_can_be_hidden() => TestReport {
+                ok: true,
+                message: "bubblewrap works; this kernel is older than 6.12, so a confined server with network can reach \
+                          abstract sockets, which X11 may have"
+                    .into(),
+            },
+            Ok(()) => TestReport { ok: true, message: "bubblewrap works".into() },
+            Err(why) => TestReport { ok: false, message: why },
+        }
     }
 
     /// General settings.

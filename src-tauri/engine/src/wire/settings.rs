@@ -40,6 +40,48 @@ pub struct ServerInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "'none' | { [key in string]: number | 'none' }")]
     pub limits: Option<samplegate_core::limits::Limits>,
+    /// What its process may reach. Left out on the way in: what is stored stays; for a new one that may sample it is
+    /// confined where that is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub confinement: Option<ConfinementView>,
+}
+
+/// What a server's process may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfinementView {
+    /// Whether it is confined; if so it runs confined or not at all.
+    pub enabled: bool,
+    /// Whether it may use the network.
+    pub network: bool,
+    /// Folders and what it may do there; the rest of the system can be read.
+    pub folders: Vec<FolderAccess>,
+}
+
+/// A folder and what a confined server may do there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct FolderAccess {
+    /// The folder, absolute or beginning with `~`.
+    pub path: String,
+    /// What it may do.
+    pub access: Access,
+}
+
+/// What a confined server may do in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// Not even see what is in it.
+    Hide,
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
 }
 
 /// How a server is reached.
