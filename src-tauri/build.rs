@@ -14,6 +14,7 @@ const COMMANDS: &[&str] = &[
     "server_restart",
     "server_set_enabled",
     "server_test",
+    "confinement_test",
     "server_offers",
     "call_start",
     "calls_list",

@@ -24,6 +24,7 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::server_restart,
         settings::server_set_enabled,
         settings::server_test,
+        settings::confinement_test,
         settings::server_offers,
         settings::call_start,
         settings::calls_list,

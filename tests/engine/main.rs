@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod changes;
+#[cfg(target_os = "linux")]
+mod confinement;
 mod gates;
 mod limits;
 mod models;

@@ -43,6 +43,11 @@ pub(super) async fn server_test(engine: State<'_, Engine>, input: ServerInput) -
 }
 
 #[tauri::command]
+pub(super) async fn confinement_test(engine: State<'_, Engine>) -> Answer<TestReport> {
+    Ok(engine.probe_confinement().await)
+}
+
+#[tauri::command]
 pub(super) async fn server_offers(engine: State<'_, Engine>, name: String) -> Answer<Offers> {
     Ok(engine.server_offers(&name).await?)
 }

@@ -463,6 +463,9 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       }
       tell('servers', name)
     },
+    async confinementTest() {
+      return { ok: true, message: 'bubblewrap works' }
+    },
     async serverTest(input) {
       return input.transport.type === 'http' && !input.transport.url
         ? { ok: false, message: 'There is no URL.' }

@@ -53,6 +53,8 @@ export interface Host {
   serverRestart(name: string): Promise<void>
   serverSetEnabled(name: string, enabled: boolean): Promise<void>
   serverTest(input: ServerInput): Promise<TestReport>
+  /** Whether servers can be confined here; if not, why. */
+  confinementTest(): Promise<TestReport>
   serverOffers(name: string): Promise<Offers>
 
   callStart(input: CallInput): Promise<string>

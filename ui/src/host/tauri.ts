@@ -36,6 +36,7 @@ export const tauriHost: Host = {
   serverRestart: (name) => invoke('server_restart', { name }),
   serverSetEnabled: (name, enabled) => invoke('server_set_enabled', { name, enabled }),
   serverTest: (input) => invoke('server_test', { input }),
+  confinementTest: () => invoke('confinement_test'),
   serverOffers: (name) => invoke('server_offers', { name }),
 
   callStart: (input) => invoke('call_start', { input }),

@@ -37,11 +37,10 @@ pub(super) fn settings(view: &ConfinementView) -> Confinement {
 }
 
 impl Engine {
-    /// Proposes confinement to a server whose record is being filled for the first time, where confinement works and
-    /// nobody said otherwise.
-    pub(super) async fn propose_confinement(&self, server: &mut Server, said: bool, had_record: bool) {
-        let is_filled = server.sampling != Sampling::Off && !had_record;
-        if is_filled && !said && matches!(server.transport, Transport::Stdio { .. }) {
+    /// Confines a server that is about to be allowed to sample, where that works and nobody said otherwise.
+    pub(super) async fn propose_confinement(&self, server: &mut Server, said: bool, was: Sampling) {
+        let is_switched_on = was == Sampling::Off && server.sampling != Sampling::Off;
+        if is_switched_on && !said && matches!(server.transport, Transport::Stdio { .. }) {
             server.confine.enabled = self.probe_confinement().await.ok;
         }
     }

@@ -114,8 +114,8 @@ impl Engine {
             return Err(ServerError::NotFound(name.into()));
         }
         let mut server = from_input(&input, old);
-        let had_record = server.record.is_some();
-        self.propose_confinement(&mut server, input.confinement.is_some(), had_record).await;
+        let was = old.map_or(Sampling::Off, |old| old.sampling);
+        self.propose_confinement(&mut server, input.confinement.is_some(), was).await;
         // Who switches sampling on approves it: the record says who and until when.
         server.set_sampling(server.sampling, jiff::Zoned::now().date(), &self.options.reviewer);
         server.check()?;

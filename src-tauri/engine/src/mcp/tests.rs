@@ -88,6 +88,7 @@ fn raw_server(start: &str) -> ServerSpec {
             args: vec!["-c".to_owned(), RAW_SERVER.to_owned(), start.to_owned()],
             env: vec![("GIVEN".to_owned(), "1".into())],
             cwd: None,
+            confinement: None,
         },
         kept: Vec::new(),
         declare: Declare { sampling: true, sampling_tools: false, elicitation: false },

@@ -101,12 +101,16 @@ pub(super) fn arguments(
     }
     let home = surroundings.home.as_deref().and_then(|home| home.canonicalize().ok());
     let own: Vec<PathBuf> = surroundings.own.iter().flat_map(|path| spellings(path)).collect();
+    let mut hidden: Vec<PathBuf> = Vec::new();
     for (path, look) in places(confinement, surroundings, server, &empty, home.as_deref(), &own)? {
         match look {
             Look::Readable => add(&[option("--ro-bind"), path.as_os_str(), path.as_os_str()]),
             Look::Writable => add(&[option("--bind"), path.as_os_str(), path.as_os_str()]),
             Look::Own(source) => add(&[option("--bind"), source.as_os_str(), path.as_os_str()]),
-            Look::Hidden if path.is_dir() => add(&[option("--tmpfs"), path.as_os_str()]),
+            Look::Hidden if path.is_dir() => {
+                add(&[option("--tmpfs"), path.as_os_str()]);
+                hidden.push(path);
+            }
             Look::Hidden => add(&[option("--ro-bind"), option("/dev/null"), path.as_os_str()]),
         }
     }
@@ -114,9 +118,14 @@ pub(super) fn arguments(
     for path in never.filter(|path| path.exists()) {
         if path.is_dir() {
             add(&[option("--tmpfs"), path.as_os_str()]);
+            hidden.push(path);
         } else {
             add(&[option("--ro-bind"), option("/dev/null"), path.as_os_str()]);
         }
+    }
+    // Not before all that lies deeper has its place. A write to nowhere must not look like one.
+    for path in &hidden {
+        add(&[option("--remount-ro"), path.as_os_str()]);
     }
     if let Some(cwd) = server.cwd {
         add(&[option("--chdir"), cwd.as_os_str()]);
@@ -139,7 +148,7 @@ fn places(
         if empty.iter().any(|folder| home.starts_with(folder)) {
             places.push((home.to_owned(), Look::Readable));
         }
-        places.extend(caches(surroundings, server, home)?);
+        places.extend(caches(confinement, surroundings, server, home)?);
         places.extend(PRIVATE.iter().map(|name| (home.join(name), Look::Hidden)));
     }
     if let Some(folder) = server.tmpdir.and_then(|folder| Path::new(folder).canonicalize().ok())
@@ -178,8 +187,15 @@ fn places(
 
 /// `~/.cache` and `~/.npm`: its own, so that it cannot put anything into what other programs run from there. What else is
 /// in `~/.cache` can be read.
-fn caches(surroundings: &Surroundings, server: &Seen<'_>, home: &Path) -> Result<Vec<(PathBuf, Look)>, String> {
+fn caches(
+    confinement: &Confinement,
+    surroundings: &Surroundings,
+    server: &Seen<'_>,
+    home: &Path,
+) -> Result<Vec<(PathBuf, Look)>, String> {
     let mut places = Vec::new();
+    let hidden = confinement.hide.iter().filter_map(|folder| expand(folder, Some(home)).ok()?.canonicalize().ok());
+    let hidden: Vec<PathBuf> = hidden.collect();
     let failed = |error: std::io::Error| format!("its caches cannot be made: {error}");
     for (name, folder) in [("cache", ".cache"), ("npm", ".npm")] {
         let place = home.join(folder);
@@ -195,7 +211,7 @@ fn caches(surroundings: &Surroundings, server: &Seen<'_>, home: &Path) -> Result
         let source = surroundings.caches.join(server.name).join(name);
         make(&source).map_err(failed)?;
         places.push((place.clone(), Look::Own(source)));
-        if name == "cache" {
+        if name == "cache" && !hidden.iter().any(|hidden| place.starts_with(hidden)) {
             let others = std::fs::read_dir(&place).map_err(failed)?.filter_map(Result::ok).map(|entry| entry.path());
             let is_other = |path: &PathBuf| {
                 let name = path.file_name().and_then(OsStr::to_str);
@@ -307,7 +323,9 @@ mod tests {
         after(&format!("--tmpfs {}", at(".ssh")), &format!("--ro-bind {} {}", at(".ssh"), at(".ssh")));
         after(&format!("/confined/s/cache {}", at(".cache")), &format!("--ro-bind {}", at(".cache/huggingface")));
         assert!(!args.contains(&at(".cache/uv")) && !args.contains("not-there"), "{args}");
-        assert!(args.ends_with(&format!("--tmpfs {}", at(".config/samplegate"))), "{args}");
+        after("--bind ", &format!("--tmpfs {}", at(".config/samplegate")));
+        let (_, last) = args.split_once(&format!("--tmpfs {} ", at(".config/samplegate"))).unwrap();
+        assert!(!last.contains("bind"), "{args}");
     }
 
     #[test]
