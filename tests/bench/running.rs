@@ -51,6 +51,7 @@ pub(crate) fn options(folder: &std::path::Path) -> anyhow::Result<Options> {
         reviewer: "bench".into(),
         place: Place::Terminal,
         secrets: Arc::new(NoSecrets),
+        holds_changes: false,
         only: None,
     })
 }

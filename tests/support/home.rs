@@ -66,6 +66,7 @@ pub fn options(folder: &Path) -> Options {
         reviewer: "tester".into(),
         place: Place::Window,
         secrets: Arc::new(MemorySecrets::default()),
+        holds_changes: false,
         only: None,
     }
 }

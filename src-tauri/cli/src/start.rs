@@ -51,6 +51,7 @@ impl Start {
             reviewer: startup::reviewer(self.reviewer.clone(), variable),
             place: Place::Terminal,
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
+            holds_changes: false,
             only: Some(only),
             home,
         })

@@ -29,7 +29,7 @@ pub use models::ModelError;
 pub use servers::ServerError;
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Hold},
     home::Home,
     mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing, confine::{self, Surroundings}},
     pipeline::{Ends, Pipeline},
@@ -56,6 +56,8 @@ pub struct Options {
     pub place: Place,
     /// Where secrets are kept.
     pub secrets: Arc<dyn SecretStore>,
+    /// Whether changes of the configuration from outside that allow more wait here for a person.
+    pub holds_changes: bool,
     /// Start only these servers; none: all that are enabled.
     pub only: Option<Vec<String>>,
 }
@@ -121,8 +123,9 @@ impl Engine {
         close_interrupted(&store, &options.home.data, jiff::Timestamp::now()).await?;
         let changes =
             changes::Changes { store: store.clone(), reviewer: options.reviewer.clone(), place: options.place };
-        let changes = Arc::new(changes);
-        config.keep_journal(Arc::clone(&changes) as _, |text| changes.began(text))?;
+        let changes: Arc<dyn crate::config::Journal> = Arc::new(changes);
+        let hold = Hold::new(&options.home.data, options.holds_changes).map_err(StartError::Home)?;
+        config.begin(changes, hold)?;
         let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
         let (changes, _) = broadcast::channel(1024);
         let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());
@@ -336,6 +339,17 @@ impl Engine {
             |text: String, section: Option<&str>| trouble.push(Trouble { text, section: section.map(Into::into) });
         if let Some(error) = self.config.current().error {
             add(format!("{error}. The last good settings stay in force until it is mended."), None);
+        }
+        if let Some(held) = self.config.current().held.filter(|held| !held.refused) {
+            let more = held.wider.len();
+            add(
+                format!(
+                    "The configuration was changed from outside and would allow more ({}). What was in force stays in \
+                     force until you accept it.",
+                    if more == 1 { "1 place".to_owned() } else { format!("{more} places") }
+                ),
+                Some("waiting"),
+            );
         }
         if let Some(error) = self.pipeline.log_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             add(error, None);

@@ -3,7 +3,7 @@
 use samplegate_engine::{
     engine::Engine,
     wire::{
-        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, ProviderOption, RuleView, RunView,
+        CallInput, FoundModels, GeneralSettings, HeldChange, ModelInput, ModelView, Offers, ProviderOption, RuleView, RunView,
         ServerInput, ServerView, Status, TestReport,
     },
 };
@@ -45,6 +45,21 @@ pub(super) async fn server_test(engine: State<'_, Engine>, input: ServerInput) -
 #[tauri::command]
 pub(super) async fn confinement_test(engine: State<'_, Engine>) -> Answer<TestReport> {
     Ok(engine.probe_confinement().await)
+}
+
+#[tauri::command(async)]
+pub(super) fn held_change(engine: State<'_, Engine>) -> Option<HeldChange> {
+    engine.held_change()
+}
+
+#[tauri::command(async)]
+pub(super) fn held_accept(engine: State<'_, Engine>, id: &str) -> Answer<()> {
+    Ok(engine.accept_change(id)?)
+}
+
+#[tauri::command(async)]
+pub(super) fn held_refuse(engine: State<'_, Engine>, id: &str, restore: bool) -> Answer<Option<String>> {
+    Ok(engine.refuse_change(id, restore)?)
 }
 
 #[tauri::command]

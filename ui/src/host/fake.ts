@@ -463,6 +463,13 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       }
       tell('servers', name)
     },
+    async heldChange() {
+      return null
+    },
+    async heldAccept() {},
+    async heldRefuse() {
+      return null
+    },
     async confinementTest() {
       return { ok: true, message: 'bubblewrap works' }
     },

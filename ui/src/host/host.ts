@@ -9,6 +9,7 @@ import type { CallInput } from '../bindings/CallInput'
 import type { Changed } from '../bindings/Changed'
 import type { FoundModels } from '../bindings/FoundModels'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
+import type { HeldChange } from '../bindings/HeldChange'
 import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
@@ -69,6 +70,12 @@ export interface Host {
   modelSetDefault(name: string): Promise<void>
   modelTest(name: string): Promise<TestReport>
   findLocalModels(): Promise<FoundModels[]>
+
+  /** The change from outside that waits for a person; null: there is none. */
+  heldChange(): Promise<HeldChange | null>
+  heldAccept(id: string): Promise<void>
+  /** `restore`: puts the file back, with the refused one beside it, whose path is given. */
+  heldRefuse(id: string, restore: boolean): Promise<string | null>
 
   rulesList(): Promise<RuleView[]>
   ruleAdd(rule: RuleView): Promise<void>

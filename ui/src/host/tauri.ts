@@ -37,6 +37,9 @@ export const tauriHost: Host = {
   serverSetEnabled: (name, enabled) => invoke('server_set_enabled', { name, enabled }),
   serverTest: (input) => invoke('server_test', { input }),
   confinementTest: () => invoke('confinement_test'),
+  heldChange: () => invoke('held_change'),
+  heldAccept: (id) => invoke('held_accept', { id }),
+  heldRefuse: (id, restore) => invoke('held_refuse', { id, restore }),
   serverOffers: (name) => invoke('server_offers', { name }),
 
   callStart: (input) => invoke('call_start', { input }),

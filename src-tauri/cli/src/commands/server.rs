@@ -25,7 +25,7 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
         Server::Test(name) => self::test(&engine, &name.name).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
-    engine.shutdown().await;
+    super::finish(&engine).await;
     done
 }
 
@@ -43,6 +43,9 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
     let server = with_settings(server, &add.given)?;
     let (mut tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
+    if super::is_waiting(engine) {
+        return Ok(Exit::Done);
+    }
     // As it was saved, with what was proposed.
     tried.confinement = find(engine, &name)?.confinement;
     let report = engine.test_server(&tried).await;
@@ -64,6 +67,9 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     server.enabled = set.enabled.unwrap_or(server.enabled);
     let was = server.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
     engine.save_server(Some(&set.name), with_settings(server, &set.given)?).await?;
+    if super::is_waiting(engine) {
+        return Ok(Exit::Done);
+    }
     let saved = find(engine, &set.name)?;
     let is = saved.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
     if is != was || saved.sampling != SamplingMode::Off && !is {

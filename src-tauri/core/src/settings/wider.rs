@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Confinement, Gates, HUMAN, Record, Sampling, SamplingTools, Server, Settings, SettingChange, Tool, Tools, changes};
 use crate::{
-    limits::{Limit, Limits},
+    limits::Limit,
     policy::{Action, Rule},
 };
 
@@ -183,7 +183,7 @@ fn rule_is_narrower(before: Option<Rule>, after: Option<Rule>, settings: &Settin
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{policy::Risk, settings::Transport};
+    use crate::{limits::Limits, policy::Risk, settings::Transport};
 
     fn settings() -> Settings {
         let mut settings = Settings::default();

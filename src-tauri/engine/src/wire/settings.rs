@@ -420,3 +420,33 @@ pub struct GeneralSettings {
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
 }
+
+/// A change of the configuration that came from outside, allows more, and waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldChange {
+    /// Which one: the digest of the file.
+    pub id: String,
+    /// What changed, a sentence a line.
+    pub summary: String,
+    /// What changed, key by key.
+    pub keys: Vec<HeldKey>,
+    /// Whether it was refused and left in the file.
+    pub refused: bool,
+}
+
+/// A key of a change that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldKey {
+    /// Its place in the file.
+    pub key: String,
+    /// The value in force; null: there is none. Never a secret.
+    pub before: serde_json::Value,
+    /// The value that waits.
+    pub after: serde_json::Value,
+    /// Whether it is by this that more is allowed.
+    pub allows_more: bool,
+}
