@@ -130,12 +130,16 @@ fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::
 async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: Arc<popups::Popups>) {
     let mut changes = engine.changes();
     tray.show(&engine.status());
+    popups.tell_of_held_change();
     while let Some(changed) = next(&mut changes).await {
         for one in &changed {
             windows::tell(&app, one);
         }
         if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status | Topic::Servers)) {
             tray.show(&engine.status());
+        }
+        if changed.iter().any(|one| one.topic == Topic::Status) {
+            popups.tell_of_held_change();
         }
         // A pause that ends is a change of the status.
         if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status)) {

@@ -9,6 +9,7 @@ mod app;
 mod bare_session;
 mod decisions;
 mod desktop;
+mod held;
 mod keychain;
 mod main_job;
 mod model;

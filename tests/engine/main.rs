@@ -6,6 +6,7 @@ mod changes;
 #[cfg(target_os = "linux")]
 mod confinement;
 mod gates;
+mod held;
 mod limits;
 mod models;
 mod replies;
