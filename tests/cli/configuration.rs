@@ -93,7 +93,8 @@ async fn what_a_server_may_reach_is_proposed_shown_and_changed() {
     let added = home.run(&["server", "add", "raw", "--sampling", "ask", "--", "python3", &script]).await;
     assert!(added.err.contains("raw is confined") && added.err.contains("--confine off"), "{}", added.err);
     assert!(added.err.contains("raw: raw-legacy 1.0.0"), "it works confined: {}", added.err);
-    let limit = ["server", "set", "raw", "--network", "off", "--folder", "/opt:rw", "--folder", "~/a/", "--folder", "/b:hide"];
+    let limit =
+        ["server", "set", "raw", "--network", "off", "--folder", "/opt:rw", "--folder", "~/a/", "--folder", "/b:hide"];
     home.ok(&limit).await;
     home.ok(&["server", "set", "raw", "--folder", "/opt:forget", "--folder", "/b:ro"]).await;
     let folders = json!([{"path": "~/a", "access": "read"}, {"path": "/b", "access": "read"}]);
@@ -109,15 +110,31 @@ async fn what_a_server_may_reach_is_proposed_shown_and_changed() {
 
     // Without bubblewrap it is not proposed, and what demands it does not start.
     let mut without = home.command(&["server", "add", "bare", "--sampling", "ask", "--", "/usr/bin/python3", &script]);
-    let bare = super::finish({ without.env("PATH", "/nonexistent"); without }).await;
-    assert!(bare.err.contains("bare is not confined") && bare.err.contains("bubblewrap is not installed"), "{}", bare.err);
+    let bare = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
+    assert!(
+        bare.err.contains("bare is not confined") && bare.err.contains("bubblewrap is not installed"),
+        "{}",
+        bare.err
+    );
     home.ok(&["server", "set", "bare", "--confine", "on"]).await;
     let mut without = home.command(&["tools", "bare"]);
-    let refused = super::finish({ without.env("PATH", "/nonexistent"); without }).await;
+    let refused = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
     assert_eq!(refused.code, Some(5), "{refused:?}");
     assert!(refused.err.contains("samplegate server set bare --confine off"), "{}", refused.err);
     let mut without = home.command(&["doctor"]);
-    let doctor = super::finish({ without.env("PATH", "/nonexistent"); without }).await;
+    let doctor = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
     assert!(doctor.out.contains("mend  confinement"), "{}", doctor.out);
 }
 

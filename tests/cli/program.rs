@@ -40,8 +40,16 @@ async fn doctor_looks_at_everything_and_a_new_home_is_well() {
     let home = Home::new();
     let checks = home.json(&["doctor", "--json"]).await;
     let names: Vec<&str> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
-    let expected =
-        ["configuration", "audit log", "keychain", "confinement", "server demo", "default model", "disk", "tray and notifications"];
+    let expected = [
+        "configuration",
+        "audit log",
+        "keychain",
+        "confinement",
+        "server demo",
+        "default model",
+        "disk",
+        "tray and notifications",
+    ];
     assert_eq!(names, expected);
     assert!(checks.iter().all(|check| check["state"] != "mend"), "{checks:?}");
     home.ok(&["server", "set", "demo", "--", "no-such-command"]).await;

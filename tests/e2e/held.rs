@@ -30,6 +30,8 @@ fn a_change_that_allows_more_waits_for_a_person_in_a_window() -> Result<()> {
         command(&home, &["rule", "add", "--server", "prompts", "--action", "allow"])?;
         let told = popups.nth(1).await?;
         ensure!(told.title == "The configuration was changed from outside", "{told:?}");
+        // The page that greets tells of no trouble.
+        settings.click("nav-servers").await?;
         settings.says("trouble", "was changed from outside").await?;
         settings.click("nav-waiting").await?;
         settings.says("held", "It would allow more than you accepted").await?;

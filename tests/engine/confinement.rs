@@ -41,7 +41,8 @@ impl Computer {
         for name in ["home/.config/samplegate", "home/.cache/other", "home/.ssh", "home/work", "run"] {
             std::fs::create_dir_all(at(name)).unwrap();
         }
-        for name in ["home/.config/samplegate/config.toml", "home/.ssh/id", "home/.cache/other/file", "home/work/plan"] {
+        for name in ["home/.config/samplegate/config.toml", "home/.ssh/id", "home/.cache/other/file", "home/work/plan"]
+        {
             std::fs::write(at(name), "# A file of the person's.\n").unwrap();
         }
         let address = format!("unix:path={}", at("run/bus").display());
@@ -54,8 +55,7 @@ impl Computer {
         let mut said = tokio::io::BufReader::new(bus.stdout.take().unwrap()).lines();
         said.next_line().await.unwrap().expect("the bus says where it is");
         let display = SocketAddr::from_abstract_name(format!("{}/X0", folder.path().display())).unwrap();
-        let sockets =
-            [UnixListener::bind(at("home/.agent")).unwrap(), UnixListener::bind_addr(&display).unwrap()];
+        let sockets = [UnixListener::bind(at("home/.agent")).unwrap(), UnixListener::bind_addr(&display).unwrap()];
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         Self { folder, _bus: bus, _sockets: sockets, port }
     }
@@ -222,7 +222,8 @@ async fn what_a_confined_server_started_ends_with_us_even_when_we_are_killed() {
     for (confine, outlives) in [("", true), ("confine = { enabled = true }", false)] {
         let home = Running::start("").await;
         let folder = tempfile::tempdir().unwrap();
-        let (mark, server) = (format!("outlives-{}", folder.path().display()), format!("of-{}", folder.path().display()));
+        let (mark, server) =
+            (format!("outlives-{}", folder.path().display()), format!("of-{}", folder.path().display()));
         let config = format!("[servers.s]\n{}{confine}\n", python("raw_hostile.py", &[&server]));
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         let mut command = tokio::process::Command::new(samplegate())
@@ -255,7 +256,8 @@ async fn what_a_confined_server_started_ends_with_us_even_when_we_are_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_of_other_makers_work_confined_and_sample() {
-    let everything = given("SAMPLEGATE_TEST_NODE_MODULES").join("@modelcontextprotocol/server-everything/dist/index.js");
+    let everything =
+        given("SAMPLEGATE_TEST_NODE_MODULES").join("@modelcontextprotocol/server-everything/dist/index.js");
     // Its environment leads to where Python itself is, which may be in a home directory.
     let python4 = given("SAMPLEGATE_TEST_PY4").canonicalize().unwrap();
     let python4 = python4.parent().and_then(Path::parent).unwrap().display().to_string();
@@ -299,9 +301,11 @@ async fn what_cannot_be_confined_does_not_start_and_says_how_to_mend_it() {
         assert!(!engine.probe_confinement().await.ok);
         engine.shutdown().await;
     }
-    let home =
-        Running::start(&format!("[servers.s]\n{}confine = {{ enabled = true, write = [\"/\"] }}\n", python("raw_hostile.py", &[])))
-            .await;
+    let home = Running::start(&format!(
+        "[servers.s]\n{}confine = {{ enabled = true, write = [\"/\"] }}\n",
+        python("raw_hostile.py", &[])
+    ))
+    .await;
     let refused = home.engine.ready("s").await.err().unwrap().to_string();
     assert!(refused.contains("it may not write to /: Samplegate's own files are there"), "{refused}");
     home.stop().await;

@@ -141,7 +141,11 @@ async fn what_waits_still_waits_after_a_restart_and_for_everybody() {
     let Running { engine, folder, .. } = home;
     drop(engine);
     let text = std::fs::read_to_string(folder.path().join("config.toml")).unwrap();
-    std::fs::write(folder.path().join("config.toml"), text.replace("sampling = \"ask\"", "sampling = \"ask\"\ngates = \"request\"")).unwrap();
+    std::fs::write(
+        folder.path().join("config.toml"),
+        text.replace("sampling = \"ask\"", "sampling = \"ask\"\ngates = \"request\""),
+    )
+    .unwrap();
     let engine = app(folder.path()).await;
     let keys: Vec<String> = engine.held_change().unwrap().keys.into_iter().map(|key| key.key).collect();
     assert_eq!(keys, ["servers.s.gates"]);

@@ -122,7 +122,12 @@ pub struct Current {
 
 impl Current {
     fn good(settings: Settings) -> Self {
-        Self { rules: Arc::new(Rules::new(settings.rules.clone())), settings: Arc::new(settings), error: None, held: None }
+        Self {
+            rules: Arc::new(Rules::new(settings.rules.clone())),
+            settings: Arc::new(settings),
+            error: None,
+            held: None,
+        }
     }
 }
 
@@ -153,7 +158,13 @@ impl Config {
         }
         let settings = read(path)?.2;
         let (current, _) = watch::channel(Current::good(settings));
-        Ok(Self { path: path.to_owned(), current, watcher: Arc::default(), journal: Arc::default(), hold: Arc::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            current,
+            watcher: Arc::default(),
+            journal: Arc::default(),
+            hold: Arc::default(),
+        })
     }
 
     /// The settings as they stand.

@@ -31,7 +31,10 @@ pub use servers::ServerError;
 use crate::{
     config::{Config, ConfigError, Hold},
     home::Home,
-    mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing, confine::{self, Surroundings}},
+    mcp::{
+        BaseEnv, ClientSettings, ServerEvent, Servers, Timing,
+        confine::{self, Surroundings},
+    },
     pipeline::{Ends, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
@@ -287,9 +290,10 @@ impl Engine {
             },
             Ok(()) if !confine::abstract_sockets_can_be_hidden() => TestReport {
                 ok: true,
-                message: "bubblewrap works; this kernel is older than 6.12, so a confined server with network can reach \
+                message:
+                    "bubblewrap works; this kernel is older than 6.12, so a confined server with network can reach \
                           abstract sockets, which X11 may have"
-                    .into(),
+                        .into(),
             },
             Ok(()) => TestReport { ok: true, message: "bubblewrap works".into() },
             Err(why) => TestReport { ok: false, message: why },

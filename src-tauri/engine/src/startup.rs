@@ -60,12 +60,15 @@ pub fn surroundings(
 ) -> Surroundings {
     let given = |name: &str| variable(name).filter(|value| !value.is_empty());
     let mut own = home.folders();
-    own.extend(platform.into_iter().flat_map(|folders| [Some(folders.config), Some(folders.data), folders.runtime]).flatten());
+    own.extend(
+        platform.into_iter().flat_map(|folders| [Some(folders.config), Some(folders.data), folders.runtime]).flatten(),
+    );
     let bus = given("DBUS_SESSION_BUS_ADDRESS").unwrap_or_default();
-    let mut session: Vec<PathBuf> = ["XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "XAUTHORITY", "GNOME_KEYRING_CONTROL", "NOTIFY_SOCKET"]
-        .into_iter()
-        .filter_map(|name| given(name).map(PathBuf::from))
-        .collect();
+    let mut session: Vec<PathBuf> =
+        ["XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "XAUTHORITY", "GNOME_KEYRING_CONTROL", "NOTIFY_SOCKET"]
+            .into_iter()
+            .filter_map(|name| given(name).map(PathBuf::from))
+            .collect();
     session.extend(bus_values(&bus, "path").chain(bus_values(&bus, "dir")).map(PathBuf::from));
     // `socket:pid:protocol`
     let agent = given("GPG_AGENT_INFO").and_then(|info| info.to_str()?.split(':').next().map(PathBuf::from));
@@ -152,7 +155,8 @@ mod tests {
     #[test]
     fn the_session_is_what_its_variables_name() {
         let home = Home::in_folder(Path::new("/given")).unwrap();
-        let directories = Directories { config: "/config".into(), data: "/data".into(), runtime: Some("/run/x".into()) };
+        let directories =
+            Directories { config: "/config".into(), data: "/data".into(), runtime: Some("/run/x".into()) };
         let variable = |name: &str| {
             let value = match name {
                 "HOME" => "/home/ada",

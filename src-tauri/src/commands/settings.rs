@@ -3,8 +3,8 @@
 use samplegate_engine::{
     engine::Engine,
     wire::{
-        CallInput, FoundModels, GeneralSettings, HeldChange, ModelInput, ModelView, Offers, ProviderOption, RuleView, RunView,
-        ServerInput, ServerView, Status, TestReport,
+        CallInput, FoundModels, GeneralSettings, HeldChange, ModelInput, ModelView, Offers, ProviderOption, RuleView,
+        RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
 use tauri::{AppHandle, Runtime, State};

@@ -17,15 +17,14 @@ pub(super) fn given(server: &ServerInput, given: &ServerGiven) -> Result<Option<
     if matches!(server.transport, TransportInput::Http { .. }) {
         return Err(Failure::usage("only a command can be confined; what answers at a URL is not a process of ours"));
     }
-    let mut confinement = server.confinement.clone().unwrap_or(ConfinementView {
-        enabled: true,
-        network: true,
-        folders: Vec::new(),
-    });
+    let mut confinement =
+        server.confinement.clone().unwrap_or(ConfinementView { enabled: true, network: true, folders: Vec::new() });
     for folder in &given.folder {
         let (path, access) = access(folder);
         if !(path.starts_with('/') || path == "~" || path.starts_with("~/")) {
-            return Err(Failure::usage(format!("the folder {path:?} is not absolute: say all of it, or begin with ~/")));
+            return Err(Failure::usage(format!(
+                "the folder {path:?} is not absolute: say all of it, or begin with ~/"
+            )));
         }
         confinement.folders.retain(|known| known.path != path);
         confinement.folders.extend(access.map(|access| FolderAccess { path: path.to_owned(), access }));
@@ -36,12 +35,8 @@ pub(super) fn given(server: &ServerInput, given: &ServerGiven) -> Result<Option<
 }
 
 fn access(folder: &str) -> (&str, Option<Access>) {
-    let endings = [
-        (":ro", Some(Access::Read)),
-        (":rw", Some(Access::Write)),
-        (":hide", Some(Access::Hide)),
-        (":forget", None),
-    ];
+    let endings =
+        [(":ro", Some(Access::Read)), (":rw", Some(Access::Write)), (":hide", Some(Access::Hide)), (":forget", None)];
     let found = endings.into_iter().find_map(|(ending, access)| Some((folder.strip_suffix(ending)?, access)));
     let (path, access) = found.unwrap_or((folder, Some(Access::Read)));
     (if path.len() > 1 { path.trim_end_matches('/') } else { path }, access)

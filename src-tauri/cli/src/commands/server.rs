@@ -89,8 +89,15 @@ async fn note_confinement(engine: &Engine, server: &ServerInput, said: bool) {
         )),
         "not confined" if server.sampling != SamplingMode::Off && server.transport != TransportInput::Demo => {
             let report = engine.probe_confinement().await;
-            let how = if report.ok { format!("confine it with `samplegate server set {name} --confine on`") } else { report.message };
-            output::note(&format!("{name} is not confined, so it can reach everything you can: {}.", output::visible(&how)));
+            let how = if report.ok {
+                format!("confine it with `samplegate server set {name} --confine on`")
+            } else {
+                report.message
+            };
+            output::note(&format!(
+                "{name} is not confined, so it can reach everything you can: {}.",
+                output::visible(&how)
+            ));
         }
         _ => {}
     }

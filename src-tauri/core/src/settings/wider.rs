@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Confinement, Gates, HUMAN, Record, Sampling, SamplingTools, Server, Settings, SettingChange, Tool, Tools, changes};
+use super::{
+    Confinement, Gates, HUMAN, Record, Sampling, SamplingTools, Server, SettingChange, Settings, Tool, Tools, changes,
+};
 use crate::{
     limits::Limit,
     policy::{Action, Rule},
@@ -171,7 +173,8 @@ fn rule_is_narrower(before: Option<Rule>, after: Option<Rule>, settings: &Settin
         (Some(rule), None) => rule.action.lets_through(),
         (Some(before), Some(after)) => {
             let shorter = at_most(before.expires, after.expires) && at_most(before.uses, after.uses);
-            let times = before.action.lets_through() && shorter || before.expires == after.expires && before.uses == after.uses;
+            let times =
+                before.action.lets_through() && shorter || before.expires == after.expires && before.uses == after.uses;
             let rest = Rule { note: before.note.clone(), expires: before.expires, uses: before.uses, ..after };
             times && rest == before
         }
@@ -242,7 +245,9 @@ mod tests {
             ("servers.a.b.sampling_tools", |s| server(s).sampling_tools = SamplingTools::Only(vec!["t".into()])),
             ("servers.a.b.record", |s| server(s).record.as_mut().unwrap().allow_trifecta = true),
             ("servers.a.b.record", |s| server(s).record = None),
-            ("servers.a.b.tools", |s| drop(server(s).tools.insert("t".into(), Tool { risk: None, labels: Some(BTreeSet::new()) }))),
+            ("servers.a.b.tools", |s| {
+                drop(server(s).tools.insert("t".into(), Tool { risk: None, labels: Some(BTreeSet::new()) }))
+            }),
             ("servers.a.b.env", |s| {
                 let Transport::Stdio { env, .. } = &mut server(s).transport else { return };
                 env.insert("A".into(), "2".into());

@@ -186,7 +186,10 @@ impl Config {
         }
         // What a person accepted in the app, any other process takes up.
         !hold.guards()
-            && self.journal.get().is_some_and(|journal| journal.accepted().is_ok_and(|known| known == Some(digest(text))))
+            && self
+                .journal
+                .get()
+                .is_some_and(|journal| journal.accepted().is_ok_and(|known| known == Some(digest(text))))
     }
 
     /// Puts the change that waits into force.
@@ -221,7 +224,9 @@ impl Config {
             (true, None) => return Err(ConfigError::Lost),
             (false, _) => None,
         };
-        journal.refused(&in_force, &settings, back.as_deref().unwrap_or(&text), back.is_none()).map_err(ConfigError::NotLogged)?;
+        journal
+            .refused(&in_force, &settings, back.as_deref().unwrap_or(&text), back.is_none())
+            .map_err(ConfigError::NotLogged)?;
         let Some(back) = back else {
             self.current.send_modify(|current| {
                 current.held = current.held.take().map(|held| Arc::new(Held { refused: true, ..Held::clone(&held) }));

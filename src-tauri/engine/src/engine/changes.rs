@@ -165,7 +165,8 @@ impl Engine {
         let text = if paused { "Paused." } else { "Going on after a pause." };
         let changes = json!([{"key": "paused", "before": !paused, "after": paused}]);
         let was = *self.queue.paused().borrow();
-        let logged = if was == paused { Ok(()) } else { log.append(log.via(), text.into(), Some(changes), None, false) };
+        let logged =
+            if was == paused { Ok(()) } else { log.append(log.via(), text.into(), Some(changes), None, false) };
         if paused || logged.is_ok() {
             self.queue.set_paused(paused);
         }

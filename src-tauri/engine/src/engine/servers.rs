@@ -7,7 +7,9 @@ use std::{
 };
 
 use samplegate_core::limits::Limits;
-use samplegate_core::settings::{self, Confinement, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
+use samplegate_core::settings::{
+    self, Confinement, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name,
+};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::broadcast;

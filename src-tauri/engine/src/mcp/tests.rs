@@ -399,7 +399,8 @@ async fn failures_to_start_say_why() {
         command: "no-such-command-anywhere".to_owned(),
         args: Vec::new(),
         env: Vec::new(),
-        cwd: None, confinement: None,
+        cwd: None,
+        confinement: None,
     };
     let opened = bench.connector.open(&spec, EraHint::Unknown, &CancellationToken::new()).await;
     assert!(matches!(opened.err(), Some(ConnectError::CommandNotFound { .. })));

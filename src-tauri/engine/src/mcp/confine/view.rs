@@ -91,7 +91,15 @@ pub(super) fn arguments(
     }
     let mut add = |words: &[&OsStr]| args.extend(words.iter().map(|word| (*word).to_owned()));
     let option = OsStr::new;
-    add(&[option("--ro-bind"), option("/"), option("/"), option("--dev"), option("/dev"), option("--proc"), option("/proc")]);
+    add(&[
+        option("--ro-bind"),
+        option("/"),
+        option("/"),
+        option("--dev"),
+        option("/dev"),
+        option("--proc"),
+        option("/proc"),
+    ]);
     let empty: Vec<PathBuf> = EMPTY.iter().filter_map(|folder| Path::new(folder).canonicalize().ok()).collect();
     for folder in &empty {
         add(&[option("--tmpfs"), folder.as_os_str()]);
@@ -159,11 +167,8 @@ fn places(
         places.push((folder, Look::Hidden));
     }
     places.extend(named(server, empty).into_iter().map(|path| (path, Look::Readable)));
-    let chosen = [
-        (&confinement.hide, Look::Hidden),
-        (&confinement.read, Look::Readable),
-        (&confinement.write, Look::Writable),
-    ];
+    let chosen =
+        [(&confinement.hide, Look::Hidden), (&confinement.read, Look::Readable), (&confinement.write, Look::Writable)];
     for (folders, look) in chosen {
         for folder in folders {
             let path = expand(folder, home)?;
@@ -350,7 +355,9 @@ mod tests {
         std::fs::create_dir_all(script.parent().unwrap()).unwrap();
         std::fs::write(&script, "").unwrap();
         let given = [script.display().to_string()];
-        let args = words(&arguments(&Confinement::default(), &surroundings, &seen(Path::new("/usr/bin/true"), &given)).unwrap());
+        let args = words(
+            &arguments(&Confinement::default(), &surroundings, &seen(Path::new("/usr/bin/true"), &given)).unwrap(),
+        );
         let top = other.path().canonicalize().unwrap().display().to_string();
         assert!(args.contains(&format!("--ro-bind {top} {top} ")), "{args}");
         drop(folder);
