@@ -109,20 +109,17 @@ fn record_is_narrower(before: Option<&Record>, after: Option<&Record>) -> bool {
     let models = before.models.is_empty()
         || !after.models.is_empty() && after.models.iter().all(|model| before.models.contains(model));
     // Words about it allow nothing. Whatever else a record holds must be as it was.
-    let words_aside = Record {
-        purpose: before.purpose.clone(),
-        context: before.context.clone(),
-        tools: before.tools.clone(),
-        owner: before.owner.clone(),
-        models: before.models.clone(),
-        allow_trifecta: before.allow_trifecta,
-        review_by: before.review_by,
-        ..after.clone()
-    };
+    let mut rest = after.clone();
+    rest.purpose.clone_from(&before.purpose);
+    rest.context.clone_from(&before.context);
+    rest.tools.clone_from(&before.tools);
+    rest.owner.clone_from(&before.owner);
+    rest.models.clone_from(&before.models);
+    (rest.allow_trifecta, rest.review_by) = (before.allow_trifecta, before.review_by);
     models
         && (before.allow_trifecta || !after.allow_trifecta)
         && at_most(before.review_by, after.review_by)
-        && words_aside == *before
+        && rest == *before
 }
 
 /// Tools without labels count as having all of them, and those without a class have their server's.
@@ -136,8 +133,14 @@ fn labels_are_stricter(before: &Tools, after: &Tools) -> bool {
             (None, Some(_)) => false,
             (Some(before), Some(after)) => before.is_subset(after),
         };
-        let rest = Tool { risk: before.risk, labels: before.labels.clone(), ..after.clone() };
-        labels && after.risk >= before.risk && rest == before
+        let riskier = after.risk >= before.risk;
+        let rest = {
+            let mut rest: Tool = after;
+            rest.risk = before.risk;
+            rest.labels.clone_from(&before.labels);
+            rest
+        };
+        labels && riskier && rest == before
     })
 }
 
@@ -146,14 +149,11 @@ fn confinement_is_stricter(before: &Confinement, after: &Confinement) -> bool {
         return true;
     }
     let within = |one: &[String], other: &[String]| one.iter().all(|folder| other.contains(folder));
-    let rest = Confinement {
-        enabled: before.enabled,
-        network: before.network,
-        read: before.read.clone(),
-        write: before.write.clone(),
-        hide: before.hide.clone(),
-        ..after.clone()
-    };
+    let mut rest = after.clone();
+    (rest.enabled, rest.network) = (before.enabled, before.network);
+    rest.read.clone_from(&before.read);
+    rest.write.clone_from(&before.write);
+    rest.hide.clone_from(&before.hide);
     after.enabled
         && (before.network || !after.network)
         && within(&after.read, &before.read)
@@ -188,6 +188,8 @@ mod tests {
     use super::*;
     use crate::{limits::Limits, policy::Risk, settings::Transport};
 
+    type Change = fn(&mut Settings);
+
     fn settings() -> Settings {
         let mut settings = Settings::default();
         let transport = Transport::Stdio {
@@ -211,7 +213,7 @@ mod tests {
     /// Changes that go one way are narrower, and the way back allows more.
     #[test]
     fn each_narrower_change_is_wider_the_other_way() {
-        let narrower: Vec<(&str, fn(&mut Settings))> = vec![
+        let narrower: Vec<(&str, Change)> = vec![
             ("enabled", |s| server(s).enabled = false),
             ("off", |s| server(s).sampling = Sampling::Off),
             ("rules", |s| server(s).sampling = Sampling::Rules),
@@ -240,13 +242,13 @@ mod tests {
 
     #[test]
     fn what_allows_more_is_told_by_its_key() {
-        let wide: Vec<(&str, fn(&mut Settings))> = vec![
+        let wide: Vec<(&str, Change)> = vec![
             ("servers.a.b.gates", |s| server(s).gates = Gates::Request),
             ("servers.a.b.sampling_tools", |s| server(s).sampling_tools = SamplingTools::Only(vec!["t".into()])),
             ("servers.a.b.record", |s| server(s).record.as_mut().unwrap().allow_trifecta = true),
             ("servers.a.b.record", |s| server(s).record = None),
             ("servers.a.b.tools", |s| {
-                drop(server(s).tools.insert("t".into(), Tool { risk: None, labels: Some(BTreeSet::new()) }))
+                drop(server(s).tools.insert("t".into(), Tool { risk: None, labels: Some(BTreeSet::new()) }));
             }),
             ("servers.a.b.env", |s| {
                 let Transport::Stdio { env, .. } = &mut server(s).transport else { return };
