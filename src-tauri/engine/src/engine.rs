@@ -335,6 +335,7 @@ impl Engine {
         self.pipeline.tail.close();
         self.tasks.wait().await;
         self.pipeline.tail.wait().await;
+        self.config.end_guard();
     }
 
     fn trouble(&self, settings: &Settings, keychain: Option<&TestReport>) -> Vec<Trouble> {

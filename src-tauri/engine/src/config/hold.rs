@@ -240,6 +240,14 @@ impl Config {
         Ok(Some(beside))
     }
 
+    /// Says that the app runs no more, though somebody may still hold this.
+    pub(crate) fn end_guard(&self) {
+        if let Some(own) = self.hold.get().and_then(|hold| hold.own.as_ref()) {
+            // The system takes the lock away when the process ends.
+            let _ = own.unlock();
+        }
+    }
+
     /// Keeps the text of the file as what was accepted, if it was.
     pub(super) fn keep(&self, text: &str) {
         if let (Some(hold), Some(journal)) = (self.hold.get(), self.journal.get()) {
