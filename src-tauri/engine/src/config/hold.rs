@@ -240,8 +240,9 @@ impl Config {
         Ok(Some(beside))
     }
 
-    /// Says that the app runs no more, though somebody may still hold this.
+    /// Watches no more, and says that the app runs no more, though somebody may still hold this.
     pub(crate) fn end_guard(&self) {
+        drop(self.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
         if let Some(own) = self.hold.get().and_then(|hold| hold.own.as_ref()) {
             // The system takes the lock away when the process ends.
             let _ = own.unlock();
