@@ -163,17 +163,15 @@ impl Config {
     /// Leaves `before` in force and keeps the change for a person.
     pub(super) fn hold(&self, before: &Settings, settings: &Settings, text: &str, journal: &dyn Journal) {
         let held = Held::new(before, settings, text);
+        // Told once: said again, it would count as waiting again though it was accepted meanwhile.
+        let known = self.current().held.is_some_and(|known| known.digest == held.digest);
+        if known && *self.settings() == *before {
+            return;
+        }
         if let Err(error) = journal.found(before, settings, text, true) {
             tracing::error!("a change of the configuration could not be logged: {error}");
         }
-        self.current.send_if_modified(|current| {
-            let same = current.held.as_ref().is_some_and(|known| known.digest == held.digest);
-            if same && *current.settings == *before {
-                return false;
-            }
-            *current = Current { held: Some(Arc::new(held)), ..Current::good(before.clone()) };
-            true
-        });
+        self.current.send_replace(Current { held: Some(Arc::new(held)), ..Current::good(before.clone()) });
     }
 
     /// Whether settings that were found in the file may be in force.
