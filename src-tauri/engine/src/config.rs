@@ -191,7 +191,9 @@ impl Config {
     pub fn reload(&self) {
         // Whoever changes it in another process holds the lock until it has written that down.
         let _lock = lock(&self.path);
-        self.take_up();
+        if !self.hold.get().is_some_and(Hold::has_ended) {
+            self.take_up();
+        }
     }
 
     fn take_up(&self) {

@@ -11,7 +11,10 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use samplegate_core::{
@@ -60,6 +63,8 @@ pub(crate) struct Hold {
     app: PathBuf,
     /// The lock that says that the app runs, where this is the app.
     own: Option<fs::File>,
+    /// Whether this process has stopped looking at the file.
+    ended: AtomicBool,
 }
 
 impl Hold {
@@ -74,7 +79,16 @@ impl Hold {
             file.lock_shared()?;
             Ok(file)
         });
-        Ok(Self { accepted: data.join("config.accepted.toml"), app, own: own.transpose()? })
+        Ok(Self {
+            accepted: data.join("config.accepted.toml"),
+            app,
+            own: own.transpose()?,
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
     }
 
     pub(super) fn guards(&self) -> bool {
@@ -241,7 +255,11 @@ impl Config {
     /// Watches no more, and says that the app runs no more, though somebody may still hold this.
     pub(crate) fn end_guard(&self) {
         drop(self.watcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
-        if let Some(own) = self.hold.get().and_then(|hold| hold.own.as_ref()) {
+        // What is being read just now is read to its end, and nothing after it.
+        let _lock = lock(&self.path);
+        let Some(hold) = self.hold.get() else { return };
+        hold.ended.store(true, Ordering::SeqCst);
+        if let Some(own) = &hold.own {
             // The system takes the lock away when the process ends.
             let _ = own.unlock();
         }
