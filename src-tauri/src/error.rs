@@ -55,9 +55,11 @@ impl From<ServerError> for CommandError {
             ServerError::NotShown(_) => ErrorCode::Stale,
             ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
             ServerError::Secret(_) => ErrorCode::Keychain,
-            ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) | ServerError::Store(_) => {
-                ErrorCode::Failed
-            }
+            ServerError::NotReady(..)
+            | ServerError::AppRuns(_)
+            | ServerError::Config(_)
+            | ServerError::Call(_)
+            | ServerError::Store(_) => ErrorCode::Failed,
         };
         Self::new(code, error)
     }

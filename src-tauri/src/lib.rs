@@ -29,6 +29,15 @@ const COALESCE: Duration = Duration::from_millis(30);
 /// How long the engine may take to stop when the app is ended from outside.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Keeps this process's memory to itself, before there is anything in it.
+///
+/// # Errors
+/// The system refuses; it was said why.
+pub fn keep_memory() -> Result<(), ExitCode> {
+    samplegate_engine::memory::keep_to_ourselves()
+        .map_err(|error| say(&format!("this process cannot keep its memory to itself: {error}")))
+}
+
 /// Starts a server's process under our wing; see the engine's `mcp::spawn`.
 pub fn run_shim(args: impl Iterator<Item = OsString>) -> ExitCode {
     say(&samplegate_engine::mcp::run_spawn_shim(args).to_string())
@@ -121,12 +130,16 @@ fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::
 async fn follow(app: AppHandle, engine: Engine, tray: Arc<tray::Tray>, popups: Arc<popups::Popups>) {
     let mut changes = engine.changes();
     tray.show(&engine.status());
+    popups.tell_of_held_change();
     while let Some(changed) = next(&mut changes).await {
         for one in &changed {
             windows::tell(&app, one);
         }
         if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status | Topic::Servers)) {
             tray.show(&engine.status());
+        }
+        if changed.iter().any(|one| one.topic == Topic::Status) {
+            popups.tell_of_held_change();
         }
         // A pause that ends is a change of the status.
         if changed.iter().any(|one| matches!(one.topic, Topic::Review | Topic::Status)) {

@@ -5,6 +5,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Err(failed) = samplegate_desktop::keep_memory() {
+        return failed;
+    }
     let mut args = std::env::args_os().skip(1);
     match args.next() {
         Some(command) if command == samplegate_engine::mcp::SHIM_COMMAND => samplegate_desktop::run_shim(args),

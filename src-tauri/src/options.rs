@@ -36,10 +36,12 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
     Ok(Options {
         engine: engine::Options {
             base_env: BaseEnv::from_vars(std::env::vars_os()),
+            surroundings: startup::surroundings(&home, variable, platform_directories()),
             program,
             reviewer: startup::reviewer(reviewer, variable),
             place: Place::Window,
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
+            holds_changes: true,
             only: None,
             home,
         },

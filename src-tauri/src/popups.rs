@@ -89,11 +89,13 @@ pub(crate) struct Popups {
     /// What was told already. The sender closes the popup when it is dropped.
     told: Mutex<HashMap<Gate, Option<oneshot::Sender<()>>>>,
     many: Mutex<Option<oneshot::Sender<()>>>,
+    /// The change of the configuration that was told of.
+    held: Mutex<Option<(String, oneshot::Sender<()>)>>,
 }
 
 impl Popups {
     pub(crate) fn new(engine: Engine, app: AppHandle, icon: Option<PathBuf>) -> Arc<Self> {
-        Arc::new(Self { engine, app, icon, told: Mutex::default(), many: Mutex::default() })
+        Arc::new(Self { engine, app, icon, told: Mutex::default(), many: Mutex::default(), held: Mutex::default() })
     }
 
     /// Brings the popups, and the review window, to the queue as it is now.
@@ -131,6 +133,30 @@ impl Popups {
                 self.pop_up_one(&question);
             }
         }
+    }
+
+    /// Tells once of a change of the configuration that waits, whatever is set about requests: somebody may be at work who
+    /// is not the person.
+    pub(crate) fn tell_of_held_change(self: &Arc<Self>) {
+        let waiting = self.engine.held_change().filter(|held| !held.refused);
+        let mut told = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = waiting else {
+            told.take();
+            return;
+        };
+        if told.as_ref().is_some_and(|(id, _)| *id == held.id) {
+            return;
+        }
+        let (close, closed) = oneshot::channel();
+        *told = Some((held.id, close));
+        let popups = Arc::clone(self);
+        tauri::async_runtime::spawn(async move {
+            match platform::show(content::held(), popups.icon.as_deref(), closed).await {
+                Ok(Click::Review) => windows::open(&popups.app, Window::Settings, Some("waiting")),
+                Ok(Click::Deny | Click::Approve | Click::Nothing) => {}
+                Err(error) => tracing::warn!("a notification could not be shown: {error}"),
+            }
+        });
     }
 
     /// Forgets, and so closes the popups of, the questions that wait no more.

@@ -270,12 +270,18 @@ fn cpu(processes: &[u32]) -> Duration {
     Duration::from_millis(10 * ticks.sum::<u64>())
 }
 
-/// The proportional set size of these processes, in MiB.
+/// The proportional set size of these processes, in MiB. Not a number where it may not be read: the app's own is for root
+/// alone, because it keeps its memory to itself.
 fn pss(processes: &[u32]) -> f64 {
-    let kib = processes.iter().filter_map(|pid| {
-        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let line = rollup.lines().find(|line| line.starts_with("Pss:"))?;
-        line.split_whitespace().nth(1)?.parse::<f64>().ok()
+    let kib = processes.iter().map(|pid| {
+        let rollup = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
+            Ok(rollup) => rollup,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return f64::NAN,
+            // It has ended meanwhile.
+            Err(_) => return 0.0,
+        };
+        let line = rollup.lines().find(|line| line.starts_with("Pss:"));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok()).unwrap_or(0.0)
     });
     kib.sum::<f64>() / 1024.0
 }

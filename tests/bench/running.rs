@@ -46,10 +46,12 @@ pub(crate) fn options(folder: &std::path::Path) -> anyhow::Result<Options> {
     Ok(Options {
         home: Home::in_folder(folder)?,
         base_env: BaseEnv::from_vars(std::env::vars_os()),
+        surroundings: samplegate_engine::mcp::confine::Surroundings::default(),
         program: crate::myself()?,
         reviewer: "bench".into(),
         place: Place::Terminal,
         secrets: Arc::new(NoSecrets),
+        holds_changes: false,
         only: None,
     })
 }

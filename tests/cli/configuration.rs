@@ -24,6 +24,7 @@ async fn a_new_home_has_the_demo_server_and_the_person() {
     let demo = json!({
         "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none",
         "transport": "demo", "limits": usual_limits(), "pin": null,
+        "confinement": {"enabled": false, "network": true, "folders": []},
     });
     assert_eq!(home.json(&["server", "list", "--json"]).await, [demo]);
     assert_eq!(home.json(&["model", "list", "--json"]).await, Vec::<Value>::new());
@@ -43,6 +44,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
         "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
         "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
         "pin": null,
+        "confinement": {"enabled": false, "network": true, "folders": []},
     });
     assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
 
@@ -67,6 +69,8 @@ async fn a_server_is_added_tried_changed_and_removed() {
     expected["sampling_tools"] = json!(["a", "b"]);
     expected["env"] = json!({"A": "1", "B": "2"});
     expected["enabled"] = json!(false);
+    // Who switches sampling on confines it, where that works.
+    expected["confinement"]["enabled"] = json!(cfg!(target_os = "linux"));
     assert_eq!(home.json(&["server", "list", "--json"]).await, [expected.clone()]);
 
     // A new command keeps the variables.
@@ -82,6 +86,59 @@ async fn a_server_is_added_tried_changed_and_removed() {
     assert!(home.config().starts_with("# mine\n"), "a person's comment is kept");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_may_reach_is_proposed_shown_and_changed() {
+    let home = Home::with("");
+    let script = raw_server();
+    let added = home.run(&["server", "add", "raw", "--sampling", "ask", "--", "python3", &script]).await;
+    assert!(added.err.contains("raw is confined") && added.err.contains("--confine off"), "{}", added.err);
+    assert!(added.err.contains("raw: raw-legacy 1.0.0"), "it works confined: {}", added.err);
+    let limit =
+        ["server", "set", "raw", "--network", "off", "--folder", "/opt:rw", "--folder", "~/a/", "--folder", "/b:hide"];
+    home.ok(&limit).await;
+    home.ok(&["server", "set", "raw", "--folder", "/opt:forget", "--folder", "/b:ro"]).await;
+    let folders = json!([{"path": "~/a", "access": "read"}, {"path": "/b", "access": "read"}]);
+    let expected = json!({"enabled": true, "network": false, "folders": folders});
+    assert_eq!(home.one(&["server", "show", "raw", "--json"]).await["confinement"], expected);
+    assert!(home.config().contains("confine"), "{}", home.config());
+    assert!(home.ok(&["server", "show", "raw"]).await.contains("folder          ~/a:ro"));
+    let opted_out = home.run(&["server", "set", "raw", "--confine", "off"]).await;
+    assert!(opted_out.err.contains("raw is not confined, so it can reach everything you can"), "{}", opted_out.err);
+    assert!(home.ok(&["server", "list"]).await.contains("  not confined  "));
+    home.fails(2, &["server", "set", "raw", "--folder", "relative:rw"]).await;
+    home.fails(2, &["server", "add", "far", "--url", "http://127.0.0.1:9/mcp", "--confine", "on"]).await;
+
+    // Without bubblewrap it is not proposed, and what demands it does not start.
+    let mut without = home.command(&["server", "add", "bare", "--sampling", "ask", "--", "/usr/bin/python3", &script]);
+    let bare = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
+    assert!(
+        bare.err.contains("bare is not confined") && bare.err.contains("bubblewrap is not installed"),
+        "{}",
+        bare.err
+    );
+    home.ok(&["server", "set", "bare", "--confine", "on"]).await;
+    let mut without = home.command(&["tools", "bare"]);
+    let refused = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
+    assert_eq!(refused.code, Some(5), "{refused:?}");
+    assert!(refused.err.contains("samplegate server set bare --confine off"), "{}", refused.err);
+    let mut without = home.command(&["doctor"]);
+    let doctor = super::finish({
+        without.env("PATH", "/nonexistent");
+        without
+    })
+    .await;
+    assert!(doctor.out.contains("mend  confinement"), "{}", doctor.out);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_fails_is_saved_all_the_same() {
     let home = Home::with("");
@@ -95,7 +152,7 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let far = json!({
         "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
-        "limits": usual_limits(), "pin": null,
+        "limits": usual_limits(), "pin": null, "confinement": null,
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));

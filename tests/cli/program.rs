@@ -40,8 +40,16 @@ async fn doctor_looks_at_everything_and_a_new_home_is_well() {
     let home = Home::new();
     let checks = home.json(&["doctor", "--json"]).await;
     let names: Vec<&str> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
-    let expected =
-        ["configuration", "audit log", "keychain", "server demo", "default model", "disk", "tray and notifications"];
+    let expected = [
+        "configuration",
+        "audit log",
+        "keychain",
+        "confinement",
+        "server demo",
+        "default model",
+        "disk",
+        "tray and notifications",
+    ];
     assert_eq!(names, expected);
     assert!(checks.iter().all(|check| check["state"] != "mend"), "{checks:?}");
     home.ok(&["server", "set", "demo", "--", "no-such-command"]).await;
@@ -50,6 +58,67 @@ async fn doctor_looks_at_everything_and_a_new_home_is_well() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.contains("mend  server demo"), "{}", ran.out);
     assert!(ran.out.contains("ok    model m"), "{}", ran.out);
+}
+
+/// Starts a program as a child, waits for a line of it, and tries to read its memory and to attach to it, as any process
+/// of the same user may: {"reads", "attaches", "core_bytes"}.
+#[cfg(target_os = "linux")]
+const DEBUGGER: &str = r#"
+import ctypes, json, os, subprocess, sys
+target = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+target.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+target.stdin.flush()
+target.stdout.readline()
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+try:
+    with open(f"/proc/{target.pid}/maps") as maps:
+        start = int(next(line for line in maps if " r" in line).split("-")[0], 16)
+    with open(f"/proc/{target.pid}/mem", "rb") as memory:
+        memory.seek(start)
+        reads = len(memory.read(16)) == 16
+except OSError:
+    reads = False
+attaches = libc.ptrace(16, target.pid, None, None) == 0
+if attaches:
+    os.waitpid(target.pid, 0)
+    libc.ptrace(17, target.pid, None, None)
+with open(f"/proc/{target.pid}/limits") as limits:
+    core = next(line for line in limits if line.startswith("Max core")).split()[4]
+target.kill()
+print(json.dumps({"reads": reads, "attaches": attaches, "core": core}))
+"#;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_process_of_the_same_user_reads_our_memory() {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let attack = async |target: &[&str]| {
+        // Root may trace everything, so there it is tried as nobody.
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"];
+        let words: Vec<&str> = if is_root { nobody.to_vec() } else { vec!["env"] };
+        let output = Command::new(words[0])
+            .args(&words[1..])
+            .args(["/usr/bin/python3", "-c", DEBUGGER])
+            .args(target)
+            .current_dir("/")
+            .output()
+            .await
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let ordinary = attack(&["/bin/cat"]).await;
+    assert_eq!((&ordinary["reads"], &ordinary["attaches"]), (&json!(true), &json!(true)), "a debugger works here");
+    // Where the build is kept may be closed to others.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("samplegate");
+    std::fs::copy(samplegate(), &program).unwrap();
+    for path in [folder.path(), program.as_path()] {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let ours = attack(&[program.to_str().unwrap(), "demo-server"]).await;
+    assert_eq!(ours, json!({"reads": false, "attaches": false, "core": "0"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

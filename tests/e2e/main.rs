@@ -10,6 +10,7 @@ mod bare_session;
 mod decisions;
 mod desktop;
 mod grants;
+mod held;
 mod inspected;
 mod keychain;
 mod main_job;

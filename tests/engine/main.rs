@@ -3,8 +3,11 @@
 
 mod bad_input;
 mod changes;
+#[cfg(target_os = "linux")]
+mod confinement;
 mod gates;
 mod grants;
+mod held;
 mod inspected;
 mod limits;
 mod malicious;

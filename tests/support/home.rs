@@ -14,6 +14,7 @@ use samplegate_engine::{
     mcp::{BaseEnv, CallKind},
     review_queue::Reviewer,
     secrets::{SecretError, SecretStore},
+    startup,
     store::Entry,
     wire::{Action, Phase, ReviewItem},
 };
@@ -56,13 +57,16 @@ pub struct Running {
 
 /// The options for an engine in this folder.
 pub fn options(folder: &Path) -> Options {
+    let home = Home::in_folder(folder).unwrap();
     Options {
-        home: Home::in_folder(folder).unwrap(),
+        surroundings: startup::surroundings(&home, |name| std::env::var_os(name), None),
+        home,
         base_env: BaseEnv::from_vars(std::env::vars_os()),
         program: servers::samplegate(),
         reviewer: "tester".into(),
         place: Place::Window,
         secrets: Arc::new(MemorySecrets::default()),
+        holds_changes: false,
         only: None,
     }
 }

@@ -136,6 +136,24 @@ pub(crate) struct ServerGiven {
     /// A limit, e.g. per_minute=10, usd_per_day=0.5 or per_call=none; `none` alone lifts all of them.
     #[arg(long, value_name = "none|KEY=N")]
     pub(crate) limit: Vec<String>,
+    /// Whether its process is confined (Linux, bubblewrap): it runs confined or not at all. A new server that may sample
+    /// is, where that works.
+    #[arg(long, value_enum)]
+    pub(crate) confine: Option<Switch>,
+    /// A folder for a confined server: `:ro` to read (the default), `:rw` to write too, `:hide` to see nothing of it,
+    /// `:forget` to say nothing about it any more. Without any, it can read all that is not hidden from all, and write
+    /// nowhere but to its own caches.
+    #[arg(long, value_name = "PATH[:ro|:rw|:hide|:forget]")]
+    pub(crate) folder: Vec<String>,
+    /// Whether a confined server may use the network.
+    #[arg(long, value_enum)]
+    pub(crate) network: Option<Switch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

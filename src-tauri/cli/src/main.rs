@@ -18,6 +18,10 @@ use args::{Args, Command};
 use exit::Failure;
 
 fn main() -> ExitCode {
+    if let Err(error) = samplegate_engine::memory::keep_to_ourselves() {
+        output::error(&format!("this process cannot keep its memory to itself: {error}"));
+        return ExitCode::FAILURE;
+    }
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == samplegate_engine::mcp::SHIM_COMMAND) {
         output::error(&samplegate_engine::mcp::run_spawn_shim(words));

@@ -46,10 +46,12 @@ impl Start {
     fn options(&self, home: Home, only: Vec<String>) -> Result<Options, Failure> {
         Ok(Options {
             base_env: BaseEnv::from_vars(std::env::vars_os()),
+            surroundings: startup::surroundings(&home, variable, platform_directories()),
             program: std::env::current_exe()?,
             reviewer: startup::reviewer(self.reviewer.clone(), variable),
             place: Place::Terminal,
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
+            holds_changes: false,
             only: Some(only),
             home,
         })

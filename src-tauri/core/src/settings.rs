@@ -6,6 +6,7 @@
 mod changes;
 mod headers;
 mod record;
+mod wider;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use headers::check_headers;
 pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools, as_markdown};
+pub use wider::wider;
 
 use crate::{
     limits::Limits,

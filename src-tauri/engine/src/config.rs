@@ -8,6 +8,7 @@
 //! is in the [`Journal`] before it is in the file.
 
 mod edit;
+mod hold;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +19,14 @@ use std::{
     time::Duration,
 };
 
+use samplegate_core::canonical::Sha256Hex;
 use samplegate_core::policy::Rules;
 use samplegate_core::settings::{InvalidSetting, Settings};
 use tokio::sync::watch;
 use toml_edit::DocumentMut;
+
+pub use hold::Held;
+pub(crate) use hold::Hold;
 
 /// What a new home starts with: the demo server, and the person as the one who answers.
 const NEW: &str = "\
@@ -64,15 +69,42 @@ pub enum ConfigError {
     /// The change could not be written down.
     #[error("nothing was changed, because the audit log cannot be written: {0}")]
     NotLogged(String),
+    /// It cannot be told what was accepted.
+    #[error("what was allowed before cannot be told, because the audit log cannot be read: {0}")]
+    LogUnreadable(String),
+    /// A change from outside waits for a person.
+    #[error("the configuration file was changed from outside; accept or refuse that first, in the settings window")]
+    Waits,
+    /// The change that a person saw is not the one that waits.
+    #[error("the configuration file was changed again; look at it once more")]
+    ChangedAgain,
+    /// The text that was accepted is not there any more.
+    #[error("the file cannot be put back, because the one that was accepted is lost; edit it by hand")]
+    Lost,
 }
 
 /// Where changes of the settings are written down, under the lock of the file.
 pub(crate) trait Journal: Send + Sync {
-    /// Writes down a change that is about to be made, to a file of this text.
-    fn changes(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String>;
+    /// Writes down a change that is about to be made, to a file of this text; one that `waits` is not in force yet.
+    fn changes(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String>;
 
     /// Writes down a change that was found in the file, unless whoever made it has.
-    fn found(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String>;
+    fn found(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String>;
+
+    /// Writes down that a person refused a change; the file has this text now, and the change `waits` if that is its.
+    fn refused(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String>;
+
+    /// Looks whether the file was edited while nobody watched it.
+    fn began(&self, text: &str);
+
+    /// Writes down the file that the app found when it started for the first time.
+    fn first(&self, text: &str) -> Result<(), String>;
+
+    /// Whether a file of this text is known to wait for a person.
+    fn waits(&self, text: &str) -> Result<bool, String>;
+
+    /// The digest of the file that was accepted last; none: none ever was.
+    fn accepted(&self) -> Result<Option<Sha256Hex>, String>;
 }
 
 /// The settings as they stand.
@@ -84,11 +116,18 @@ pub struct Current {
     pub rules: Arc<Rules>,
     /// Why the file as it is now is not them.
     pub error: Option<ConfigError>,
+    /// What the file says instead and waits for a person.
+    pub held: Option<Arc<Held>>,
 }
 
 impl Current {
     fn good(settings: Settings) -> Self {
-        Self { rules: Arc::new(Rules::new(settings.rules.clone())), settings: Arc::new(settings), error: None }
+        Self {
+            rules: Arc::new(Rules::new(settings.rules.clone())),
+            settings: Arc::new(settings),
+            error: None,
+            held: None,
+        }
     }
 }
 
@@ -99,6 +138,7 @@ pub struct Config {
     current: watch::Sender<Current>,
     watcher: Arc<Mutex<Option<notify::RecommendedWatcher>>>,
     journal: Arc<OnceLock<Arc<dyn Journal>>>,
+    hold: Arc<OnceLock<Hold>>,
 }
 
 impl std::fmt::Debug for Config {
@@ -116,21 +156,15 @@ impl Config {
         if !path.try_exists().map_err(|error| io_error(path, &error))? {
             write(path, NEW)?;
         }
-        let settings = read(path)?.1;
+        let settings = read(path)?.2;
         let (current, _) = watch::channel(Current::good(settings));
-        Ok(Self { path: path.to_owned(), current, watcher: Arc::default(), journal: Arc::default() })
-    }
-
-    /// Writes changes down from now on. Gives the text of the file as it is.
-    ///
-    /// # Errors
-    /// The file cannot be read any more.
-    pub(crate) fn keep_journal(&self, journal: Arc<dyn Journal>, began: impl FnOnce(&str)) -> Result<(), ConfigError> {
-        let _lock = lock(&self.path)?;
-        began(&fs::read_to_string(&self.path).map_err(|error| io_error(&self.path, &error))?);
-        // The first one stays.
-        let _ = self.journal.set(journal);
-        Ok(())
+        Ok(Self {
+            path: path.to_owned(),
+            current,
+            watcher: Arc::default(),
+            journal: Arc::default(),
+            hold: Arc::default(),
+        })
     }
 
     /// The settings as they stand.
@@ -157,19 +191,27 @@ impl Config {
     pub fn reload(&self) {
         // Whoever changes it in another process holds the lock until it has written that down.
         let _lock = lock(&self.path);
-        self.take_up();
+        if !self.hold.get().is_some_and(Hold::has_ended) {
+            self.take_up();
+        }
     }
 
     fn take_up(&self) {
         let next = match read(&self.path) {
-            Ok((document, settings)) => {
+            Ok((text, _, settings)) => {
                 let before = self.settings();
-                if *before != settings
-                    && let Some(journal) = self.journal.get()
-                    && let Err(error) = journal.found(&before, &settings, &document.to_string())
-                {
-                    // It is a person's own file: it counts all the same.
-                    tracing::error!("a change of the configuration could not be logged: {error}");
+                let journal = self.journal.get();
+                if let Some(journal) = journal.filter(|_| !self.may_take_up(&before, &settings, &text)) {
+                    return self.hold(&before, &settings, &text, journal.as_ref());
+                }
+                if *before != settings || self.current().held.is_some() {
+                    if let Some(journal) = journal
+                        && let Err(error) = journal.found(&before, &settings, &text, false)
+                    {
+                        // It is a person's own file: it counts all the same.
+                        tracing::error!("a change of the configuration could not be logged: {error}");
+                    }
+                    self.keep(&text);
                 }
                 Current::good(settings)
             }
@@ -189,23 +231,39 @@ impl Config {
     /// then.
     pub fn update<T, E: From<ConfigError>>(&self, change: impl FnOnce(&mut Settings) -> Result<T, E>) -> Result<T, E> {
         let _lock = lock(&self.path)?;
-        let (document, mut settings) = read(&self.path)?;
+        let (was, document, mut settings) = read(&self.path)?;
         let before = settings.clone();
-        let was = document.to_string();
+        let guards = self.hold.get().is_some_and(Hold::guards);
+        if guards && !self.may_take_up(&self.settings(), &before, &was) {
+            self.take_up();
+            return Err(ConfigError::Waits.into());
+        }
         let result = change(&mut settings)?;
         settings.check().map_err(ConfigError::from)?;
         let text = edit::merge(document, &settings)?.to_string();
+        // What another process changes beside the app waits for the app's windows; what the app changes was seen there.
+        let waits = !guards && !self.may_take_up(&self.settings(), &settings, &text);
         if let Some(journal) = self.journal.get() {
-            journal.changes(&before, &settings, &text).map_err(ConfigError::NotLogged)?;
+            journal.changes(&before, &settings, &text, waits).map_err(ConfigError::NotLogged)?;
         }
         if let Err(error) = write(&self.path, &text) {
             if let Some(journal) = self.journal.get() {
                 // Best effort: the log must not say that it is so.
-                let _ = journal.changes(&settings, &before, &was);
+                let _ = journal.changes(&settings, &before, &was, waits);
             }
             return Err(error.into());
         }
-        self.take_up();
+        if waits && let Some(journal) = self.journal.get() {
+            self.hold(&self.settings(), &settings, &text, journal.as_ref());
+            return Ok(result);
+        }
+        self.keep(&text);
+        self.current.send_if_modified(|current| {
+            let next = Current::good(settings);
+            let changed = *current != next;
+            *current = next;
+            changed
+        });
         Ok(result)
     }
 
@@ -264,8 +322,17 @@ impl Config {
     }
 }
 
-fn read(path: &Path) -> Result<(DocumentMut, Settings), ConfigError> {
+fn read(path: &Path) -> Result<(String, DocumentMut, Settings), ConfigError> {
     let text = fs::read_to_string(path).map_err(|error| io_error(path, &error))?;
+    let (document, settings) = parse(path, &text)?;
+    Ok((text, document, settings))
+}
+
+fn settings_of(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+    parse(path, text).map(|(_, settings)| settings)
+}
+
+fn parse(path: &Path, text: &str) -> Result<(DocumentMut, Settings), ConfigError> {
     let broken = |span: Option<std::ops::Range<usize>>, message: &str| ConfigError::Broken {
         path: path.display().to_string(),
         line: span.map_or(1, |span| text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count() + 1),
@@ -273,7 +340,7 @@ fn read(path: &Path) -> Result<(DocumentMut, Settings), ConfigError> {
     };
     let document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| broken(error.span(), error.message()))?;
-    let settings: Settings = toml_edit::de::from_str(&text).map_err(|error| broken(error.span(), error.message()))?;
+    let settings: Settings = toml_edit::de::from_str(text).map_err(|error| broken(error.span(), error.message()))?;
     settings.check()?;
     Ok((document, settings))
 }

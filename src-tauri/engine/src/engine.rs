@@ -5,6 +5,7 @@
 
 mod calls;
 mod changes;
+mod confinement;
 mod grants;
 mod models;
 mod pins;
@@ -34,9 +35,12 @@ pub use models::ModelError;
 pub use servers::ServerError;
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Hold},
     home::Home,
-    mcp::{BaseEnv, ClientSettings, ServerEvent, Servers, Timing},
+    mcp::{
+        BaseEnv, ClientSettings, ServerEvent, Servers, Timing,
+        confine::{self, Surroundings},
+    },
     pipeline::{Ends, OpinionError, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
@@ -51,6 +55,8 @@ pub struct Options {
     pub home: Home,
     /// What server processes get of our environment.
     pub base_env: BaseEnv,
+    /// What confined servers must not reach.
+    pub surroundings: Surroundings,
     /// This program, which understands the hidden `__spawn` and the `demo-server` commands.
     pub program: PathBuf,
     /// Who decides here.
@@ -59,6 +65,8 @@ pub struct Options {
     pub place: Place,
     /// Where secrets are kept.
     pub secrets: Arc<dyn SecretStore>,
+    /// Whether changes of the configuration from outside that allow more wait here for a person.
+    pub holds_changes: bool,
     /// Start only these servers; none: all that are enabled.
     pub only: Option<Vec<String>>,
 }
@@ -127,8 +135,9 @@ impl Engine {
         close_interrupted(&store, &options.home.data, jiff::Timestamp::now()).await?;
         let changes =
             changes::Changes { store: store.clone(), reviewer: options.reviewer.clone(), place: options.place };
-        let changes = Arc::new(changes);
-        config.keep_journal(Arc::clone(&changes) as _, |text| changes.began(text))?;
+        let changes: Arc<dyn crate::config::Journal> = Arc::new(changes);
+        let hold = Hold::new(&options.home.data, options.holds_changes).map_err(StartError::Home)?;
+        config.begin(changes, hold)?;
         let first_run = store.list(Filter { limit: 1, ..Filter::default() }).await?.questions.is_empty();
         let (changes, _) = broadcast::channel(1024);
         let queue = ReviewQueue::new(Desk::new(config.clone()), changes.clone());
@@ -150,6 +159,7 @@ impl Engine {
         let version = env!("CARGO_PKG_VERSION");
         let mut client = ClientSettings::new("samplegate", version, options.base_env);
         client.launcher = Some(options.program.clone());
+        client.surroundings = options.surroundings;
         let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()), secrets.clone())
             .map_err(|error| StartError::System(error.to_string()))?;
         let engine = Self {
@@ -296,6 +306,26 @@ impl Engine {
         report
     }
 
+    /// Whether servers can be confined here; if not, why, and how to mend it.
+    pub async fn probe_confinement(&self) -> TestReport {
+        let client = &self.options.client;
+        match confine::probe(client.base_env.get("PATH"), &client.surroundings.works).await {
+            Ok(()) if client.surroundings.abstract_bus && !confine::abstract_sockets_can_be_hidden() => TestReport {
+                ok: true,
+                message: "bubblewrap works; the session bus is an abstract socket, so only without network".into(),
+            },
+            Ok(()) if !confine::abstract_sockets_can_be_hidden() => TestReport {
+                ok: true,
+                message:
+                    "bubblewrap works; this kernel is older than 6.12, so a confined server with network can reach \
+                          abstract sockets, which X11 may have"
+                        .into(),
+            },
+            Ok(()) => TestReport { ok: true, message: "bubblewrap works".into() },
+            Err(why) => TestReport { ok: false, message: why },
+        }
+    }
+
     /// General settings.
     pub fn general(&self) -> GeneralSettings {
         let general = self.config.settings().general.clone();
@@ -333,6 +363,7 @@ impl Engine {
         self.pipeline.tail.close();
         self.tasks.wait().await;
         self.pipeline.tail.wait().await;
+        self.config.end_guard();
     }
 
     fn trouble(&self, settings: &Settings, keychain: Option<&TestReport>) -> Vec<Trouble> {
@@ -341,6 +372,17 @@ impl Engine {
             |text: String, section: Option<&str>| trouble.push(Trouble { text, section: section.map(Into::into) });
         if let Some(error) = self.config.current().error {
             add(format!("{error}. The last good settings stay in force until it is mended."), None);
+        }
+        if let Some(held) = self.config.current().held.filter(|held| !held.refused) {
+            let more = held.wider.len();
+            add(
+                format!(
+                    "The configuration was changed from outside and would allow more ({}). What was in force stays in \
+                     force until you accept it.",
+                    if more == 1 { "1 place".to_owned() } else { format!("{more} places") }
+                ),
+                Some("waiting"),
+            );
         }
         if let Some(error) = self.pipeline.log_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             add(error, None);

@@ -48,6 +48,15 @@ impl Home {
         self.data.join("samplegate.db")
     }
 
+    /// Its folders.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.config.clone(), self.data.clone(), self.runtime.clone()];
+        // A configuration that is a link is where it leads.
+        let linked = self.config_file();
+        folders.extend(linked.is_symlink().then_some(linked));
+        folders
+    }
+
     /// Creates the folders, readable by this user only.
     ///
     /// # Errors

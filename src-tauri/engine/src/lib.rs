@@ -11,6 +11,7 @@ pub mod home;
 mod key_command;
 mod local_names;
 pub mod mcp;
+pub mod memory;
 pub mod pipeline;
 pub mod provider;
 pub mod review_queue;

@@ -12,13 +12,14 @@
 //! - Every question is put to the asker at most once, and its [`Asked::withdrawn`] fires as soon as nobody waits for
 //!   the answer any more, and its [`Receipt`] tells once whether the reply was written.
 //! - A server process gets [`BaseEnv`] and what its specification gives it, runs in a process group of its own, and is
-//!   ended as a group.
+//!   ended as a group. One that is to be confined runs confined ([`confine`]) or not at all.
 //! - Nothing here logs content.
 //!
 //! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
 //! of configuration files. Not built yet: OAuth, the HTTP+SSE transport of 2024-11-05, tasks, roots.
 
 mod child;
+pub mod confine;
 mod connection;
 mod error;
 mod event;

@@ -1,9 +1,13 @@
 //! From what a process was started with to what the engine takes. Pure: a binary reads its arguments, its environment
 //! and the platform's directories, and hands them in, so that the desktop app and the terminal command agree.
 
-use std::{ffi::OsString, io, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::PathBuf,
+};
 
-use crate::home::Home;
+use crate::{home::Home, mcp::confine::Surroundings};
 
 /// The variable that puts a whole home under one folder.
 pub const HOME_VARIABLE: &str = "SAMPLEGATE_HOME";
@@ -48,6 +52,65 @@ pub fn home(
     Ok(Home::in_directories(config, data, runtime))
 }
 
+/// What a confined server must not reach: this home, that of the platform's directories, and the session.
+pub fn surroundings(
+    home: &Home,
+    variable: impl Fn(&str) -> Option<OsString>,
+    platform: Option<Directories>,
+) -> Surroundings {
+    let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut own = home.folders();
+    own.extend(
+        platform.into_iter().flat_map(|folders| [Some(folders.config), Some(folders.data), folders.runtime]).flatten(),
+    );
+    let bus = given("DBUS_SESSION_BUS_ADDRESS").unwrap_or_default();
+    let mut session: Vec<PathBuf> =
+        ["XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "XAUTHORITY", "GNOME_KEYRING_CONTROL", "NOTIFY_SOCKET"]
+            .into_iter()
+            .filter_map(|name| given(name).map(PathBuf::from))
+            .collect();
+    session.extend(bus_values(&bus, "path").chain(bus_values(&bus, "dir")).map(PathBuf::from));
+    // `socket:pid:protocol`
+    let agent = given("GPG_AGENT_INFO").and_then(|info| info.to_str()?.split(':').next().map(PathBuf::from));
+    session.extend(agent);
+    // A bare number or `wayland-0` is below XDG_RUNTIME_DIR.
+    session.extend(given("WAYLAND_DISPLAY").map(PathBuf::from));
+    session.retain(|path| path.is_absolute());
+    Surroundings {
+        home: given("HOME").map(PathBuf::from),
+        own,
+        session,
+        abstract_bus: bus_values(&bus, "abstract").next().is_some(),
+        caches: home.data.join("confined"),
+        works: crate::mcp::confine::Works::default(),
+    }
+}
+
+/// The values of a key in a D-Bus address, e.g. `unix:path=/run/user/1000/bus,guid=…;…`.
+fn bus_values<'a>(address: &'a OsStr, key: &'a str) -> impl Iterator<Item = String> + 'a {
+    let address = address.to_string_lossy().into_owned();
+    let found: Vec<String> = address
+        .split([';', ',', ':'])
+        .filter_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))
+        .map(unescape)
+        .collect();
+    found.into_iter()
+}
+
+/// `%2d` and its like, as D-Bus addresses have them.
+fn unescape(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        match escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()) {
+            Some(byte) => (bytes.push(byte), rest = &after[2..]),
+            None => (bytes.push(*first), rest = after),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Who decides: the name of `--reviewer`, else the user of the operating system.
 pub fn reviewer(given: Option<String>, variable: impl Fn(&str) -> Option<OsString>) -> String {
     let user = || {
@@ -87,6 +150,31 @@ mod tests {
         let empty = |_: &str| Some(OsString::new());
         assert_eq!(home(None, empty, directories).unwrap(), platform, "an empty variable is none");
         assert!(matches!(home(None, nothing, || None), Err(NoHome::Unknown)));
+    }
+
+    #[test]
+    fn the_session_is_what_its_variables_name() {
+        let home = Home::in_folder(Path::new("/given")).unwrap();
+        let directories =
+            Directories { config: "/config".into(), data: "/data".into(), runtime: Some("/run/x".into()) };
+        let variable = |name: &str| {
+            let value = match name {
+                "HOME" => "/home/ada",
+                "DBUS_SESSION_BUS_ADDRESS" => "unix:path=/tmp/dbus%2dA,guid=1;unix:abstract=/tmp/b",
+                "SSH_AUTH_SOCK" => "/home/ada/.agent",
+                "WAYLAND_DISPLAY" => "wayland-0",
+                "GPG_AGENT_INFO" => "/home/ada/S.gpg:1:1",
+                _ => return None,
+            };
+            Some(OsString::from(value))
+        };
+        let seen = surroundings(&home, variable, Some(directories));
+        let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(paths(&seen.own), ["/given", "/given", "/given/run", "/config", "/data", "/run/x"]);
+        assert_eq!(paths(&seen.session), ["/home/ada/.agent", "/tmp/dbus-A", "/home/ada/S.gpg"]);
+        assert!(seen.abstract_bus);
+        assert_eq!(seen.caches, Path::new("/given/confined"));
+        assert!(!surroundings(&home, nothing, None).abstract_bus);
     }
 
     #[test]

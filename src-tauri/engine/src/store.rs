@@ -307,10 +307,26 @@ impl Store {
         self.read(move |connection| changes::list(connection, before, limit, |_| true)).await
     }
 
-    /// The digest of the configuration file after the last change that was logged. Blocks.
-    pub(crate) fn logged_config(&self) -> Result<Option<Sha256Hex>, StoreError> {
+    /// The digest of the configuration file after the last change that was logged, and whether that waits. Blocks.
+    pub(crate) fn logged_config(&self) -> Result<Option<(Sha256Hex, bool)>, StoreError> {
         let known = |change: &Change| change.config_sha256.is_some();
         let last = self.readers.read(|connection| changes::list(connection, None, 1, known))?;
+        Ok(last.first().and_then(|change| Some((change.config_sha256?, change.waits))))
+    }
+
+    /// The digest of the configuration file that was accepted last: the newest that does not wait, and was not made to
+    /// wait since. Blocks.
+    pub(crate) fn accepted_config(&self) -> Result<Option<Sha256Hex>, StoreError> {
+        let waiting = std::cell::RefCell::new(Vec::new());
+        let accepted = |change: &Change| match change.config_sha256 {
+            Some(digest) if change.waits => {
+                waiting.borrow_mut().push(digest);
+                false
+            }
+            Some(digest) => !waiting.borrow().contains(&digest),
+            None => false,
+        };
+        let last = self.readers.read(|connection| changes::list(connection, None, 1, accepted))?;
         Ok(last.first().and_then(|change| change.config_sha256))
     }
 

@@ -3,7 +3,8 @@
 use samplegate_engine::{
     engine::{Engine, ServerError},
     wire::{
-        CallInput, FoundModels, GeneralSettings, GrantView, ModelInput, ModelView, Offers, PinView, ProviderOption, RuleView,
+        CallInput, FoundModels, GeneralSettings, GrantView, HeldChange, ModelInput, ModelView, Offers, PinView,
+        ProviderOption, RuleView,
         RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
@@ -51,6 +52,26 @@ pub(super) fn server_pin(engine: State<'_, Engine>, name: &str) -> Option<PinVie
 pub(super) async fn server_approve(engine: State<'_, Engine>, name: String, sha256: String) -> Answer<()> {
     let sha256 = sha256.parse().map_err(|_| ServerError::NotShown(name.clone()))?;
     Ok(engine.approve_server(&name, sha256).await?)
+}
+
+#[tauri::command]
+pub(super) async fn confinement_test(engine: State<'_, Engine>) -> Answer<TestReport> {
+    Ok(engine.probe_confinement().await)
+}
+
+#[tauri::command(async)]
+pub(super) fn held_change(engine: State<'_, Engine>) -> Option<HeldChange> {
+    engine.held_change()
+}
+
+#[tauri::command(async)]
+pub(super) fn held_accept(engine: State<'_, Engine>, id: &str) -> Answer<()> {
+    Ok(engine.accept_change(id)?)
+}
+
+#[tauri::command(async)]
+pub(super) fn held_refuse(engine: State<'_, Engine>, id: &str, restore: bool) -> Answer<Option<String>> {
+    Ok(engine.refuse_change(id, restore)?)
 }
 
 #[tauri::command]

@@ -52,6 +52,17 @@ pub(super) fn many(waiting: &[ReviewSummary]) -> Popup {
     }
 }
 
+/// A popup about a change of the configuration that waits. What changed is shown in the window alone.
+pub(super) fn held() -> Popup {
+    Popup {
+        title: "The configuration was changed from outside".into(),
+        body: "It would allow more, so it waits until you accept or refuse it.".into(),
+        about: None,
+        may_deny: false,
+        may_approve: false,
+    }
+}
+
 /// The request's text, if it is all there is to see: one short user message, nothing found in it, nothing besides.
 fn only_text(item: &ReviewItem) -> Option<&str> {
     let fields = item.request.as_object()?;

@@ -611,6 +611,16 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       }
       tell('servers', name)
     },
+    async heldChange() {
+      return null
+    },
+    async heldAccept() {},
+    async heldRefuse() {
+      return null
+    },
+    async confinementTest() {
+      return { ok: true, message: 'bubblewrap works' }
+    },
     async serverTest(input) {
       return input.transport.type === 'http' && !input.transport.url
         ? { ok: false, message: 'There is no URL.' }

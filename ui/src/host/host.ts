@@ -10,6 +10,7 @@ import type { Changed } from '../bindings/Changed'
 import type { FoundModels } from '../bindings/FoundModels'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
+import type { HeldChange } from '../bindings/HeldChange'
 import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
@@ -67,6 +68,8 @@ export interface Host {
   serverPin(name: string): Promise<PinView | null>
   /** Approves a server as it was shown: `sha256` names that. */
   serverApprove(name: string, sha256: string): Promise<void>
+  /** Whether servers can be confined here; if not, why. */
+  confinementTest(): Promise<TestReport>
   serverOffers(name: string): Promise<Offers>
 
   callStart(input: CallInput): Promise<string>
@@ -81,6 +84,12 @@ export interface Host {
   modelSetDefault(name: string): Promise<void>
   modelTest(name: string): Promise<TestReport>
   findLocalModels(): Promise<FoundModels[]>
+
+  /** The change from outside that waits for a person; null: there is none. */
+  heldChange(): Promise<HeldChange | null>
+  heldAccept(id: string): Promise<void>
+  /** `restore`: puts the file back, with the refused one beside it, whose path is given. */
+  heldRefuse(id: string, restore: boolean): Promise<string | null>
 
   rulesList(): Promise<RuleView[]>
   ruleAdd(rule: RuleView): Promise<void>

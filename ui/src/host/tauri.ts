@@ -42,6 +42,10 @@ export const tauriHost: Host = {
   serverTest: (input) => invoke('server_test', { input }),
   serverPin: (name) => invoke('server_pin', { name }),
   serverApprove: (name, sha256) => invoke('server_approve', { name, sha256 }),
+  confinementTest: () => invoke('confinement_test'),
+  heldChange: () => invoke('held_change'),
+  heldAccept: (id) => invoke('held_accept', { id }),
+  heldRefuse: (id, restore) => invoke('held_refuse', { id, restore }),
   serverOffers: (name) => invoke('server_offers', { name }),
 
   callStart: (input) => invoke('call_start', { input }),

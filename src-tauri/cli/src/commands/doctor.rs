@@ -97,6 +97,7 @@ async fn look(engine: &Engine, home: &Home) -> Vec<Check> {
     let mut checks = vec![Check::new("configuration", State::Good, home.config_file().display().to_string())];
     checks.push(audit_log(engine, home).await);
     checks.push(keychain(engine).await);
+    checks.push(confinement(engine).await);
     checks.extend(servers(engine).await);
     checks.extend(models(engine).await);
     checks
@@ -128,6 +129,18 @@ async fn keychain(engine: &Engine) -> Check {
     match (report.ok, needed) {
         (false, false) => Check::new("keychain", State::Note, format!("{}. No model here needs it", report.message)),
         (true, _) | (false, true) => Check::of("keychain", report),
+    }
+}
+
+async fn confinement(engine: &Engine) -> Check {
+    let settings = engine.config().settings();
+    let needed = settings.servers.values().any(|server| server.enabled && server.confine.enabled);
+    let report = engine.probe_confinement().await;
+    match (report.ok, needed) {
+        (false, false) => {
+            Check::new("confinement", State::Note, format!("{}. No server here is confined", report.message))
+        }
+        (true, _) | (false, true) => Check::of("confinement", report),
     }
 }
 

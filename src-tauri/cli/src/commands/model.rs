@@ -28,7 +28,7 @@ pub(crate) async fn run(start: &Start, command: Model) -> Result<Exit, Failure> 
         }
         Model::Default(name) => engine.set_default_model(&name.name).map(|()| Exit::Done).map_err(Failure::from),
     };
-    engine.shutdown().await;
+    super::finish(&engine).await;
     done
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
         Rule::List(list) => self::list(&engine, list.json),
         Rule::Remove(id) => engine.remove_rule(&id.id).map(|()| Exit::Done).map_err(Failure::from),
     };
-    engine.shutdown().await;
+    super::finish(&engine).await;
     done
 }
 

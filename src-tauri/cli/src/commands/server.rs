@@ -9,7 +9,7 @@ use samplegate_engine::{
 };
 use serde_json::{Value, json};
 
-use super::stdin;
+use super::{confine, stdin};
 use crate::{
     args::{Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
     exit::{Exit, Failure},
@@ -28,7 +28,7 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
         Server::Approve(approve) => approve::run(&engine, approve).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
-    engine.shutdown().await;
+    super::finish(&engine).await;
     done
 }
 
@@ -41,10 +41,16 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         gates: wire::Gates::Both,
         sampling_tools: SamplingTools::None,
         limits: None,
+        confinement: None,
     };
     let server = with_settings(server, &add.given)?;
-    let (tried, name) = (server.clone(), server.name.clone());
+    let (mut tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
+    if super::is_waiting(engine) {
+        return Ok(Exit::Done);
+    }
+    // As it was saved, with what was proposed.
+    tried.confinement = find(engine, &name)?.confinement;
     let report = engine.test_server(&tried).await;
     output::note(&format!("{name}: {}", output::visible(&report.message)));
     if !report.ok {
@@ -52,6 +58,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         output::note(&format!("{name} is saved; try it again with `samplegate server test {name}`."));
     }
     approve::tell_findings(engine, &name);
+    note_confinement(engine, &tried, add.given.confine.is_some()).await;
     if tried.sampling == SamplingMode::Off {
         output::note(&format!("{name} may not sample; allow it with `samplegate server set {name} --sampling ask`."));
     }
@@ -62,8 +69,42 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     let mut server = find(engine, &set.name)?;
     server.transport = transport(Some(server.transport), &set.given, set.command)?;
     server.enabled = set.enabled.unwrap_or(server.enabled);
+    let was = server.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
     engine.save_server(Some(&set.name), with_settings(server, &set.given)?).await?;
+    if super::is_waiting(engine) {
+        return Ok(Exit::Done);
+    }
+    let saved = find(engine, &set.name)?;
+    let is = saved.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
+    if is != was || saved.sampling != SamplingMode::Off && !is {
+        note_confinement(engine, &saved, set.given.confine.is_some()).await;
+    }
     Ok(Exit::Done)
+}
+
+/// Says whether a program is confined, where the person did not just say so, and what that means.
+async fn note_confinement(engine: &Engine, server: &ServerInput, said: bool) {
+    let name = &server.name;
+    match confine::word(server) {
+        "confined" if !said => output::note(&format!(
+            "{name} is confined: it reads the system but not Samplegate, the session and the keychain, and writes only to \
+             its own caches. Give it a folder with `samplegate server set {name} --folder PATH:rw`, or opt out with \
+             `--confine off`."
+        )),
+        "not confined" if server.sampling != SamplingMode::Off && server.transport != TransportInput::Demo => {
+            let report = engine.probe_confinement().await;
+            let how = if report.ok {
+                format!("confine it with `samplegate server set {name} --confine on`")
+            } else {
+                report.message
+            };
+            output::note(&format!(
+                "{name} is not confined, so it can reach everything you can: {}.",
+                output::visible(&how)
+            ));
+        }
+        _ => {}
+    }
 }
 
 fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
@@ -166,6 +207,7 @@ fn values(plain: &[String], from_stdin: &[String]) -> Result<Vec<NamedValue>, Fa
 }
 
 fn with_settings(mut server: ServerInput, given: &ServerGiven) -> Result<ServerInput, Failure> {
+    server.confinement = confine::given(&server, given)?;
     if let Some(sampling) = given.sampling {
         server.sampling = match sampling {
             Sampling::Off => SamplingMode::Off,
@@ -216,6 +258,7 @@ fn to_json(view: &ServerView) -> Value {
             SamplingTools::All => json!("all"),
             SamplingTools::Only(names) => json!(names),
         },
+        "confinement": confine::to_json(server),
         "limits": limits(server).map(|(limit, value)| (limit.as_str().to_owned(), number(limit, value))).collect::<serde_json::Map<_, _>>(),
     });
     match &server.transport {
@@ -274,6 +317,7 @@ fn row(view: &ServerView) -> Vec<String> {
         if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
         approve::state(view.pin.as_ref()).into(),
+        confine::word(server).into(),
         output::inline(&reached(server)),
     ]
 }
@@ -294,6 +338,7 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
             },
         ],
     ];
+    rows.extend(confine::rows(server));
     for (limit, value) in limits(server) {
         let value = value.map_or_else(|| "none".into(), |_| number(limit, value).to_string());
         rows.push(vec!["limit".into(), format!("{limit}={value}")]);

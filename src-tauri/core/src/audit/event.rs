@@ -261,6 +261,9 @@ pub struct SettingsChanged {
     /// Of the configuration file as it is now; none where it did not change. Sealed.
     #[serde(default)]
     pub config_sha256: Option<Sha256Hex>,
+    /// Whether it waits for a person in the app: it stands in the file, and what was accepted before is still in force.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
 }
 
 /// An event of the log.

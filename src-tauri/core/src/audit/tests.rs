@@ -140,6 +140,7 @@ fn settings_changed() -> NewEvent {
         text: Some("Rule r was added.".to_owned()),
         changes: Some(json!([{"key": "rules.r", "before": null, "after": {"action": "allow"}}])),
         config_sha256: Some(Sha256Hex::of(b"config")),
+        waits: false,
     };
     NewEvent::settings_changed(at(0), change)
 }

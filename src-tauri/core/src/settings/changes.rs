@@ -29,8 +29,11 @@ pub struct SettingChange {
 pub fn changes(before: &Settings, after: &Settings) -> Vec<SettingChange> {
     let (before, after) = (tables(before), tables(after));
     let mut changes = Vec::new();
-    for (table, before) in &before {
-        let after = after.get(table).unwrap_or(&Value::Null);
+    // A table that says nothing is not written, so either may be the only one to have it.
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for table in names {
+        let of = |tables: &Map<String, Value>| tables.get(table).cloned().unwrap_or_default();
+        let (before, after) = (&of(&before), &of(&after));
         match table.as_str() {
             "servers" | "models" | "rules" => each(table, before, after, &mut |key, before, after| {
                 if before.is_object() && after.is_object() {
@@ -176,6 +179,7 @@ mod tests {
         after.servers.insert("kept.one".into(), Server { gates: Gates::Request, record, ..server("s3cret-4") });
         after.models.insert("m".into(), model("echo s3cret-5"));
         after.rules.push(Rule::new("r", Action::Allow));
+        after.limits = crate::limits::Limits::none();
 
         let changed = changes(&before, &after);
         let keys: Vec<&str> = changed.iter().map(|change| change.key.as_str()).collect();
@@ -183,25 +187,27 @@ mod tests {
             "default_model",
             "general.approve_from_notifications",
             "general.notifications",
+            "limits",
+            "models.m.key",
+            "rules.r",
             "servers.kept.one.env",
             "servers.kept.one.gates",
             "servers.kept.one.record",
             "servers.old",
-            "models.m.key",
-            "rules.r",
         ];
         assert_eq!(keys, expected);
-        assert_eq!((&changed[4].before, &changed[4].after), (&json!("both"), &json!("request")));
-        assert_eq!((&changed[3].before, &changed[3].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
-        assert_eq!((&changed[6].before["command"], &changed[6].after), (&json!("serve"), &Value::Null));
-        assert_eq!(changed[8].after["action"], "allow");
+        assert_eq!((&changed[7].before, &changed[7].after), (&json!("both"), &json!("request")));
+        assert_eq!((&changed[6].before, &changed[6].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
+        assert_eq!((&changed[9].before["command"], &changed[9].after), (&json!("serve"), &Value::Null));
+        assert_eq!(changed[5].after["action"], "allow");
         assert!(!serde_json::to_string(&changed).unwrap().contains("s3cret"));
         let sentences = "default_model was changed from \"human\" to \"m\".\n\
             General settings were changed: approve_from_notifications, notifications.\n\
-            Server kept.one was changed: env, gates, record.\n\
-            Server old was removed.\n\
+            limits was changed from null to \"none\".\n\
             Model m was changed: key.\n\
-            Rule r was added.";
+            Rule r was added.\n\
+            Server kept.one was changed: env, gates, record.\n\
+            Server old was removed.";
         assert_eq!(summary(&changed), sentences);
     }
 }

@@ -78,17 +78,20 @@ pub struct Confinement {
     pub enabled: bool,
     /// Whether it may use the network.
     pub network: bool,
-    /// Folders that it may read and write. Everything else of the home directory but these is read-only.
+    /// Folders that it may read, inside of those it may not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// Folders that it may read and write. Everything else but these is read-only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub write: Vec<String>,
-    /// Folders that it may not even read, besides Samplegate's own and the keychain.
+    /// Folders that it may not even read, besides Samplegate's own, the session's and the keychain.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hide: Vec<String>,
 }
 
 impl Default for Confinement {
     fn default() -> Self {
-        Self { enabled: false, network: true, write: Vec::new(), hide: Vec::new() }
+        Self { enabled: false, network: true, read: Vec::new(), write: Vec::new(), hide: Vec::new() }
     }
 }
 

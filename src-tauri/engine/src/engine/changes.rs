@@ -13,8 +13,9 @@ use serde_json::json;
 
 use super::Engine;
 use crate::{
-    config::Journal,
+    config::{ConfigError, Journal},
     store::{Store, StoreError},
+    wire::{HeldChange, HeldKey},
 };
 
 /// How a person changes what is allowed, where they are shown questions.
@@ -37,11 +38,11 @@ impl Changes {
         via(self.place)
     }
 
-    fn write(&self, via: Via, changes: &[SettingChange], config: Option<&str>) -> Result<(), StoreError> {
+    fn write(&self, via: Via, changes: &[SettingChange], config: &str, waits: bool) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.append(via, summary(changes), serde_json::to_value(changes).ok(), config)
+        self.append(via, summary(changes), serde_json::to_value(changes).ok(), Some(config), waits)
     }
 
     fn append(
@@ -50,6 +51,7 @@ impl Changes {
         text: String,
         changes: Option<serde_json::Value>,
         config: Option<&str>,
+        waits: bool,
     ) -> Result<(), StoreError> {
         let change = SettingsChanged {
             via,
@@ -57,6 +59,7 @@ impl Changes {
             text: Some(text),
             changes,
             config_sha256: config.map(|text| Sha256Hex::of(text.as_bytes())),
+            waits,
         };
         self.store.append_now(vec![NewEvent::settings_changed(jiff::Timestamp::now(), change)])
     }
@@ -76,22 +79,51 @@ impl Changes {
             text: Some(text),
             changes: Some(grants.iter().map(ended).collect()),
             config_sha256: None,
+            waits: false,
         };
         NewEvent::settings_changed(jiff::Timestamp::now(), change)
     }
 
-    /// Whether the log says that the file has this text.
-    fn is_logged(&self, text: &str) -> Result<Option<bool>, StoreError> {
-        Ok(self.store.logged_config()?.map(|logged| logged == Sha256Hex::of(text.as_bytes())))
+    /// Whether the log says that the file has this text, and that it waits, or not.
+    fn is_logged(&self, text: &str, waits: bool) -> Result<Option<bool>, StoreError> {
+        let logged = self.store.logged_config()?;
+        Ok(logged.map(|(digest, waited)| digest == Sha256Hex::of(text.as_bytes()) && waited == waits))
+    }
+}
+
+impl Journal for Changes {
+    fn changes(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String> {
+        self.write(self.via(), &changes(before, after), text, waits).map_err(|error| error.to_string())
     }
 
-    /// Looks whether the file was edited while nobody watched it. What it said before is not known then, and before the
-    /// first change that was logged there is nothing to compare with.
-    pub(super) fn began(&self, text: &str) {
-        let logged = self.is_logged(text).and_then(|logged| match logged {
+    fn found(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String> {
+        match self.is_logged(text, waits) {
+            Ok(Some(true)) => Ok(()),
+            Ok(Some(false) | None) => {
+                self.write(Via::File, &changes(before, after), text, waits).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn refused(&self, before: &Settings, after: &Settings, text: &str, waits: bool) -> Result<(), String> {
+        let refused = changes(before, after);
+        let said = format!(
+            "Refused, and {}: {}",
+            if waits { "left in the file" } else { "taken out of the file" },
+            summary(&refused).replace('\n', " ")
+        );
+        let refused = serde_json::to_value(refused).ok();
+        self.append(self.via(), said, refused, Some(text), waits).map_err(|error| error.to_string())
+    }
+
+    /// What it said before is not known then, and before the first change that was logged there is nothing to compare
+    /// with.
+    fn began(&self, text: &str) {
+        let logged = self.is_logged(text, false).and_then(|logged| match logged {
             Some(false) => {
                 let said = "The configuration file was edited since the last change that is logged.";
-                self.append(Via::File, said.into(), None, Some(text))
+                self.append(Via::File, said.into(), None, Some(text), false)
             }
             Some(true) | None => Ok(()),
         });
@@ -99,25 +131,56 @@ impl Changes {
             tracing::error!("a change of the configuration could not be logged: {error}");
         }
     }
-}
 
-impl Journal for Changes {
-    fn changes(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String> {
-        self.write(self.via(), &changes(before, after), Some(text)).map_err(|error| error.to_string())
+    fn first(&self, text: &str) -> Result<(), String> {
+        let said = "The configuration file was taken as it is, because none was accepted before.";
+        self.append(Via::File, said.into(), None, Some(text), false).map_err(|error| error.to_string())
     }
 
-    fn found(&self, before: &Settings, after: &Settings, text: &str) -> Result<(), String> {
-        match self.is_logged(text) {
-            Ok(Some(true)) => Ok(()),
-            Ok(Some(false) | None) => {
-                self.write(Via::File, &changes(before, after), Some(text)).map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        }
+    fn waits(&self, text: &str) -> Result<bool, String> {
+        self.is_logged(text, true).map(|logged| logged == Some(true)).map_err(|error| error.to_string())
+    }
+
+    fn accepted(&self) -> Result<Option<Sha256Hex>, String> {
+        self.store.accepted_config().map_err(|error| error.to_string())
     }
 }
 
 impl Engine {
+    /// The change of the configuration that waits for a person, if there is one.
+    pub fn held_change(&self) -> Option<HeldChange> {
+        let held = self.config.current().held?;
+        let keys = held.changes.iter().map(|change| HeldKey {
+            key: change.key.clone(),
+            before: change.before.clone(),
+            after: change.after.clone(),
+            allows_more: held.wider.contains(&change.key),
+        });
+        Some(HeldChange {
+            id: held.digest.to_string(),
+            summary: summary(&held.changes),
+            keys: keys.collect(),
+            refused: held.refused,
+        })
+    }
+
+    /// Puts the change that waits into force.
+    ///
+    /// # Errors
+    /// It is not the one that waits any more, or the log or the file cannot be written.
+    pub fn accept_change(&self, id: &str) -> Result<(), ConfigError> {
+        self.config.accept(held_id(id)?)
+    }
+
+    /// Refuses the change that waits. `restore`: puts the file back, with the refused one beside it, whose path is given.
+    ///
+    /// # Errors
+    /// It is not the one that waits any more, what was accepted is lost, or the log or the file cannot be written.
+    pub fn refuse_change(&self, id: &str, restore: bool) -> Result<Option<String>, ConfigError> {
+        let beside = self.config.refuse(held_id(id)?, restore)?;
+        Ok(beside.map(|path| path.display().to_string()))
+    }
+
     /// Makes incoming questions wait undecided, or go on.
     ///
     /// # Errors
@@ -127,10 +190,15 @@ impl Engine {
         let text = if paused { "Paused." } else { "Going on after a pause." };
         let changes = json!([{"key": "paused", "before": !paused, "after": paused}]);
         let was = *self.queue.paused().borrow();
-        let logged = if was == paused { Ok(()) } else { log.append(log.via(), text.into(), Some(changes), None) };
+        let logged =
+            if was == paused { Ok(()) } else { log.append(log.via(), text.into(), Some(changes), None, false) };
         if paused || logged.is_ok() {
             self.queue.set_paused(paused);
         }
         logged
     }
+}
+
+fn held_id(id: &str) -> Result<Sha256Hex, ConfigError> {
+    id.parse().map_err(|_| ConfigError::ChangedAgain)
 }

@@ -156,6 +156,7 @@ impl Engine {
             text: Some(text),
             changes: Some(changes(name, old, &new)),
             config_sha256: None,
+            waits: false,
         };
         let event = NewEvent::settings_changed(Timestamp::now(), event);
         let change = GuardChange::Pin { server: name.to_owned(), known: old.map(known), pin: Box::new(new) };
@@ -165,8 +166,12 @@ impl Engine {
     /// Approves a server as it is: `sha256` names the identity that the person was shown.
     ///
     /// # Errors
-    /// The server was not pinned, is another again, or the log cannot be written.
+    /// The server was not pinned, is another again, the tray app runs (then only its window may approve), or the log
+    /// cannot be written.
     pub async fn approve_server(&self, name: &str, sha256: Sha256Hex) -> Result<(), ServerError> {
+        if self.config.app_runs_elsewhere() {
+            return Err(ServerError::AppRuns(name.into()));
+        }
         let not_shown = || ServerError::NotShown(name.into());
         for _ in 0..TRIES {
             let old = self.store.pin(name.to_owned()).await?.ok_or_else(not_shown)?;

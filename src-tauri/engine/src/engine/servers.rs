@@ -7,13 +7,15 @@ use std::{
 };
 
 use samplegate_core::limits::Limits;
-use samplegate_core::settings::{self, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name};
+use samplegate_core::settings::{
+    self, Confinement, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name,
+};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, confinement};
 use crate::{
     config::ConfigError,
     mcp::{
@@ -49,6 +51,9 @@ pub enum ServerError {
     /// What is to be approved is not what it is.
     #[error("{0} is not what was shown: look at it again, it is approved as it was shown or not at all")]
     NotShown(String),
+    /// Only a window of the tray app may do that while it runs.
+    #[error("the tray app runs, so {0} can be approved in its settings window only: a program must not approve itself")]
+    AppRuns(String),
     /// The log cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,6 +127,8 @@ impl Engine {
             return Err(ServerError::NotFound(name.into()));
         }
         let mut server = from_input(&input, old);
+        let was = old.map_or(Sampling::Off, |old| old.sampling);
+        self.propose_confinement(&mut server, input.confinement.is_some(), was).await;
         // Who switches sampling on approves it: the record says who and until when.
         server.set_sampling(server.sampling, jiff::Zoned::now().date(), &self.options.reviewer);
         server.check()?;
@@ -170,6 +177,9 @@ impl Engine {
                 self.secrets.remove(&name).await?;
             }
         }
+        if let Some(original) = original.filter(|original| *original != new_name) {
+            self.remove_caches(original);
+        }
         if new_secret {
             // The settings may be what they were, and a running server has the old value.
             self.servers.restart(&new_name);
@@ -189,6 +199,7 @@ impl Engine {
             .update(|settings| settings.servers.remove(name).ok_or_else(|| ServerError::NotFound(name.into())))?;
         self.store.change(GuardChange::Forget { server: name.into() }, Vec::new()).await?;
         self.read_pins().await?;
+        self.remove_caches(name);
         for secret in secret_names(name, &old) {
             self.secrets.remove(&secret).await?;
         }
@@ -364,6 +375,7 @@ impl Engine {
                 args: args.clone(),
                 env: plain(env).into_iter().chain(read).collect(),
                 cwd: cwd.as_ref().map(PathBuf::from),
+                confinement: server.confine.enabled.then(|| server.confine.clone()),
             },
             Transport::Http { url, headers, .. } => {
                 TransportSpec::Http { url: url.clone(), headers: plain(headers).into_iter().chain(read).collect() }
@@ -373,6 +385,7 @@ impl Engine {
                 args: vec!["demo-server".into()],
                 env: Vec::new(),
                 cwd: None,
+                confinement: server.confine.enabled.then(|| server.confine.clone()),
             },
         };
         let sampling = server.sampling != Sampling::Off;
@@ -549,6 +562,7 @@ pub(super) fn input(name: &str, server: &Server) -> ServerInput {
             SamplingTools::Only(names) => crate::wire::SamplingTools::Only(names.clone()),
         },
         limits: Some(server.limits.clone()),
+        confinement: Some(confinement::view(&server.confine)),
     }
 }
 
@@ -623,6 +637,11 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             (Some(limits), _) => limits.clone(),
             (None, Some(old)) => old.limits.clone(),
             (None, None) => Limits::default(),
+        },
+        confine: match (&input.confinement, old) {
+            (Some(confinement), _) => confinement::settings(confinement),
+            (None, Some(old)) => old.confine.clone(),
+            (None, None) => Confinement::default(),
         },
         ..match old {
             Some(old) => Server { transport, ..old.clone() },

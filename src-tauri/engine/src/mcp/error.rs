@@ -22,6 +22,16 @@ pub enum ConnectError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// It is to be confined, and cannot be.
+    #[error(
+        "it is to be confined, and that cannot be done: {why}. To run it unconfined: `samplegate server set {server} --confine off`"
+    )]
+    Confine {
+        /// The server.
+        server: String,
+        /// Why, and how to mend it.
+        why: String,
+    },
     /// The URL or a header is not usable.
     #[error("{0}")]
     Address(String),
@@ -73,6 +83,7 @@ impl ConnectError {
             Self::Silent { stderr, .. } | Self::Closed { stderr, .. } | Self::Handshake { stderr, .. } => stderr,
             Self::CommandNotFound { .. }
             | Self::Spawn { .. }
+            | Self::Confine { .. }
             | Self::Address(_)
             | Self::Secret(_)
             | Self::NotKept { .. }

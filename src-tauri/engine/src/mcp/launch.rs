@@ -35,7 +35,7 @@ pub(super) async fn before(
     settings: &ClientSettings,
 ) -> Result<(Launch, Option<Look>), ConnectError> {
     let (command, args, env, cwd) = match transport {
-        TransportSpec::Stdio { command, args, env, cwd } => (command, args, env, cwd),
+        TransportSpec::Stdio { command, args, env, cwd, confinement: _ } => (command, args, env, cwd),
         TransportSpec::Http { url, headers } => {
             return Ok((Launch::url(url, headers.iter().map(|(name, _)| name.as_str())), None));
         }

@@ -117,14 +117,17 @@ impl Connector {
         let tap =
             Arc::new(Tap::new(spec.name.clone(), spec.declare, self.events.clone(), self.settings.arrivals.clone()));
         let result = match &spec.transport {
-            TransportSpec::Stdio { command, args, env, cwd } => {
+            TransportSpec::Stdio { command, args, env, cwd, confinement } => {
                 let program = Program {
+                    server: &spec.name,
                     command,
                     args,
                     env,
                     cwd: cwd.as_deref(),
                     base_env: &self.settings.base_env,
                     launcher: self.settings.launcher.as_deref(),
+                    confinement: confinement.as_ref(),
+                    surroundings: &self.settings.surroundings,
                 };
                 match self.spawner.spawn(&program).await {
                     Ok(child) => {

@@ -17,11 +17,13 @@ use std::{
 };
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use samplegate_core::settings::Confinement;
 use tokio::sync::oneshot;
 
-use super::{ConnectError, Events, Secret, ServerEvent};
+use super::{ConnectError, Events, Secret, ServerEvent, confine};
 
-/// The hidden command of a binary that can be a launcher: `BINARY __spawn PARENT_PID COMMAND ARG…`.
+/// The hidden command of a binary that can be a launcher: `BINARY __spawn PARENT_PID [SCOPE] COMMAND ARG…`, where SCOPE
+/// keeps the command from abstract sockets.
 pub const SHIM_COMMAND: &str = "__spawn";
 
 const STDERR_LINES: usize = 20;
@@ -54,7 +56,7 @@ impl BaseEnv {
         Self(vars.into_iter().filter(|(name, _)| inherited(name)).collect())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(known, _)| same_name(known, name)).map(|(_, value)| value.as_os_str())
     }
 }
@@ -70,12 +72,17 @@ fn inherited(name: &OsStr) -> bool {
 
 /// What to start.
 pub(super) struct Program<'a> {
+    /// The server's name.
+    pub(super) server: &'a str,
     pub(super) command: &'a str,
     pub(super) args: &'a [String],
     pub(super) env: &'a [(String, Secret)],
     pub(super) cwd: Option<&'a Path>,
     pub(super) base_env: &'a BaseEnv,
     pub(super) launcher: Option<&'a Path>,
+    /// What it may reach; none: whatever the person may.
+    pub(super) confinement: Option<&'a Confinement>,
+    pub(super) surroundings: &'a confine::Surroundings,
 }
 
 type Spawned = io::Result<Box<dyn ChildWrapper>>;
@@ -109,7 +116,7 @@ impl Spawner {
 
     pub(super) async fn spawn(&self, program: &Program<'_>) -> Result<Box<dyn ChildWrapper>, ConnectError> {
         let failed = |source| ConnectError::Spawn { command: program.command.to_owned(), source };
-        let command = command(program)?;
+        let command = command(program).await?;
         let (done, started) = oneshot::channel();
         let stopped = || failed(io::Error::other("the starting thread has ended"));
         self.0.send(Job { command, done }).map_err(|_| stopped())?;
@@ -130,17 +137,45 @@ pub(super) fn find(
         .map_err(|_| ConnectError::CommandNotFound { command: command.to_owned() })
 }
 
-fn command(program: &Program<'_>) -> Result<CommandWrap, ConnectError> {
+async fn command(program: &Program<'_>) -> Result<CommandWrap, ConnectError> {
     let found = find(program.command, program.env, program.cwd, program.base_env)?;
-    let launcher = program.launcher.filter(|_| cfg!(target_os = "linux"));
-    let mut command = CommandWrap::with_new(launcher.map_or(found.as_os_str(), Path::as_os_str), |command| {
-        if launcher.is_some() {
-            command.arg(SHIM_COMMAND).arg(std::process::id().to_string()).arg(&found);
+    let wrapped = match program.confinement {
+        Some(confinement) => {
+            let seen = confine::Seen {
+                name: program.server,
+                program: &found,
+                args: program.args,
+                cwd: program.cwd,
+                base_path: program.base_env.get("PATH"),
+                tmpdir: program.base_env.get("TMPDIR"),
+            };
+            Some(confine::wrap(confinement, program.surroundings, &seen).await?)
         }
-        command.args(program.args);
+        None => None,
+    };
+    let launcher = program.launcher.filter(|_| cfg!(target_os = "linux"));
+    let mut words: Vec<OsString> = Vec::new();
+    if let Some(launcher) = launcher {
+        words.extend([launcher.into(), SHIM_COMMAND.into(), std::process::id().to_string().into()]);
+        words.extend(wrapped.as_ref().and_then(|wrapped| wrapped.scope.option()).map(OsString::from));
+    }
+    // What steers the loader is for the server, not for what confines it.
+    let is_for_loader = |name: &str| wrapped.is_some() && (name.starts_with("LD_") || name == "GLIBC_TUNABLES");
+    if let Some(wrapped) = &wrapped {
+        words.push(wrapped.program.clone().into());
+        words.extend(wrapped.args.iter().cloned());
+        for (name, value) in program.env.iter().filter(|(name, _)| is_for_loader(name)) {
+            words.extend(["--setenv".into(), name.into(), value.expose().into()]);
+        }
+        words.push("--".into());
+    }
+    words.push(found.into());
+    let mut command = CommandWrap::with_new(&words[0], |command| {
+        command.args(&words[1..]).args(program.args);
         command.env_clear();
         command.envs(program.base_env.0.iter().map(|(name, value)| (name, value)));
-        command.envs(program.env.iter().map(|(name, value)| (name, value.expose())));
+        let given = program.env.iter().filter(|(name, _)| !is_for_loader(name));
+        command.envs(given.map(|(name, value)| (name, value.expose())));
         if let Some(cwd) = program.cwd {
             command.current_dir(cwd);
         }
@@ -162,7 +197,12 @@ pub fn run_spawn_shim(args: impl IntoIterator<Item = OsString>) -> io::Error {
 
     let mut args = args.into_iter();
     let parent = args.next().and_then(|parent| parent.to_str()?.parse::<i32>().ok());
-    let (Some(parent), Some(program)) = (parent, args.next()) else {
+    let mut program = args.next();
+    let scope = program.as_deref().and_then(confine::Scope::read);
+    if scope.is_some() {
+        program = args.next();
+    }
+    let (Some(parent), Some(program)) = (parent, program) else {
         return io::Error::new(io::ErrorKind::InvalidInput, "a parent process and a program are needed");
     };
     if let Err(error) = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)) {
@@ -171,6 +211,9 @@ pub fn run_spawn_shim(args: impl IntoIterator<Item = OsString>) -> io::Error {
     // The parent may have died before the line above.
     if rustix::process::getppid().map(rustix::process::Pid::as_raw_pid) != Some(parent) {
         return io::Error::other("the parent process has ended");
+    }
+    if let Some(Err(error)) = scope.map(confine::Scope::enter) {
+        return error;
     }
     std::process::Command::new(program).args(args).exec()
 }

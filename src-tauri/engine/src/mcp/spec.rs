@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use samplegate_core::settings::check_headers;
+use samplegate_core::settings::{Confinement, check_headers};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{BaseEnv, ConnectError, MAX_ROUNDS};
+use super::{BaseEnv, ConnectError, MAX_ROUNDS, confine::Surroundings};
 use crate::secrets::Secrets;
 
 /// A value that is never printed or serialised, such as a token in a header or a variable.
@@ -120,6 +120,8 @@ pub enum TransportSpec {
         env: Vec<(String, Secret)>,
         /// The folder it starts in; ours when absent.
         cwd: Option<PathBuf>,
+        /// What it may reach; none: whatever the person may.
+        confinement: Option<Confinement>,
     },
     /// Streamable HTTP.
     Http {
@@ -153,6 +155,8 @@ pub struct ClientSettings {
     /// A binary that understands [`super::SHIM_COMMAND`], so that children die with us even when we are killed
     /// (Linux). Without it they still end with us on every orderly way out.
     pub launcher: Option<PathBuf>,
+    /// What confined servers must not reach.
+    pub surroundings: Surroundings,
     /// How long a server may take before its first word.
     pub start_timeout: Duration,
     /// How often a call is sent again at most for `input_required`.
@@ -179,6 +183,7 @@ impl ClientSettings {
             version: version.into(),
             base_env,
             launcher: None,
+            surroundings: Surroundings::default(),
             start_timeout: Duration::from_secs(30),
             max_rounds: MAX_ROUNDS,
             arrivals: Arrivals::default(),

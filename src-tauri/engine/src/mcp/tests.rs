@@ -90,6 +90,7 @@ fn raw_server(start: &str) -> ServerSpec {
             args: vec!["-c".to_owned(), RAW_SERVER.to_owned(), start.to_owned()],
             env: vec![("GIVEN".to_owned(), "1".into())],
             cwd: None,
+            confinement: None,
         },
         kept: Vec::new(),
         declare: Declare { sampling: true, sampling_tools: false, elicitation: false },
@@ -401,6 +402,7 @@ async fn failures_to_start_say_why() {
         args: Vec::new(),
         env: Vec::new(),
         cwd: None,
+        confinement: None,
     };
     let opened = bench.connector.open(&spec, EraHint::Unknown, &CancellationToken::new()).await;
     assert!(matches!(opened.err(), Some(ConnectError::CommandNotFound { .. })));

@@ -31,6 +31,9 @@ pub struct Change {
     pub text: Option<String>,
     /// What changed: `key`, `before` and `after`; none where that is not known, or pruned.
     pub changes: Option<Value>,
+    /// Whether it waits for a person in the app, or waited then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
     /// The event's hash.
     pub hash: Sha256Hex,
     /// Of the configuration file afterwards.
@@ -67,6 +70,7 @@ pub(super) fn list(
             reviewer: change.reviewer,
             text: change.text,
             changes: change.changes,
+            waits: change.waits,
             hash: row.hash,
             config_sha256: change.config_sha256,
         };

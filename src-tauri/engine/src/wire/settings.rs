@@ -42,6 +42,48 @@ pub struct ServerInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional, type = "'none' | { [key in string]: number | 'none' }")]
     pub limits: Option<samplegate_core::limits::Limits>,
+    /// What its process may reach. Left out on the way in: what is stored stays; for a new one that may sample it is
+    /// confined where that is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub confinement: Option<ConfinementView>,
+}
+
+/// What a server's process may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfinementView {
+    /// Whether it is confined; if so it runs confined or not at all.
+    pub enabled: bool,
+    /// Whether it may use the network.
+    pub network: bool,
+    /// Folders and what it may do there; the rest of the system can be read.
+    pub folders: Vec<FolderAccess>,
+}
+
+/// A folder and what a confined server may do there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct FolderAccess {
+    /// The folder, absolute or beginning with `~`.
+    pub path: String,
+    /// What it may do.
+    pub access: Access,
+}
+
+/// What a confined server may do in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// Not even see what is in it.
+    Hide,
+    /// Read.
+    Read,
+    /// Read and write.
+    Write,
 }
 
 /// How a server is reached.
@@ -398,4 +440,34 @@ pub struct GeneralSettings {
     pub quick_replies: Vec<String>,
     /// The configured model that is asked for a second opinion, when the person clicks for one; none: it is not offered.
     pub second_opinion: Option<String>,
+}
+
+/// A change of the configuration that came from outside, allows more, and waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldChange {
+    /// Which one: the digest of the file.
+    pub id: String,
+    /// What changed, a sentence a line.
+    pub summary: String,
+    /// What changed, key by key.
+    pub keys: Vec<HeldKey>,
+    /// Whether it was refused and left in the file.
+    pub refused: bool,
+}
+
+/// A key of a change that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldKey {
+    /// Its place in the file.
+    pub key: String,
+    /// The value in force; null: there is none. Never a secret.
+    pub before: serde_json::Value,
+    /// The value that waits.
+    pub after: serde_json::Value,
+    /// Whether it is by this that more is allowed.
+    pub allows_more: bool,
 }
