@@ -12,6 +12,7 @@ mod case;
 mod grant;
 mod pattern;
 mod propose;
+mod replay;
 mod risk;
 mod rule;
 mod rules;
@@ -24,6 +25,7 @@ pub use self::{
     grant::{Grant, MINUTES, Scope, Shape, Until},
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
+    replay::{DryRun, Replayed},
     risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk},
     rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,

@@ -24,6 +24,9 @@ pub struct Rule {
     pub id: String,
     /// What it does.
     pub action: Action,
+    /// Set aside: it matches nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// The text of `answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -190,6 +193,7 @@ impl Rule {
         Self {
             id: id.into(),
             action,
+            disabled: false,
             text: None,
             gate: Gates::Both,
             server: None,
@@ -217,10 +221,14 @@ impl Rule {
 
     /// Whether it is about this case. What costs least is looked at first.
     pub fn matches(&self, case: &Case<'_>) -> bool {
-        self.is_about(case.gate) && self.expires.is_none_or(|expires| case.now < expires) && self.conditions_hold(case)
+        !self.disabled
+            && self.is_about(case.gate)
+            && self.expires.is_none_or(|expires| case.now < expires)
+            && self.conditions_hold(case)
     }
 
-    fn is_about(&self, gate: Gate) -> bool {
+    /// Whether it can say something at this gate.
+    pub(super) fn is_about(&self, gate: Gate) -> bool {
         match (self.gate, gate) {
             // A fixed answer is given at the request gate, or not at all.
             (_, Gate::Answer) if self.action == Action::Answer => false,
@@ -234,28 +242,38 @@ impl Rule {
     /// # Errors
     /// Names the rule and what is wrong with it.
     pub fn check(&self) -> Result<(), InvalidSetting> {
-        let wrong = |error: &str| Err(InvalidSetting(format!("rules, {:?}: {error}", self.id)));
+        match self.problem() {
+            Some((_, error)) => Err(InvalidSetting(format!("rules, {:?}: {error}", self.id))),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with it: the field, as the file names it, and why.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
         match (self.action, &self.text, self.gate) {
-            (Action::Answer, None, _) => return wrong("action \"answer\" needs a text"),
+            (Action::Answer, None, _) => return Some(("text", "action \"answer\" needs a text")),
             (Action::Answer, Some(_), Gates::Answer) => {
-                return wrong("action \"answer\" is for the request gate: no model is asked then");
+                return Some(("gate", "action \"answer\" is for the request gate: no model is asked then"));
             }
             (Action::Answer, Some(_), Gates::Both | Gates::Request) => {}
             (Action::Allow | Action::Ask | Action::Deny, Some(_), _) => {
-                return wrong("text goes with action \"answer\"");
+                return Some(("text", "text goes with action \"answer\""));
             }
             (Action::Allow | Action::Ask | Action::Deny, None, _) => {}
         }
         if self.answer.is_some() && self.gate != Gates::Answer {
-            return wrong("`answer` needs gate = \"answer\": there is no answer at the request gate");
+            return Some(("answer", "`answer` needs gate = \"answer\": there is no answer at the request gate"));
         }
         if self.uses == Some(0) {
-            return wrong("uses is at least 1; remove the rule, or leave `uses` out for no limit");
+            return Some(("uses", "uses is at least 1; remove the rule, or leave `uses` out for no limit"));
         }
         if self.uses.is_some() && !self.action.lets_through() {
-            return wrong("uses goes with action \"allow\" or \"answer\"");
+            return Some(("uses", "uses goes with action \"allow\" or \"answer\""));
         }
-        Ok(())
+        if self.uses.is_some() && self.gate == Gates::Answer {
+            return Some(("uses", "uses is counted at the request gate, and this rule is about answers only"));
+        }
+        None
     }
 
     /// The rule in a sentence.
