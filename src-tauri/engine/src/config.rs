@@ -116,7 +116,19 @@ impl Config {
         if !path.try_exists().map_err(|error| io_error(path, &error))? {
             write(path, NEW)?;
         }
-        let settings = read(path)?.1;
+        Self::holding(path, read(path)?.1)
+    }
+
+    /// Opens the configuration and writes nothing, not even where there is no file.
+    ///
+    /// # Errors
+    /// There is a file and it cannot be read or is not valid.
+    pub fn peek(path: &Path) -> Result<Self, ConfigError> {
+        let there = path.try_exists().map_err(|error| io_error(path, &error))?;
+        Self::holding(path, if there { read(path)?.1 } else { Settings::default() })
+    }
+
+    fn holding(path: &Path, settings: Settings) -> Result<Self, ConfigError> {
         let (current, _) = watch::channel(Current::good(settings));
         Ok(Self { path: path.to_owned(), current, watcher: Arc::default(), journal: Arc::default() })
     }

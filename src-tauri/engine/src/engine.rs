@@ -6,6 +6,7 @@
 mod calls;
 mod changes;
 mod models;
+mod rules;
 mod servers;
 
 use std::{
@@ -25,7 +26,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
 pub use models::ModelError;
+pub use rules::{LONGEST_DRY_RUN, TryError};
 pub use servers::ServerError;
+pub(crate) use servers::{gates, gates_view};
 
 use crate::{
     config::{Config, ConfigError},

@@ -10,10 +10,12 @@
 mod ask;
 mod docket;
 mod gates;
+mod history;
 mod intake;
 mod record;
 
 pub(crate) use ask::key_name;
+pub use history::{Dry, DryRow, Missed, NotProposed, Proposed, dry_run, propose};
 pub(crate) use intake::{call_view, now};
 
 use std::{

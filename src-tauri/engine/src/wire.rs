@@ -9,11 +9,13 @@
 mod audit;
 mod calls;
 mod review;
+mod rules;
 mod settings;
 
 pub use audit::*;
 pub use calls::*;
 pub use review::*;
+pub use rules::*;
 pub use settings::*;
 
 use serde::{Deserialize, Serialize};

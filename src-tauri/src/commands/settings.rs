@@ -3,8 +3,8 @@
 use samplegate_engine::{
     engine::Engine,
     wire::{
-        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, ProviderOption, RuleView, RunView,
-        ServerInput, ServerView, Status, TestReport,
+        CallInput, FoundModels, GeneralSettings, ModelInput, ModelView, Offers, ProviderOption, RunView, ServerInput,
+        ServerView, Status, TestReport,
     },
 };
 use tauri::{AppHandle, Runtime, State};
@@ -95,21 +95,6 @@ pub(super) async fn model_test(engine: State<'_, Engine>, name: String) -> Answe
 #[tauri::command]
 pub(super) async fn find_local_models(engine: State<'_, Engine>) -> Answer<Vec<FoundModels>> {
     Ok(engine.find_local_models().await)
-}
-
-#[tauri::command(async)]
-pub(super) fn rules_list(engine: State<'_, Engine>) -> Vec<RuleView> {
-    engine.list_rules()
-}
-
-#[tauri::command(async)]
-pub(super) fn rule_add(engine: State<'_, Engine>, rule: RuleView) -> Answer<String> {
-    Ok(engine.add_rule(rule)?)
-}
-
-#[tauri::command(async)]
-pub(super) fn rule_remove(engine: State<'_, Engine>, id: &str) -> Answer<()> {
-    Ok(engine.remove_rule(id)?)
 }
 
 #[tauri::command(async)]

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     mcp::{Asked, Origin},
-    store::{Asking, Before},
+    store::{Asking, Before, Entry},
 };
 
 /// What the policy looks at, besides the settings and what was there before.
@@ -43,16 +43,39 @@ impl Docket {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
         };
-        let bytes = asked.params.to_string().len();
-        let uses = request.messages().iter().flat_map(|message| &message.blocks);
-        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
         Self {
-            server: asked.server.name.clone(),
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
             arguments: arguments(&asked.origin).cloned(),
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
+            ..Self::of(&asked.server.name, &asked.params, request, model)
+        }
+    }
+
+    /// A question that is over, as the log keeps it.
+    pub(super) fn past(entry: &Entry, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+        let summary = &entry.summary;
+        Self {
+            host: summary.host.clone(),
+            tool: summary.tool.clone(),
+            arguments: entry.arguments.clone(),
+            call_id: summary.call_id.clone(),
+            ..Self::of(&summary.server, params, request, model)
+        }
+    }
+
+    fn of(server: &str, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+        let bytes = params.to_string().len();
+        let uses = request.messages().iter().flat_map(|message| &message.blocks);
+        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
+        Self {
+            server: server.to_owned(),
+            host: None,
+            tool: None,
+            arguments: None,
+            call_id: None,
+            session: None,
             facts: Facts::of(request, bytes),
             demand: Demand {
                 bytes: bytes as u64,
@@ -103,10 +126,28 @@ impl Docket {
         answer: Option<(&str, Option<FindingKind>)>,
         limits: &Checked,
     ) -> Evaluation {
-        let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(text, _)| self.facts.clone().with_answer(text));
-        let local = now.at.to_zoned(TimeZone::system()).datetime();
-        let case = Case {
+        let facts = with_answer.as_ref().unwrap_or(&self.facts);
+        let raised_before = answer.and_then(|(_, raised)| raised);
+        let case = Case { raised_before, ..self.case(gate, facts, findings, now.settings, now.at) };
+        policy::evaluate(
+            &case,
+            Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits },
+        )
+    }
+
+    /// The case at a gate, at a moment. `facts` are the docket's, with the answer at the answer gate.
+    pub(super) fn case<'a>(
+        &'a self,
+        gate: Gate,
+        facts: &'a Facts,
+        findings: &'a [Finding],
+        settings: &Settings,
+        at: Timestamp,
+    ) -> Case<'a> {
+        let server = settings.servers.get(&self.server);
+        let local = at.to_zoned(TimeZone::system()).datetime();
+        Case {
             gate,
             kind: KIND,
             host: self.host.as_deref(),
@@ -115,11 +156,11 @@ impl Docket {
             arguments: self.arguments.as_ref(),
             call_id: self.call_id.as_deref(),
             session: self.session.as_deref(),
-            facts: with_answer.as_ref().unwrap_or(&self.facts),
+            facts,
             model: self.model.as_ref().map(|model| model.name.as_str()),
             findings,
-            raised_before: answer.and_then(|(_, raised)| raised),
-            now: now.at,
+            raised_before: None,
+            now: at,
             local,
             // A server that is configured no more may not sample any more.
             sampling: server.map_or_else(Default::default, |server| server.sampling),
@@ -127,11 +168,17 @@ impl Docket {
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.and_then(|server| suspended(server, local.date())),
             trifecta: server.is_some_and(|server| self.is_trifecta(server)),
-        };
-        policy::evaluate(
-            &case,
-            Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits },
-        )
+        }
+    }
+
+    /// The tool whose call led here; none where that is not known for certain.
+    pub(super) fn tool(&self) -> Option<&str> {
+        self.tool.as_deref()
+    }
+
+    /// What rules look at in it.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     fn is_trifecta(&self, server: &Server) -> bool {

@@ -178,10 +178,7 @@ pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before,
 
 /// The part of [`before`] that also counts at the answer gate.
 pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>) -> Result<Before, TxError> {
-    let uses = connection
-        .prepare_cached("SELECT rule, used FROM rule_uses")?
-        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
-        .collect::<Result<_, _>>()?;
+    let uses = rule_uses(connection)?;
     let pin = connection
         .prepare_cached("SELECT json FROM pins WHERE server = ?1")?
         .query_row([server], |row| row.get(0))
@@ -194,6 +191,14 @@ pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>
         None => Vec::new(),
     };
     Ok(Before { uses, pin, grants, ..Before::default() })
+}
+
+/// How often rules with a number of uses were used.
+pub(super) fn rule_uses(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    connection
+        .prepare_cached("SELECT rule, used FROM rule_uses")?
+        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
+        .collect()
 }
 
 fn grant(row: &rusqlite::Row<'_>) -> rusqlite::Result<Grant> {
