@@ -10,6 +10,7 @@ mod inspect;
 mod limits;
 mod program;
 mod refusals;
+mod rules;
 
 use std::{path::Path, process::Stdio, time::Duration};
 

@@ -229,7 +229,7 @@ describe('rules', () => {
     await type('rule-prompt-form', 'regex')
     await type('rule-prompt-text', '(')
     await type('rule-hours', 'noon')
-    expect(await preview()).toBe('….')
+    expect(await preview()).toBe('…')
     const field = screen.getByTestId('rule-prompt-text')
     expect(field.getAttribute('aria-invalid')).toBe('true')
     expect(document.getElementById(field.getAttribute('aria-describedby')!)!.textContent).toContain('not a regular expression')
