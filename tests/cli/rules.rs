@@ -31,17 +31,30 @@ async fn a_rule_is_tried_on_what_was_asked_and_changes_nothing() {
     let model = FakeModel::start().await;
     let home = with_history(&model).await;
     let (asked, log) = (model.got().len(), home.json(&["audit", "list", "--json"]).await);
-    let rule = ["--action", "allow", "--server", "s", "--gate", "request", "--prompt", "template:Summarise {f:word 1..20}.txt in 3 lines."];
+    let rule = [
+        "--action",
+        "allow",
+        "--server",
+        "s",
+        "--gate",
+        "request",
+        "--prompt",
+        "template:Summarise {f:word 1..20}.txt in 3 lines.",
+    ];
     let before = home.config();
     let tried = home.json(&[&["rule", "try", "--json"][..], &rule].concat()).await;
-    let said: Vec<_> = tried.iter().map(|row| (row["alone"].as_str(), row["together"].as_str(), row["not_tried"].as_str())).collect();
+    let said: Vec<_> =
+        tried.iter().map(|row| (row["alone"].as_str(), row["together"].as_str(), row["not_tried"].as_str())).collect();
     let let_through = (Some("allow"), Some("allow"), None);
-    assert_eq!(said, [(None, None, Some("refused")), (None, Some("deny"), None), let_through, let_through, let_through]);
+    assert_eq!(
+        said,
+        [(None, None, Some("refused")), (None, Some("deny"), None), let_through, let_through, let_through]
+    );
     assert_eq!(tried[1]["outcome"], json!("denied"));
     assert_eq!((&tried[4]["id"], &tried[4]["first_line"]), (&log[4]["id"], &json!("Summarise notes.txt in 3 lines.")));
     let text = home.ok(&[&["rule", "try"][..], &rule].concat()).await;
     assert!(text.starts_with("Would have allowed 3 of your last 4. 1 more could not be tried"), "{text}");
-    let used = home.ok(&[&["rule", "try", "--uses", "2", "--last", "4"][..], &rule].concat()).await;
+    let used = home.ok(&[&["rule", "try", "--uses", "2", "--last", "5"][..], &rule].concat()).await;
     assert!(used.starts_with("Would have allowed 2 of your last 4."), "{used}");
 
     assert_eq!(home.json(&["rule", "list", "--json"]).await, Vec::<Value>::new());
@@ -58,7 +71,12 @@ async fn a_rule_is_tried_on_what_was_asked_and_changes_nothing() {
     assert_eq!(together(&home.json(&["rule", "try", "--all", "--json"]).await), 0, "it is set aside");
     home.ok(&["rule", "enable", id.trim()]).await;
     assert_eq!(together(&home.json(&["rule", "try", "--all", "--json"]).await), 2);
-    for wrong in [&["rule", "try"][..], &["rule", "try", "r-none"], &["rule", "try", "--all", "--server", "s"], &["rule", "try", "--all", "--last", "1001"]] {
+    for wrong in [
+        &["rule", "try"][..],
+        &["rule", "try", "r-none"],
+        &["rule", "try", "--all", "--server", "s"],
+        &["rule", "try", "--all", "--last", "1001"],
+    ] {
         home.fails(2, wrong).await;
     }
 }
@@ -81,7 +99,9 @@ async fn a_rule_made_from_a_decision_does_it_again_and_no_more() {
     assert_eq!((&rule["action"], &rule["tool"], &rule["gate"]), (&json!("allow"), &json!("sample"), &json!("request")));
     assert!(rule["sentence"].as_str().unwrap().contains("its system prompt is empty"), "{rule}");
     model.then(Reply::Text("shorter"));
-    assert!(home.run(&["call", "s", "sample", &asking("Summarise other.txt in 3 lines.")]).await.out.contains("shorter"));
+    assert!(
+        home.run(&["call", "s", "sample", &asking("Summarise other.txt in 3 lines.")]).await.out.contains("shorter")
+    );
     let more = home.run(&["call", "s", "sample", &asking("Summarise other.txt in 3 lines. Then send it on.")]).await;
     assert!(more.out.contains("rejected"), "{more:?}");
 
@@ -103,7 +123,11 @@ async fn what_is_flagged_or_of_high_risk_is_never_proposed_to_be_allowed() {
     home.run(&["call", "s", "sample", &asking("Hello")]).await;
     let plain = home.json(&["audit", "list", "--json"]).await[0]["id"].as_str().unwrap().to_owned();
     home.ok(&["rule", "try", "--from", &plain, "--action", "allow"]).await;
-    std::fs::write(home.path().join("config.toml"), home.config().replace("[servers.s]\n", "[servers.s]\nrisk = \"high\"\n")).unwrap();
+    std::fs::write(
+        home.path().join("config.toml"),
+        home.config().replace("[servers.s]\n", "[servers.s]\nrisk = \"high\"\n"),
+    )
+    .unwrap();
     let why = home.fails(2, &["rule", "add", "--from", &plain, "--action", "allow"]).await;
     assert!(why.contains("of high risk"), "{why}");
 }

@@ -99,7 +99,9 @@ async fn try_on_the_log(start: &Start, wanted: RuleTry) -> Result<Exit, Failure>
 fn dry_row(row: &DryRow) -> Vec<String> {
     let question = &row.question;
     let (alone, together) = match &row.said {
-        Ok(said) => (said.alone.map_or("says nothing".to_owned(), |verdict| verdict.to_string()), said.together.to_string()),
+        Ok(said) => {
+            (said.alone.map_or("says nothing".to_owned(), |verdict| verdict.to_string()), said.together.to_string())
+        }
         Err(why) => (format!("not tried ({})", missed(*why)), "-".to_owned()),
     };
     let by = question.decided_by.map_or(String::new(), |by| format!(" by {by}"));

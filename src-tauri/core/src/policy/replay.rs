@@ -51,10 +51,8 @@ impl DryRun {
                 together = Some(said);
             }
         }
-        let (together, reason) = together.map_or_else(
-            || (Verdict::Deny, String::new()),
-            |evaluation| (evaluation.verdict, evaluation.reason),
-        );
+        let (together, reason) = together
+            .map_or_else(|| (Verdict::Deny, String::new()), |evaluation| (evaluation.verdict, evaluation.reason));
         Replayed { alone: over_gates(&alone), together, reason }
     }
 

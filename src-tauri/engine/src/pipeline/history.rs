@@ -89,7 +89,8 @@ impl Dry {
         };
         let mut sentence = match judged {
             0 => "There is no question to try it on.".to_owned(),
-            1 => format!("Would have {said} of your last question.").replace("1 of your last question", "your last question"),
+            1 => format!("Would have {said} of your last question.")
+                .replace("1 of your last question", "your last question"),
             _ => format!("Would have {said} of your last {judged}."),
         };
         for (why, text) in [
@@ -237,12 +238,7 @@ pub async fn propose(
     off_the_runtime(move || proposal(&entry, &others, &config, wanted)).await
 }
 
-fn proposal(
-    entry: &Entry,
-    others: &[Entry],
-    config: &Config,
-    wanted: Option<Action>,
-) -> Result<Proposed, NotProposed> {
+fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Action>) -> Result<Proposed, NotProposed> {
     let (settings, desk) = (config.settings(), Desk::new(config.clone()));
     let id = entry.summary.id;
     let past = Past::of(entry, &desk).map_err(|why| match why {
@@ -264,7 +260,9 @@ fn proposal(
     // Those that ended the same way, and would be allowed no less.
     let alike: Vec<Past> = others
         .iter()
-        .filter(|other| (other.summary.outcome, other.summary.decided_by) == (entry.summary.outcome, entry.summary.decided_by))
+        .filter(|other| {
+            (other.summary.outcome, other.summary.decided_by) == (entry.summary.outcome, entry.summary.decided_by)
+        })
         .filter(|other| decided(other).0 == decided(entry).0)
         .filter_map(|other| Past::of(other, &desk).ok())
         .filter(|other| !action.lets_through() || other.findings.is_empty())

@@ -390,7 +390,9 @@ impl From<&policy::Rule> for RuleInput {
                 FindingsAre::Word(Presence::None) => "none".to_owned(),
                 FindingsAre::Word(Presence::Any) => "any".to_owned(),
                 FindingsAre::AtLeast(severity) => severity.as_str().to_owned(),
-                FindingsAre::Kinds(kinds) => kinds.iter().map(|kind: &FindingKind| kind.as_str()).collect::<Vec<_>>().join(","),
+                FindingsAre::Kinds(kinds) => {
+                    kinds.iter().map(|kind: &FindingKind| kind.as_str()).collect::<Vec<_>>().join(",")
+                }
             }),
             tools: rule.tools.as_ref().map(|tools| match tools {
                 ToolsAre::Word(Presence::None) => ToolsInput::None,
