@@ -3,6 +3,7 @@
 
 mod audit;
 mod review;
+mod rules;
 mod settings;
 
 use crate::error::CommandError;
@@ -45,9 +46,13 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::model_set_default,
         settings::model_test,
         settings::find_local_models,
-        settings::rules_list,
-        settings::rule_add,
-        settings::rule_remove,
+        rules::rules_list,
+        rules::rule_read,
+        rules::rule_try,
+        rules::rule_propose,
+        rules::rule_save,
+        rules::rule_set_enabled,
+        rules::rule_remove,
         settings::grants_list,
         settings::grant_revoke,
         settings::grants_revoke_all,

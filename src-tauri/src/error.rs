@@ -3,8 +3,8 @@
 use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
-    engine::{GrantError, ModelError, ServerError},
-    pipeline::OpinionError,
+    engine::{GrantError, ModelError, ServerError, TryError},
+    pipeline::{NotProposed, OpinionError},
     review_queue::ActError,
     store::StoreError,
     wire::{ErrorCode, WireError},
@@ -101,5 +101,25 @@ impl From<StoreError> for CommandError {
 impl From<NotAQuestionId> for CommandError {
     fn from(error: NotAQuestionId) -> Self {
         Self::new(ErrorCode::NotFound, error)
+    }
+}
+
+impl From<NotProposed> for CommandError {
+    fn from(error: NotProposed) -> Self {
+        match error {
+            NotProposed::Store(error) => error.into(),
+            NotProposed::Pruned(_) | NotProposed::Refused(_) | NotProposed::Never(_) => {
+                Self::new(ErrorCode::Invalid, error)
+            }
+        }
+    }
+}
+
+impl From<TryError> for CommandError {
+    fn from(error: TryError) -> Self {
+        match error {
+            TryError::Rule(error) => error.into(),
+            TryError::Store(error) => error.into(),
+        }
     }
 }

@@ -16,6 +16,7 @@ mod disk;
 mod inspect;
 mod load;
 mod model;
+mod policy;
 mod report;
 mod running;
 mod sampling;
@@ -29,7 +30,7 @@ use anyhow::Context as _;
 
 const USAGE: &str = "\
 usage: bench [--quick] [--million] [PART…]
-  parts: sampling model start inspect text audit desktop (all unless said)
+  parts: sampling model start inspect policy text audit desktop (all unless said)
   --quick     fewer repetitions
   --million   the audit log at 1,000,000 questions (takes minutes and gigabytes) instead of 100,000";
 
@@ -47,7 +48,9 @@ impl Wanted {
             match arg.as_str() {
                 "--quick" => wanted.quick = true,
                 "--million" => wanted.million = true,
-                "sampling" | "model" | "start" | "inspect" | "text" | "audit" | "desktop" => wanted.parts.push(arg),
+                "sampling" | "model" | "start" | "inspect" | "policy" | "text" | "audit" | "desktop" => {
+                    wanted.parts.push(arg)
+                }
                 _ => anyhow::bail!("{arg:?} is not known.\n{USAGE}"),
             }
         }
@@ -92,6 +95,9 @@ async fn measure(wanted: &Wanted) -> anyhow::Result<()> {
     }
     if wanted.part("inspect") {
         inspect::measure(wanted, &mut report);
+    }
+    if wanted.part("policy") {
+        policy::measure(wanted, &mut report)?;
     }
     if wanted.part("text") {
         text::measure(wanted, &mut report)?;

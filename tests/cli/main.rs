@@ -12,6 +12,7 @@ mod limits;
 mod pins;
 mod program;
 mod refusals;
+mod rules;
 
 use std::{path::Path, process::Stdio, time::Duration};
 

@@ -69,7 +69,7 @@ fn a_rule_answers_until_it_is_removed() -> Result<()> {
         settings.fill("rule-tool", "confirm_payment").await?;
         settings.choose("rule-action", "answer").await?;
         settings.fill("rule-text", "yes").await?;
-        settings.says("rule-preview", "Requests of confirm_payment of prompts are answered").await?;
+        settings.says("rule-preview", "Answer requests of confirm_payment of prompts with").await?;
         settings.look("rules-form").await?;
         settings.click("rule-save").await?;
         settings.says("rule", "confirm_payment").await?;
@@ -95,6 +95,40 @@ fn a_rule_answers_until_it_is_removed() -> Result<()> {
         review.deny("no rule says so").await?;
         eventually("both in the log", async || {
             ensure!(home.audit().await?.iter().map(|question| question.outcome.as_str()).eq(["denied", "released"]));
+            Ok(())
+        })
+        .await?;
+        app.quit().await
+    })
+}
+
+#[test]
+fn a_rule_made_from_a_decision_lets_the_next_request_pass() -> Result<()> {
+    on_desktop(async || {
+        let home = Home::with(&config(None)?)?;
+        let mut app = App::start(&home).await?;
+        let settings = app.window(SETTINGS).await?;
+        let payment = json!({ "amount": 1000, "to": "Acme" });
+        settings.run_tool("prompts", "confirm_payment", &payment).await?;
+        let review = app.window(REVIEW).await?;
+        review.question("request").await?;
+        review.answer("yes").await?;
+        settings.says("run-result", "payment sent").await?;
+        review.click("ended-rule").await?;
+        settings.says("rule-why", "This rule is about exactly that question.").await?;
+        settings.says("rule-preview", "with \u{201c}yes\u{201d} when").await?;
+        settings.says("rule-try-sum", "Would have allowed your last question.").await?;
+        settings.look("rule-from-decision").await?;
+        ensure!(
+            !std::fs::read_to_string(home.path().join("config.toml"))?.contains("[[rules]]"),
+            "it was saved unasked"
+        );
+        settings.click("rule-save").await?;
+        settings.says("rule", "confirm_payment of prompts").await?;
+        settings.run_tool("prompts", "confirm_payment", &payment).await?;
+        eventually("both in the log", async || {
+            let by: Vec<_> = home.audit().await?.iter().filter_map(|question| question.decided_by).collect();
+            ensure!(by.iter().map(|by| by.as_str()).eq(["rule", "person"]), "{by:?}");
             Ok(())
         })
         .await?;

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use samplegate_core::audit::Via;
+use samplegate_core::{
+    audit::Via,
+    policy::{Action, Rule},
+};
 use samplegate_engine::{
     engine::Engine,
     store::{Change, Filter},
-    wire::{Gates, RuleAction, RuleView},
 };
 use serde_json::json;
 use support::{
@@ -14,9 +16,8 @@ use support::{
     servers::python,
 };
 
-fn rule(action: RuleAction) -> RuleView {
-    let (id, sentence) = (String::new(), String::new());
-    RuleView { id, server: Some("s".into()), tool: None, gate: Gates::Both, action, sentence }
+fn rule(action: Action) -> Rule {
+    Rule { server: Some("s".into()), ..Rule::new("", action) }
 }
 
 /// All of them but the first: the server was pinned.
@@ -45,7 +46,7 @@ async fn home() -> Running {
 async fn a_change_is_logged_with_who_made_it_and_what_it_was() {
     let home = home().await;
     assert_eq!(changes(&home.engine).await, []);
-    let id = home.engine.add_rule(rule(RuleAction::Allow)).unwrap();
+    let id = home.engine.make_rule(rule(Action::Allow)).unwrap();
     home.engine.set_server_enabled("s", false).unwrap();
     home.engine.set_server_enabled("s", false).unwrap();
     home.engine.set_paused(true).unwrap();
@@ -79,8 +80,8 @@ async fn what_another_process_or_a_person_wrote_into_the_file_is_logged_once() {
     let home = home().await;
     let beside = Engine::start(options(home.folder.path())).await.unwrap();
     // Another process logs what it changes; this one sees it and does not log it again.
-    let id = beside.add_rule(rule(RuleAction::Deny)).unwrap();
-    home.eventually(|| home.engine.list_rules().iter().any(|rule| rule.id == id).then_some(())).await;
+    let id = beside.make_rule(rule(Action::Deny)).unwrap();
+    home.eventually(|| home.engine.config().settings().rules.iter().any(|rule| rule.id == id).then_some(())).await;
     // A person edits the file; both see it, and one of them logs it.
     let file = home.folder.path().join("config.toml");
     let text = std::fs::read_to_string(&file).unwrap().replace("sampling = \"ask\"", "sampling = \"rules\"");
@@ -93,7 +94,7 @@ async fn what_another_process_or_a_person_wrote_into_the_file_is_logged_once() {
     // A comment is no change.
     save(&file, &format!("# Still by hand.\n{text}"));
     home.engine.remove_rule(&id).unwrap();
-    home.eventually(|| beside.list_rules().is_empty().then_some(())).await;
+    home.eventually(|| beside.config().settings().rules.is_empty().then_some(())).await;
     let logged = changes(&home.engine).await;
     let told: Vec<_> = logged.iter().rev().map(|change| (change.via, change.text.clone().unwrap())).collect();
     let expected = [
@@ -127,14 +128,14 @@ async fn what_cannot_be_logged_is_not_changed() {
     let log = rusqlite::Connection::open(home.folder.path().join("samplegate.db")).unwrap();
     log.execute_batch("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk full'); END")
         .unwrap();
-    let refused = home.engine.add_rule(rule(RuleAction::Allow)).unwrap_err().to_string();
+    let refused = home.engine.make_rule(rule(Action::Allow)).unwrap_err().to_string();
     assert!(refused.starts_with("nothing was changed, because the audit log cannot be written"), "{refused}");
     assert_eq!(std::fs::read_to_string(home.folder.path().join("config.toml")).unwrap(), before);
-    assert!(home.engine.list_rules().is_empty());
+    assert!(home.engine.config().settings().rules.is_empty());
     home.engine.set_paused(false).unwrap_err();
     assert!(*home.engine.queue().paused().borrow(), "it does not go on");
     log.execute_batch("DROP TRIGGER full").unwrap();
     home.engine.set_paused(false).unwrap();
-    home.engine.add_rule(rule(RuleAction::Allow)).unwrap();
+    home.engine.make_rule(rule(Action::Allow)).unwrap();
     home.stop().await;
 }

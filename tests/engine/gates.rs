@@ -1,6 +1,9 @@
 //! The main job on FastMCP 3 (questions in the middle of a call) and FastMCP 4 (rounds).
 
-use samplegate_core::audit::{DecidedBy, Outcome};
+use samplegate_core::{
+    audit::{DecidedBy, Outcome},
+    policy::{self, Rule},
+};
 use samplegate_engine::wire::{Action, ActionKind, Phase};
 use serde_json::{Value, json};
 use support::{
@@ -182,22 +185,20 @@ async fn rules_take_the_routine_and_gates_can_be_switched_off() {
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
     assert_eq!(report.outcomes(), [Outcome::Denied]);
     // A fixed answer.
-    let answer = samplegate_engine::wire::RuleView {
-        id: String::new(),
+    let answer = Rule {
         server: Some("s".into()),
         tool: Some("confirm_payment".into()),
-        gate: samplegate_engine::wire::Gates::Both,
-        action: samplegate_engine::wire::RuleAction::Answer("yes".into()),
-        sentence: String::new(),
+        text: Some("yes".into()),
+        ..Rule::new("", policy::Action::Answer)
     };
-    let id = home.engine.add_rule(answer.clone()).unwrap();
+    let id = home.engine.make_rule(answer.clone()).unwrap();
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
     assert_eq!(text(&report.result.unwrap()), "payment sent");
     assert!(model.got().is_empty());
     // A rule that allows both gates.
     home.engine.remove_rule(&id).unwrap();
-    let allow = samplegate_engine::wire::RuleView { action: samplegate_engine::wire::RuleAction::Allow, ..answer };
-    home.engine.add_rule(allow).unwrap();
+    let allow = Rule { action: policy::Action::Allow, text: None, ..answer };
+    home.engine.make_rule(allow).unwrap();
     model.then(Reply::Text("no"));
     let report = home.call("s", "confirm_payment", json!({"amount": 1, "to": "x"})).await.unwrap();
     assert_eq!(text(&report.result.unwrap()), "payment refused");

@@ -155,6 +155,11 @@ const shots = [
   }],
   ['model-form', 'settings.html#models', async (page) => page.getByTestId('model-add').click()],
   ['rules', 'settings.html#rules', async (page) => page.getByTestId('rule-add').click()],
+  ['rule-from', 'settings.html#rules', async (page) => {
+    await page.getByTestId('rule-edit').first().click()
+    await page.getByTestId('rule-try').click()
+    await page.getByTestId('rule-try-sum').waitFor()
+  }],
   ['general', 'settings.html#general', async (page) => page.getByTestId('version').waitFor()],
   ['trouble', 'settings.html?scene=trouble#models', async (page) => page.getByTestId('trouble').waitFor()],
 ]

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// Add, list, test and remove models.
     #[command(subcommand)]
     Model(Model),
-    /// Add, list and remove rules.
+    /// Add, try, list and remove rules.
     #[command(subcommand)]
     Rule(Rule),
     /// What you let through beyond one question.
@@ -214,6 +214,13 @@ pub(crate) struct ModelAdd {
 pub(crate) enum Rule {
     /// Add a rule; prints its id.
     Add(Box<RuleAdd>),
+    /// Say what a rule would have done with the last questions of the log: one that is saved, all of them, or one
+    /// given by the options of `rule add`. Nothing is saved, sent or counted.
+    Try(Box<RuleTry>),
+    /// Take up a rule that was set aside.
+    Enable(Id),
+    /// Set a rule aside: it matches nothing, and stays in the file.
+    Disable(Id),
     /// List the rules.
     List(Json),
     /// Remove a rule.
@@ -221,21 +228,50 @@ pub(crate) enum Rule {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct RuleTry {
+    /// The id of a saved rule.
+    #[arg(conflicts_with_all = ["all", "RuleGiven"])]
+    pub(crate) id: Option<String>,
+    /// Try all saved rules together.
+    #[arg(long, conflicts_with = "RuleGiven")]
+    pub(crate) all: bool,
+    /// How many questions, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) last: u32,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) given: RuleGiven,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct RuleAdd {
+    #[command(flatten)]
+    pub(crate) given: RuleGiven,
+}
+
+/// A rule as options.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RuleGiven {
+    /// Begin with the narrowest rule that does again what was decided about this question of the log; what is given
+    /// besides replaces its parts. Look at it first with `rule try --from`.
+    #[arg(long, value_name = "QUESTION_ID")]
+    pub(crate) from: Option<String>,
     /// The server it is about [default: any].
     #[arg(long)]
     pub(crate) server: Option<String>,
     /// The tool whose call led to the question [default: any].
     #[arg(long)]
     pub(crate) tool: Option<String>,
-    /// The gate it is about.
-    #[arg(long, value_enum, default_value = "both")]
-    pub(crate) gate: Gates,
-    /// What it does.
+    /// The gate it is about [default: both].
     #[arg(long, value_enum)]
-    pub(crate) action: RuleAction,
+    pub(crate) gate: Option<Gates>,
+    /// What it does; needed unless there is --from.
+    #[arg(long, value_enum)]
+    pub(crate) action: Option<RuleAction>,
     /// The fixed text of `--action answer`.
-    #[arg(long, required_if_eq("action", "answer"))]
+    #[arg(long)]
     pub(crate) text: Option<String>,
     /// An argument of that call: NAME and a pattern, as for --prompt.
     #[arg(long, value_name = "NAME=PATTERN")]

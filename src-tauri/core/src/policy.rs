@@ -15,6 +15,7 @@ mod case;
 mod grant;
 mod pattern;
 mod propose;
+mod replay;
 mod risk;
 mod rule;
 mod rules;
@@ -27,6 +28,7 @@ pub use self::{
     grant::{About, Grant, MINUTES, Offer, Scope, Shape, Until, grant_name, grant_of, offer},
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
+    replay::{DryRun, Replayed},
     risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk},
     rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,

@@ -156,7 +156,19 @@ impl Config {
         if !path.try_exists().map_err(|error| io_error(path, &error))? {
             write(path, NEW)?;
         }
-        let settings = read(path)?.2;
+        Self::holding(path, read(path)?.2)
+    }
+
+    /// Opens the configuration and writes nothing, not even where there is no file.
+    ///
+    /// # Errors
+    /// There is a file and it cannot be read or is not valid.
+    pub fn peek(path: &Path) -> Result<Self, ConfigError> {
+        let there = path.try_exists().map_err(|error| io_error(path, &error))?;
+        Self::holding(path, if there { read(path)?.2 } else { Settings::default() })
+    }
+
+    fn holding(path: &Path, settings: Settings) -> Result<Self, ConfigError> {
         let (current, _) = watch::channel(Current::good(settings));
         Ok(Self {
             path: path.to_owned(),

@@ -9,6 +9,7 @@ mod confinement;
 mod grants;
 mod models;
 mod pins;
+mod rules;
 mod servers;
 
 use std::{
@@ -32,7 +33,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use calls::{CallFailure, CallReport, Target};
 pub use grants::GrantError;
 pub use models::ModelError;
+pub use rules::{LONGEST_DRY_RUN, TryError};
 pub use servers::ServerError;
+pub(crate) use servers::{gates, gates_view};
 
 use crate::{
     config::{Config, ConfigError, Hold},

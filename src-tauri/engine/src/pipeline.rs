@@ -10,12 +10,14 @@
 mod ask;
 mod docket;
 mod gates;
+mod history;
 mod intake;
 mod opinion;
 mod record;
 
 pub(crate) use ask::key_name;
 pub(crate) use docket::suspended;
+pub use history::{Dry, DryRow, Missed, NotProposed, Proposed, dry_run, propose};
 pub(crate) use intake::{call_view, now};
 pub use opinion::OpinionError;
 

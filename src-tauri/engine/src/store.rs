@@ -244,6 +244,14 @@ impl Store {
         self.read(move |connection| guard::standing(connection, &server, tool.as_deref())).await
     }
 
+    /// How often rules with a number of uses were used, by id.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn rule_uses(&self) -> Result<std::collections::BTreeMap<String, u64>, StoreError> {
+        self.read(|connection| Ok(guard::rule_uses(connection)?)).await
+    }
+
     /// Every grant that holds at this moment, oldest first.
     ///
     /// # Errors

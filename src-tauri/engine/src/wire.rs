@@ -12,6 +12,7 @@ mod calls;
 mod grants;
 mod pins;
 mod review;
+mod rules;
 mod settings;
 
 pub use answer::*;
@@ -20,6 +21,7 @@ pub use calls::*;
 pub use grants::*;
 pub use pins::*;
 pub use review::*;
+pub use rules::*;
 pub use settings::*;
 
 use serde::{Deserialize, Serialize};

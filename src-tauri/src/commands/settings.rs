@@ -4,8 +4,7 @@ use samplegate_engine::{
     engine::{Engine, ServerError},
     wire::{
         CallInput, FoundModels, GeneralSettings, GrantView, HeldChange, ModelInput, ModelView, Offers, PinView,
-        ProviderOption, RuleView,
-        RunView, ServerInput, ServerView, Status, TestReport,
+        ProviderOption, RunView, ServerInput, ServerView, Status, TestReport,
     },
 };
 use tauri::{AppHandle, Runtime, State};
@@ -127,21 +126,6 @@ pub(super) async fn model_test(engine: State<'_, Engine>, name: String) -> Answe
 #[tauri::command]
 pub(super) async fn find_local_models(engine: State<'_, Engine>) -> Answer<Vec<FoundModels>> {
     Ok(engine.find_local_models().await)
-}
-
-#[tauri::command(async)]
-pub(super) fn rules_list(engine: State<'_, Engine>) -> Vec<RuleView> {
-    engine.list_rules()
-}
-
-#[tauri::command(async)]
-pub(super) fn rule_add(engine: State<'_, Engine>, rule: RuleView) -> Answer<String> {
-    Ok(engine.add_rule(rule)?)
-}
-
-#[tauri::command(async)]
-pub(super) fn rule_remove(engine: State<'_, Engine>, id: &str) -> Answer<()> {
-    Ok(engine.remove_rule(id)?)
 }
 
 #[tauri::command]

@@ -12,6 +12,8 @@ import type { OpinionView } from '../bindings/OpinionView'
 import type { Offers } from '../bindings/Offers'
 import type { ProviderOption } from '../bindings/ProviderOption'
 import type { ProvenanceView } from '../bindings/ProvenanceView'
+import type { RuleInput } from '../bindings/RuleInput'
+import type { RuleProblem } from '../bindings/RuleProblem'
 import type { RuleView } from '../bindings/RuleView'
 import type { PinSummary } from '../bindings/PinSummary'
 import type { PinView } from '../bindings/PinView'
@@ -601,10 +603,40 @@ export const callResult: JsonValue = {
   isError: false,
 }
 
+export const noFilter = { from: null, to: null, server: null, outcome: null, decidedBy: null, model: null, text: null, before: null, limit: 0 }
+
+/** A rule without any condition. */
+export const anyRule: RuleInput = {
+  id: '', action: { type: 'ask' }, disabled: false, gate: 'both', server: null, tool: null, arguments: [], kind: null, host: null,
+  prompt: null, systemPrompt: null, answer: null, maxBytes: null, overBytes: null, maxTokens: null, overTokens: null, model: null,
+  findings: null, tools: null, includeContext: null, hours: null, expires: null, uses: null, note: null,
+}
+
+/** As the core says it, for the few parts that stories need. */
+export function ruleSentence(rule: RuleInput): string {
+  const who = rule.tool ? `${rule.tool} of ${rule.server ?? 'any server'}` : rule.server ?? 'any server'
+  const what = { both: 'requests and answers', request: 'requests', answer: 'answers' }[rule.gate]
+  const said = rule.action.type === 'answer' ? `Answer requests of ${who} with “${rule.action.text}”`
+    : { allow: `Allow ${what} of ${who} without a look`, ask: `Ask about ${what} of ${who}`, deny: `Deny ${what} of ${who}` }[rule.action.type]
+  const words = { exact: 'is exactly', glob: 'looks like', regex: 'matches', template: 'fits the template', sha256: 'has the SHA-256' }
+  return said + (rule.prompt ? ` when its prompt ${words[rule.prompt.form]} “${rule.prompt.text}”` : '') + (rule.uses ? `, at most ${rule.uses} times` : '')
+}
+
+export function ruleProblems(rule: RuleInput): RuleProblem[] {
+  const problems: RuleProblem[] = []
+  if (rule.prompt?.form === 'regex' && rule.prompt.text.includes('(')) problems.push({ field: 'prompt', message: 'not a regular expression: unclosed group' })
+  if (rule.hours && !/^\d\d:\d\d-\d\d:\d\d$/.test(rule.hours)) problems.push({ field: 'hours', message: 'hours are like "08:00-18:00"' })
+  return problems
+}
+
+const rule = (id: string, given: Partial<RuleInput>, more: Partial<RuleView> = {}): RuleView => {
+  const whole = { ...anyRule, id, ...given }
+  return { rule: whole, sentence: ruleSentence(whole), state: 'active', usesLeft: null, ...more }
+}
 export const rules: RuleView[] = [
-  { id: 'r1', server: 'crawler', tool: null, gate: 'request', action: { type: 'allow' }, sentence: 'Requests of crawler go on without a look.' },
-  { id: 'r2', server: 'payments', tool: 'confirm_payment', gate: 'both', action: { type: 'ask' }, sentence: 'For confirm_payment of payments, you are asked at both gates.' },
-  { id: 'r3', server: 'notes', tool: 'draft', gate: 'request', action: { type: 'answer', text: 'no' }, sentence: 'Requests of draft of notes are answered “no”.' },
+  rule('r1', { server: 'crawler', gate: 'request', action: { type: 'allow' }, prompt: { form: 'template', text: 'Summarise {page:line 1..80}' }, uses: 20 }, { usesLeft: 12 }),
+  rule('r2', { server: 'payments', tool: 'confirm_payment' }),
+  rule('r3', { server: 'notes', tool: 'draft', gate: 'request', action: { type: 'answer', text: 'no' }, disabled: true, note: 'Until the drafts are sorted out.' }, { state: 'disabled' }),
 ]
 
 const asked = [

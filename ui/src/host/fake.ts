@@ -10,6 +10,7 @@ import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
 import type { ModelView } from '../bindings/ModelView'
 import type { ReviewItem } from '../bindings/ReviewItem'
+import type { RuleInput } from '../bindings/RuleInput'
 import type { RuleView } from '../bindings/RuleView'
 import type { RunView } from '../bindings/RunView'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
@@ -712,12 +713,46 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     ],
 
     rulesList: async () => clone(rules),
-    async ruleAdd(rule) {
-      rules = [...rules, { ...rule, id: `r${serial++ + 10}`, sentence: `A rule about ${rule.server ?? 'any server'}.` }]
+    async ruleRead(rule) {
+      const problems = data.ruleProblems(rule)
+      return { sentence: problems.length === 0 ? data.ruleSentence(rule) : null, problems }
+    },
+    async ruleTry(rule, last) {
+      const page = await this.auditList({ ...data.noFilter, limit: Math.min(last, 8) })
+      const of = page.rows.map((row) => {
+        const alone = rule.server === null || rule.server === row.server ? rule.action.type : null
+        const said = alone === 'answer' ? 'allow' : alone
+        return { ...row, alone: said, together: said ?? ('ask' as const), why: said === null ? 'No rule matches, so you decide.' : 'A rule says so.' }
+      })
+      const hit = of.filter((row) => row.alone !== null).length
+      const word = { allow: 'allowed', ask: 'asked about', deny: 'denied', answer: 'allowed' }[rule.action.type]
+      return { sentence: `Would have ${word} ${hit} of your last ${of.length}.`, rows: of }
+    },
+    async rulePropose(question) {
+      const entry = await this.auditShow(question)
+      const denied = entry['outcome'] === 'denied'
+      const rule: RuleInput = {
+        ...data.anyRule, gate: 'request', kind: 'sampling', action: { type: denied ? 'deny' : 'allow' },
+        server: String(entry['server']), tool: typeof entry['tool'] === 'string' ? entry['tool'] : null,
+        prompt: { form: 'template', text: 'Rewrite {p1:line 1..60}' }, systemPrompt: { form: 'exact', text: '' },
+        findings: denied ? null : 'none', tools: { type: 'none' }, includeContext: false,
+      }
+      return { rule, why: denied ? 'You denied it.' : 'You approved it.', alike: 3 }
+    },
+    async ruleSave(rule) {
+      if (data.ruleProblems(rule).length > 0) throw { code: 'invalid', message: 'This rule cannot be saved.' }
+      const id = rule.id || `r${serial++ + 10}`
+      const view: RuleView = { rule: { ...rule, id }, sentence: data.ruleSentence(rule), state: rule.disabled ? 'disabled' : 'active', usesLeft: rule.uses }
+      rules = rule.id ? rules.map((r) => (r.rule.id === id ? view : r)) : [...rules, view]
+      tell('rules')
+      return id
+    },
+    async ruleSetEnabled(id, enabled) {
+      rules = rules.map((r) => (r.rule.id === id ? { ...r, rule: { ...r.rule, disabled: !enabled }, state: enabled ? 'active' : 'disabled' } : r))
       tell('rules')
     },
     async ruleRemove(id) {
-      rules = rules.filter((r) => r.id !== id)
+      rules = rules.filter((r) => r.rule.id !== id)
       tell('rules')
     },
 

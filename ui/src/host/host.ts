@@ -5,6 +5,7 @@ import type { AuditFacets } from '../bindings/AuditFacets'
 import type { AuditPage } from '../bindings/AuditPage'
 import type { AuditQuery } from '../bindings/AuditQuery'
 import type { ChangeRow } from '../bindings/ChangeRow'
+import type { DryRunView } from '../bindings/DryRunView'
 import type { CallInput } from '../bindings/CallInput'
 import type { Changed } from '../bindings/Changed'
 import type { FoundModels } from '../bindings/FoundModels'
@@ -15,9 +16,12 @@ import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
 import type { PinView } from '../bindings/PinView'
+import type { ProposalView } from '../bindings/ProposalView'
 import type { ProviderOption } from '../bindings/ProviderOption'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
+import type { RuleInput } from '../bindings/RuleInput'
+import type { RuleReading } from '../bindings/RuleReading'
 import type { RuleView } from '../bindings/RuleView'
 import type { RunView } from '../bindings/RunView'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
@@ -92,7 +96,15 @@ export interface Host {
   heldRefuse(id: string, restore: boolean): Promise<string | null>
 
   rulesList(): Promise<RuleView[]>
-  ruleAdd(rule: RuleView): Promise<void>
+  /** What a rule says, and what is wrong with it. Nothing is saved. */
+  ruleRead(rule: RuleInput): Promise<RuleReading>
+  /** What it would have done with the last questions of the log, at most 1000. Nothing is saved or counted. */
+  ruleTry(rule: RuleInput, last: number): Promise<DryRunView>
+  /** A rule that does again what was decided about a question of the log. Nothing is saved. */
+  rulePropose(question: string): Promise<ProposalView>
+  /** Saves it, under a new id where it has none. */
+  ruleSave(rule: RuleInput): Promise<string>
+  ruleSetEnabled(id: string, enabled: boolean): Promise<void>
   ruleRemove(id: string): Promise<void>
 
   grantsList(): Promise<GrantView[]>

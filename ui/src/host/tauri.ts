@@ -61,7 +61,11 @@ export const tauriHost: Host = {
   findLocalModels: () => invoke('find_local_models'),
 
   rulesList: () => invoke('rules_list'),
-  ruleAdd: (rule) => invoke('rule_add', { rule }),
+  ruleRead: (rule) => invoke('rule_read', { rule }),
+  ruleTry: (rule, last) => invoke('rule_try', { rule, last }),
+  rulePropose: (question) => invoke('rule_propose', { question }),
+  ruleSave: (rule) => invoke('rule_save', { rule }),
+  ruleSetEnabled: (id, enabled) => invoke('rule_set_enabled', { id, enabled }),
   ruleRemove: (id) => invoke('rule_remove', { id }),
 
   grantsList: () => invoke('grants_list'),

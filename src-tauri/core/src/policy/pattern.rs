@@ -165,12 +165,26 @@ impl Pattern {
     /// The pattern in words, to stand after a noun: `is exactly “…”`.
     pub fn words(&self, reach: Reach) -> String {
         match &self.repr {
+            Repr::Exact(text) if text.is_empty() => "is empty".into(),
             Repr::Exact(text) => format!("is exactly “{text}”"),
             Repr::Named(Named::Glob(glob)) => format!("looks like “{glob}”"),
             Repr::Named(Named::Regex(regex)) if reach == Reach::Whole => format!("matches /{regex}/ as a whole"),
             Repr::Named(Named::Regex(regex)) => format!("matches /{regex}/ somewhere"),
             Repr::Named(Named::Template(template)) => format!("fits the template “{template}”"),
             Repr::Named(Named::Sha256(digest)) => format!("has the SHA-256 {digest}"),
+        }
+    }
+}
+
+impl Pattern {
+    /// The name of its form and what is written in it: `exact`, `glob`, `regex`, `template` or `sha256`.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match &self.repr {
+            Repr::Exact(text) => ("exact", text),
+            Repr::Named(Named::Glob(text)) => ("glob", text),
+            Repr::Named(Named::Regex(text)) => ("regex", text),
+            Repr::Named(Named::Template(text)) => ("template", text),
+            Repr::Named(Named::Sha256(text)) => ("sha256", text),
         }
     }
 }
@@ -235,6 +249,12 @@ mod tests {
         assert!(glob.matches("Title: a\nb\nBody: [x].", Reach::Whole));
         assert!(!glob.matches("Title: a\nBody: x.", Reach::Whole));
         assert!(Pattern::glob(r"2 \* 3").expect("valid").matches("2 * 3", Reach::Whole));
+    }
+
+    #[test]
+    fn an_empty_text_is_said_to_be_empty() {
+        assert_eq!(Pattern::exact("").words(Reach::Whole), "is empty");
+        assert_eq!(Pattern::exact(" ").words(Reach::Whole), "is exactly “ ”");
     }
 
     #[test]

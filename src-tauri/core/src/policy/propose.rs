@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
-    Action, Facts, Pattern, Rule, ToolsAre,
+    Action, Facts, FindingsAre, Pattern, Rule, ToolsAre,
     rule::Presence,
     template::{Kind, Template},
 };
@@ -28,9 +28,9 @@ pub struct Seen<'a> {
     pub facts: &'a Facts,
 }
 
-/// Proposes a rule that allows a question and those like it. `alike` are other questions of the same server and tool
+/// Proposes a rule that does this with a question and those like it. `alike` are other questions of the same server and tool
 /// that were decided the same way; those that differ in more than their prompt are left out.
-pub fn propose_rule(id: impl Into<String>, seen: &Seen<'_>, alike: &[Seen<'_>]) -> Rule {
+pub fn propose_rule(id: impl Into<String>, action: Action, seen: &Seen<'_>, alike: &[Seen<'_>]) -> Rule {
     let same: Vec<&Facts> = alike
         .iter()
         .filter(|other| {
@@ -47,19 +47,22 @@ pub fn propose_rule(id: impl Into<String>, seen: &Seen<'_>, alike: &[Seen<'_>]) 
     let (prompt, covered) = pattern(&prompts);
     let covered = if covered { same } else { Vec::new() };
     let most = |of: fn(&Facts) -> usize| covered.iter().map(|facts| of(facts)).fold(of(seen.facts), usize::max);
-    let mut rule = Rule::new(id, Action::Allow);
+    let mut rule = Rule::new(id, action);
     rule.gate = Gates::Request;
     rule.server = Some(seen.server.to_owned());
     rule.tool = seen.tool.map(ToOwned::to_owned);
     rule.kind = Some(Asks::Sampling);
     rule.prompt = Some(prompt);
     rule.system_prompt = Some(Pattern::exact(seen.facts.system_prompt.clone().unwrap_or_default()));
-    rule.max_tokens = u32::try_from(most(|facts| facts.max_tokens as usize)).ok();
+    rule.include_context = Some(seen.facts.asks_for_context);
     rule.tools = Some(match seen.facts.tools.as_slice() {
         [] => ToolsAre::Word(Presence::None),
         names => ToolsAre::Names(names.to_vec()),
     });
-    rule.include_context = Some(seen.facts.asks_for_context);
+    if action.lets_through() {
+        rule.max_tokens = u32::try_from(most(|facts| facts.max_tokens as usize)).ok();
+        rule.findings = Some(FindingsAre::Word(Presence::None));
+    }
     rule
 }
 
@@ -166,7 +169,7 @@ mod tests {
     fn propose(prompts: &[&str]) -> Rule {
         let all: Vec<Facts> = prompts.iter().map(|prompt| facts(prompt)).collect();
         let seen: Vec<Seen<'_>> = all.iter().map(|facts| Seen { server: "s", tool: Some("t"), facts }).collect();
-        propose_rule("r", &seen[0], &seen[1..])
+        propose_rule("r", Action::Allow, &seen[0], &seen[1..])
     }
 
     fn allows(rule: &Rule, prompt: &str) -> bool {

@@ -25,6 +25,9 @@ pub struct Rule {
     pub id: String,
     /// What it does.
     pub action: Action,
+    /// Set aside: it matches nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
     /// The text of `answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -192,6 +195,7 @@ impl Rule {
         Self {
             id: id.into(),
             action,
+            disabled: false,
             text: None,
             gate: Gates::Both,
             server: None,
@@ -219,7 +223,10 @@ impl Rule {
 
     /// Whether it is about this case. What costs least is looked at first.
     pub fn matches(&self, case: &Case<'_>) -> bool {
-        self.is_about(case.gate) && self.expires.is_none_or(|expires| case.now < expires) && self.conditions_hold(case)
+        !self.disabled
+            && self.is_about(case.gate)
+            && self.expires.is_none_or(|expires| case.now < expires)
+            && self.conditions_hold(case)
     }
 
     /// Whether it lets through answers that call tools. That it covers these calls is part of [`Rule::matches`]: at the
@@ -228,7 +235,8 @@ impl Rule {
         self.action == Action::Allow && self.tools.is_some()
     }
 
-    fn is_about(&self, gate: Gate) -> bool {
+    /// Whether it can say something at this gate.
+    pub(super) fn is_about(&self, gate: Gate) -> bool {
         // A fixed answer is given at the request gate, or not at all.
         self.gate.has(gate) && !(gate == Gate::Answer && self.action == Action::Answer)
     }
@@ -238,31 +246,41 @@ impl Rule {
     /// # Errors
     /// Names the rule and what is wrong with it.
     pub fn check(&self) -> Result<(), InvalidSetting> {
-        let wrong = |error: &str| Err(InvalidSetting(format!("rules, {:?}: {error}", self.id)));
+        match self.problem() {
+            Some((_, error)) => Err(InvalidSetting(format!("rules, {:?}: {error}", self.id))),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with it: the field, as the file names it, and why.
+    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
         if grant_of(&self.id).is_some() {
-            return wrong("an id that begins with \"grant:\" is a grant's: choose another");
+            return Some(("id", "an id that begins with \"grant:\" is a grant's: choose another"));
         }
         match (self.action, &self.text, self.gate) {
-            (Action::Answer, None, _) => return wrong("action \"answer\" needs a text"),
+            (Action::Answer, None, _) => return Some(("text", "action \"answer\" needs a text")),
             (Action::Answer, Some(_), Gates::Answer) => {
-                return wrong("action \"answer\" is for the request gate: no model is asked then");
+                return Some(("gate", "action \"answer\" is for the request gate: no model is asked then"));
             }
             (Action::Answer, Some(_), Gates::Both | Gates::Request) => {}
             (Action::Allow | Action::Ask | Action::Deny, Some(_), _) => {
-                return wrong("text goes with action \"answer\"");
+                return Some(("text", "text goes with action \"answer\""));
             }
             (Action::Allow | Action::Ask | Action::Deny, None, _) => {}
         }
         if self.answer.is_some() && self.gate != Gates::Answer {
-            return wrong("`answer` needs gate = \"answer\": there is no answer at the request gate");
+            return Some(("answer", "`answer` needs gate = \"answer\": there is no answer at the request gate"));
         }
         if self.uses == Some(0) {
-            return wrong("uses is at least 1; remove the rule, or leave `uses` out for no limit");
+            return Some(("uses", "uses is at least 1; remove the rule, or leave `uses` out for no limit"));
         }
         if self.uses.is_some() && !self.action.lets_through() {
-            return wrong("uses goes with action \"allow\" or \"answer\"");
+            return Some(("uses", "uses goes with action \"allow\" or \"answer\""));
         }
-        Ok(())
+        if self.uses.is_some() && self.gate == Gates::Answer {
+            return Some(("uses", "uses is counted at the request gate, and this rule is about answers only"));
+        }
+        None
     }
 
     /// The rule in a sentence.

@@ -16,7 +16,7 @@ impl Rules {
     /// Takes rules.
     pub fn new(rules: Vec<Rule>) -> Self {
         let mut about: HashMap<_, Vec<usize>> = HashMap::new();
-        for (at, rule) in rules.iter().enumerate() {
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.disabled) {
             about.entry((rule.server.clone(), rule.tool.clone())).or_default().push(at);
         }
         Self { rules, about }

@@ -20,7 +20,7 @@ fn facts() -> Facts {
     Facts::of(&SamplingRequest::parse(params).expect("valid"), 120)
 }
 
-fn case(gate: Gate, facts: &Facts) -> Case<'_> {
+pub(super) fn case(gate: Gate, facts: &Facts) -> Case<'_> {
     Case {
         gate,
         kind: Kind::Sampling,
@@ -63,7 +63,7 @@ fn judge_all(
     evaluate(case, Standing { rules: &Rules::new(rules.to_vec()), uses, grants, limits })
 }
 
-fn hidden() -> Vec<Finding> {
+pub(super) fn hidden() -> Vec<Finding> {
     inspect(Place::Request, &json!({"messages": [{"role": "user", "content": {"type": "text", "text": "a\u{202e}b"}}]}))
 }
 

@@ -1,22 +1,17 @@
-//! Models and their keys, rules.
+//! Models and their keys.
 
 use samplegate_core::{
     model_format::{self, PROVIDERS},
-    policy::{Action, Rule},
     settings::{HUMAN, InvalidSetting, KeySource, Model, check_name},
 };
 use secrecy::SecretString;
-use uuid::Uuid;
 
-use super::{
-    Engine,
-    servers::{gates, gates_view},
-};
+use super::Engine;
 use crate::{
     config::ConfigError,
     pipeline::key_name,
     secrets::SecretError,
-    wire::{FoundModels, KeyInput, KeyState, ModelInput, ModelView, ProviderOption, RuleAction, RuleView, TestReport},
+    wire::{FoundModels, KeyInput, KeyState, ModelInput, ModelView, ProviderOption, TestReport},
 };
 
 /// Why a model or a rule could not be changed.
@@ -273,75 +268,5 @@ impl Engine {
             Some(FoundModels { title: title.into(), provider: provider.into(), base_url: base_url.into(), models })
         });
         futures::future::join_all(looks).await.into_iter().flatten().collect()
-    }
-
-    /// The rules, each in a sentence.
-    pub fn list_rules(&self) -> Vec<RuleView> {
-        self.config.settings().rules.iter().map(rule_view).collect()
-    }
-
-    /// Adds a rule, as a window gives it; gives its id.
-    ///
-    /// # Errors
-    /// The rule is not valid, or the configuration cannot be written.
-    pub fn add_rule(&self, rule: RuleView) -> Result<String, ModelError> {
-        let (action, text) = match rule.action {
-            RuleAction::Allow => (Action::Allow, None),
-            RuleAction::Ask => (Action::Ask, None),
-            RuleAction::Deny => (Action::Deny, None),
-            RuleAction::Answer(text) => (Action::Answer, Some(text)),
-        };
-        self.make_rule(Rule {
-            server: rule.server.filter(|server| !server.is_empty()),
-            tool: rule.tool.filter(|tool| !tool.is_empty()),
-            gate: gates(rule.gate),
-            text,
-            ..Rule::new("", action)
-        })
-    }
-
-    /// Adds a rule under a new id; gives that.
-    ///
-    /// # Errors
-    /// The rule is not valid, or the configuration cannot be written.
-    pub fn make_rule(&self, rule: Rule) -> Result<String, ModelError> {
-        let id = Uuid::now_v7().simple().to_string();
-        // The last digits are the random ones; eight of them are short enough to type.
-        let rule = Rule { id: format!("r-{}", &id[24..]), ..rule };
-        let id = rule.id.clone();
-        self.config.update(|settings| {
-            settings.rules.push(rule);
-            Ok::<_, ModelError>(())
-        })?;
-        Ok(id)
-    }
-
-    /// Removes a rule.
-    ///
-    /// # Errors
-    /// There is none of that id, or the configuration cannot be written.
-    pub fn remove_rule(&self, id: &str) -> Result<(), ModelError> {
-        self.config.update(|settings| {
-            let before = settings.rules.len();
-            settings.rules.retain(|rule| rule.id != id);
-            if settings.rules.len() == before { Err(ModelError::NotFound("rule", id.into())) } else { Ok(()) }
-        })
-    }
-}
-
-/// A rule as the shells see it.
-fn rule_view(rule: &Rule) -> RuleView {
-    RuleView {
-        id: rule.id.clone(),
-        server: rule.server.clone(),
-        tool: rule.tool.clone(),
-        gate: gates_view(rule.gate),
-        action: match rule.action {
-            Action::Allow => RuleAction::Allow,
-            Action::Ask => RuleAction::Ask,
-            Action::Deny => RuleAction::Deny,
-            Action::Answer => RuleAction::Answer(rule.text.clone().unwrap_or_default()),
-        },
-        sentence: rule.sentence(),
     }
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     mcp::{Asked, CallKind, Origin, Seen},
-    store::{Asking, Before, Pinned},
+    store::{Asking, Before, Entry, Pinned},
 };
 
 /// What the policy looks at, besides the settings and what was there before.
@@ -57,19 +57,44 @@ impl Docket {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
         };
-        let bytes = asked.params.to_string().len();
-        // The price list is read with its first price: here, and not while the log's one writer waits for it.
-        let _ = cost(model, Usage { input: 1, output: 1, cached: 0 });
-        let uses = request.messages().iter().flat_map(|message| &message.blocks);
-        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
         Self {
-            server: asked.server.name.clone(),
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
             is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
             arguments: arguments(&asked.origin).cloned(),
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
+            seen,
+            ..Self::of(&asked.server.name, &asked.params, request, model)
+        }
+    }
+
+    /// A question that is over, as the log keeps it.
+    pub(super) fn past(entry: &Entry, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+        let summary = &entry.summary;
+        Self {
+            host: summary.host.clone(),
+            tool: summary.tool.clone(),
+            arguments: entry.arguments.clone(),
+            call_id: summary.call_id.clone(),
+            ..Self::of(&summary.server, params, request, model)
+        }
+    }
+
+    fn of(server: &str, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+        let bytes = params.to_string().len();
+        // The price list is read with its first price: here, and not while the log's one writer waits for it.
+        let _ = cost(model, Usage { input: 1, output: 1, cached: 0 });
+        let uses = request.messages().iter().flat_map(|message| &message.blocks);
+        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
+        Self {
+            server: server.to_owned(),
+            host: None,
+            tool: None,
+            is_tool: false,
+            arguments: None,
+            call_id: None,
+            session: None,
             facts: Facts::of(request, bytes),
             fingerprint: Fingerprint::of(request.params()),
             demand: Demand {
@@ -81,7 +106,7 @@ impl Docket {
                 free: model.is_none(),
             },
             model: model.cloned(),
-            seen,
+            seen: None,
         }
     }
 
@@ -137,35 +162,19 @@ impl Docket {
         answer: Option<(&SamplingAnswer, Option<FindingKind>)>,
         limits: &Checked,
     ) -> (Evaluation, Offer) {
-        let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(answer, _)| self.facts.clone().with_answer(answer));
-        let local = now.at.to_zoned(TimeZone::system()).datetime();
-        let suspended = server.and_then(|server| self.suspended(server, now.before, local.date()));
+        let facts = with_answer.as_ref().unwrap_or(&self.facts);
+        let server = now.settings.servers.get(&self.server);
+        let today = now.at.to_zoned(TimeZone::system()).date();
+        let suspended = server.and_then(|server| self.suspended(server, now.before, today));
+        let judged = self.case(gate, facts, findings, now.settings, now.at);
+        let calls = answer.iter().flat_map(|(answer, _)| answer.tool_uses());
+        let risks = calls.filter_map(|call| Some(server?.risk_of(Some(&call.name))));
         let case = Case {
-            gate,
-            kind: KIND,
-            host: self.host.as_deref(),
-            server: &self.server,
-            tool: self.tool.as_deref(),
-            arguments: self.arguments.as_ref(),
-            call_id: self.call_id.as_deref(),
-            session: self.session.as_deref(),
-            facts: with_answer.as_ref().unwrap_or(&self.facts),
-            model: self.model.as_ref().map(|model| model.name.as_str()),
-            findings,
             raised_before: answer.and_then(|(_, raised)| raised),
-            now: now.at,
-            local,
-            // A server that is configured no more may not sample any more.
-            sampling: server.map_or_else(Default::default, |server| server.sampling),
-            gates: server.map_or_else(Default::default, |server| server.gates),
-            risk: server.map_or(policy::Risk::High, |server| {
-                let called = answer.into_iter().flat_map(|(answer, _)| answer.tool_uses());
-                let called = called.map(|tool_use| server.risk_of(Some(&tool_use.name)));
-                called.fold(server.risk_of(self.tool.as_deref()), policy::Risk::max)
-            }),
+            risk: risks.fold(judged.risk, policy::Risk::max),
             suspended,
-            trifecta: server.is_some_and(|server| self.is_trifecta(server)),
+            ..judged
         };
         let standing = Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits };
         let about_a_tool = Case { tool: case.tool.filter(|_| self.is_tool), ..case };
@@ -182,6 +191,57 @@ impl Docket {
         (evaluation, Offer { missed, ..policy::offer(&about_a_tool, standing) })
     }
 
+    /// The case at a gate, at a moment, as far as the question and the settings tell. `facts` are the docket's, with the
+    /// answer at the answer gate.
+    pub(super) fn case<'a>(
+        &'a self,
+        gate: Gate,
+        facts: &'a Facts,
+        findings: &'a [Finding],
+        settings: &Settings,
+        at: Timestamp,
+    ) -> Case<'a> {
+        let server = settings.servers.get(&self.server);
+        let local = at.to_zoned(TimeZone::system()).datetime();
+        Case {
+            gate,
+            kind: KIND,
+            host: self.host.as_deref(),
+            server: &self.server,
+            tool: self.tool.as_deref(),
+            arguments: self.arguments.as_ref(),
+            call_id: self.call_id.as_deref(),
+            session: self.session.as_deref(),
+            facts,
+            model: self.model.as_ref().map(|model| model.name.as_str()),
+            findings,
+            raised_before: None,
+            now: at,
+            local,
+            // A server that is configured no more may not sample any more.
+            sampling: server.map_or_else(Default::default, |server| server.sampling),
+            gates: server.map_or_else(Default::default, |server| server.gates),
+            risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
+            suspended: server.filter(|server| is_due(server, local.date())).map(|_| Suspension::ReviewDue),
+            trifecta: server.is_some_and(|server| self.is_trifecta(server)),
+        }
+    }
+
+    /// The tool whose call led here; none where that is not known for certain.
+    pub(super) fn tool(&self) -> Option<&str> {
+        self.tool.as_deref()
+    }
+
+    /// What rules look at in it.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn is_trifecta(&self, server: &Server) -> bool {
+        let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
+        !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
+    }
+
     /// Whether hidden or misleading text was found in what the server says about its tools.
     pub(super) fn is_flagged(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.flagged.is_some())
@@ -193,11 +253,6 @@ impl Docket {
         let drift = differs.then_some(Suspension::Drift);
         let flagged = seen.flagged.map(|_| Suspension::Flagged);
         drift.or_else(|| suspended(server, before.pin.as_ref(), today)).or(flagged)
-    }
-
-    fn is_trifecta(&self, server: &Server) -> bool {
-        let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
-        !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
     }
 }
 
@@ -211,8 +266,12 @@ fn cost(model: Option<&ModelRef>, usage: Usage) -> Option<u64> {
 /// any process saw the server differ from that. A connection must be to exactly what was approved besides.
 pub(crate) fn suspended(server: &Server, pin: Option<&Pinned>, today: jiff::civil::Date) -> Option<Suspension> {
     let Some(pin) = pin else { return Some(Suspension::Unseen) };
-    let due = server.record.as_ref().is_some_and(|record| record.is_due(today));
-    pin.drift.as_ref().map(|_| Suspension::Drift).or(due.then_some(Suspension::ReviewDue))
+    let due = is_due(server, today).then_some(Suspension::ReviewDue);
+    pin.drift.as_ref().map(|_| Suspension::Drift).or(due)
+}
+
+fn is_due(server: &Server, today: jiff::civil::Date) -> bool {
+    server.record.as_ref().is_some_and(|record| record.is_due(today))
 }
 
 /// What a question is judged against, at this moment.

@@ -234,11 +234,7 @@ fn provenance(asked: &Asked) -> ProvenanceView {
 impl From<&Evaluation> for EvaluationView {
     fn from(evaluation: &Evaluation) -> Self {
         Self {
-            verdict: match evaluation.verdict {
-                Verdict::Allow => wire::Verdict::Allow,
-                Verdict::Ask => wire::Verdict::Ask,
-                Verdict::Deny => wire::Verdict::Deny,
-            },
+            verdict: evaluation.verdict.into(),
             matched: evaluation.sentences.clone(),
             reason: evaluation.reason.clone(),
         }

@@ -206,13 +206,18 @@ pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before,
 
 /// The part of [`before`] that also counts at the answer gate.
 pub(super) fn standing(connection: &Connection, server: &str, tool: Option<&str>) -> Result<Before, TxError> {
-    let uses = connection
-        .prepare_cached("SELECT rule, used FROM rule_uses")?
-        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
-        .collect::<Result<_, _>>()?;
+    let uses = rule_uses(connection)?;
     let pin = pins::pinned(connection, server)?;
     let grants = tool.map(|tool| grants::about(connection, server, tool)).transpose()?.unwrap_or_default();
     Ok(Before { uses, pin, grants, ..Before::default() })
+}
+
+/// How often rules with a number of uses were used.
+pub(super) fn rule_uses(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
+    connection
+        .prepare_cached("SELECT rule, used FROM rule_uses")?
+        .query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?
+        .collect()
 }
 
 /// `asking` is given for the tally of its server, not for that of all.

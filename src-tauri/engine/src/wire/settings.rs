@@ -349,40 +349,6 @@ pub struct TestReport {
     pub message: String,
 }
 
-/// A rule, as shown and as saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(rename_all = "camelCase")]
-pub struct RuleView {
-    /// Its id; empty on the way in.
-    pub id: String,
-    /// The server it is about; none: any.
-    pub server: Option<String>,
-    /// The tool it is about; none: any.
-    pub tool: Option<String>,
-    /// The gate it is about.
-    pub gate: Gates,
-    /// What it does.
-    pub action: RuleAction,
-    /// The rule in a sentence; ignored on the way in.
-    pub sentence: String,
-}
-
-/// What a rule does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(tag = "type", content = "text", rename_all = "camelCase")]
-pub enum RuleAction {
-    /// Goes on without a look.
-    Allow,
-    /// A person decides.
-    Ask,
-    /// Refused.
-    Deny,
-    /// Answered with this text, in the name of the person who made the rule.
-    Answer(String),
-}
-
 /// The app at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]

@@ -1,0 +1,334 @@
+//! Questions that are over, judged again: what rules would have said, and which rule would have done the same.
+//!
+//! Data flow: the log → [`Past`], the question as the policy saw it → [`dry_run`] and [`propose`]. What was asked is
+//! taken as it came, and inspected again; the time is the question's; rules and settings are those of now.
+//!
+//! Invariants: it only reads, asks no model and counts nothing; what cannot be judged again is said, never guessed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use samplegate_core::{
+    answer::SamplingAnswer,
+    audit::{DecidedBy, Kind, Outcome, QuestionId, QuestionSummary},
+    inspect::{self, Finding, Place},
+    policy::{Action, Case, DryRun, Facts, Gate, Replayed, Risk, Rule, Seen, Verdict, propose_rule},
+    request::SamplingRequest,
+    settings::Settings,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::docket::Docket;
+use crate::{
+    config::Config,
+    review_queue::Desk,
+    store::{Entry, Filter, Store, StoreError},
+};
+
+/// How many like it a proposal looks at.
+const ALIKE: u32 = 50;
+
+/// Why a question cannot be judged again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// Its content is no longer kept.
+    Pruned,
+    /// It was refused before any rule was asked.
+    Refused,
+}
+
+/// A question of the log beside what rules would have said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRow {
+    /// The question, and what really happened.
+    pub question: QuestionSummary,
+    /// What would have been said.
+    pub said: Result<Replayed, Missed>,
+}
+
+/// Rules tried on the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dry {
+    /// The questions, newest first.
+    pub rows: Vec<DryRow>,
+}
+
+impl Dry {
+    /// How many could be judged again.
+    pub fn judged(&self) -> usize {
+        self.rows.iter().filter(|row| row.said.is_ok()).count()
+    }
+
+    /// How many could not, for this reason.
+    pub fn missed(&self, why: Missed) -> usize {
+        self.rows.iter().filter(|row| row.said == Err(why)).count()
+    }
+
+    /// About how many the tried rules alone say this; none: nothing.
+    pub fn says(&self, verdict: Option<Verdict>) -> usize {
+        self.rows.iter().filter(|row| row.said.as_ref().is_ok_and(|said| said.alone == verdict)).count()
+    }
+
+    /// All of it in a sentence or two.
+    pub fn sentence(&self) -> String {
+        let judged = self.judged();
+        let mut parts: Vec<String> =
+            [(Verdict::Allow, "allowed"), (Verdict::Ask, "asked about"), (Verdict::Deny, "denied")]
+                .into_iter()
+                .map(|(verdict, word)| (self.says(Some(verdict)), word))
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, word)| format!("{word} {count}"))
+                .collect();
+        let last = parts.pop();
+        let said = match (last, parts.as_slice()) {
+            (None, _) => "said nothing about any".to_owned(),
+            (Some(last), []) => last,
+            (Some(last), before) => format!("{} and {last}", before.join(", ")),
+        };
+        let mut sentence = match judged {
+            0 => "There is no question to try it on.".to_owned(),
+            1 => format!("Would have {said} of your last question.")
+                .replace("1 of your last question", "your last question"),
+            _ => format!("Would have {said} of your last {judged}."),
+        };
+        for (why, text) in [
+            (Missed::Pruned, "could not be tried, because the content is no longer kept"),
+            (Missed::Refused, "could not be tried, because no rule was asked: what came was refused"),
+        ] {
+            let count = self.missed(why);
+            if count > 0 {
+                sentence.push_str(&format!(" {count} more {text}."));
+            }
+        }
+        sentence
+    }
+}
+
+/// A question as the policy saw it.
+struct Past {
+    docket: Docket,
+    at: Timestamp,
+    findings: Vec<Finding>,
+    /// The answer that stood at the answer gate, and what is found in it.
+    answer: Option<(Facts, Vec<Finding>)>,
+}
+
+impl Past {
+    fn of(entry: &Entry, desk: &Desk) -> Result<Self, Missed> {
+        let happened = |name: &str| entry.events.iter().any(|event| event["event"] == name);
+        if !happened("evaluated") {
+            return Err(Missed::Refused);
+        }
+        let params = entry.request.as_ref().ok_or(Missed::Pruned)?;
+        let request = SamplingRequest::parse(params.clone()).map_err(|_| Missed::Refused)?;
+        let docket = Docket::past(entry, params, &request, desk.choose(&request).as_ref());
+        // What a person wrote stands at no second gate.
+        let answer = entry.answer.as_ref().filter(|_| happened("answered")).and_then(|result| {
+            let answer = SamplingAnswer::from_result(result).ok()?;
+            let approved = approved_params(entry);
+            let findings = inspect::inspect_in(Place::Answer, result, Some(approved.as_ref().unwrap_or(params)));
+            Some((docket.facts().clone().with_answer(&answer), findings))
+        });
+        let findings = inspect::inspect(Place::Request, request.params());
+        Ok(Self { docket, at: entry.summary.at, findings, answer })
+    }
+
+    fn request(&self, settings: &Settings) -> Case<'_> {
+        self.docket.case(Gate::Request, self.docket.facts(), &self.findings, settings, self.at)
+    }
+
+    fn judge(&self, run: &mut DryRun, settings: &Settings) -> Replayed {
+        let request = self.request(settings);
+        let raised = inspect::raises(&self.findings, Gate::Request).map(|finding| finding.kind);
+        let answer = self.answer.as_ref().map(|(facts, findings)| Case {
+            raised_before: raised,
+            ..self.docket.case(Gate::Answer, facts, findings, settings, self.at)
+        });
+        run.judge(&request, answer.as_ref())
+    }
+}
+
+/// The params as approved: what is logged holds the model and the provider beside them.
+fn approved_params(entry: &Entry) -> Option<Value> {
+    let mut params = entry.approved.as_ref()?.as_object()?.clone();
+    params.remove("model");
+    params.remove("provider");
+    Some(Value::Object(params))
+}
+
+/// Tries rules on the last questions of the log.
+///
+/// # Errors
+/// The log cannot be read.
+pub async fn dry_run(store: &Store, config: &Config, tried: Vec<Rule>, last: u32) -> Result<Dry, StoreError> {
+    let settings = config.settings();
+    let filter = Filter { kind: Some(Kind::Sampling), limit: last, ..Filter::default() };
+    let page = store.list(filter).await?;
+    let mut run = DryRun::new(tried, &settings.rules);
+    let mut rows = Vec::with_capacity(page.questions.len());
+    // Oldest first, as uses are counted.
+    for question in page.questions.into_iter().rev() {
+        let entry = store.show(question.id).await?;
+        let (desk, settings) = (Desk::new(config.clone()), settings.clone());
+        let judged = off_the_runtime(move || {
+            let said = Past::of(&entry, &desk).map(|past| past.judge(&mut run, &settings));
+            (run, said)
+        });
+        let said;
+        (run, said) = judged.await;
+        rows.push(DryRow { question, said });
+    }
+    rows.reverse();
+    Ok(Dry { rows })
+}
+
+/// A rule that is proposed, and why it is that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// The rule; it has no id yet.
+    pub rule: Rule,
+    /// Why it does what it does, in a sentence or two.
+    pub why: String,
+    /// How many questions like it it was made from, besides the one.
+    pub alike: usize,
+}
+
+/// Why no rule is proposed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotProposed {
+    /// The log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is nothing to make it from.
+    #[error("no rule can be made from {0}: its content is no longer kept")]
+    Pruned(QuestionId),
+    /// Nothing was judged.
+    #[error("no rule can be made from {0}: it was refused before any rule was asked, so a rule would change nothing")]
+    Refused(QuestionId),
+    /// What was asked for is not proposed.
+    #[error("{0}")]
+    Never(String),
+}
+
+/// Proposes the narrowest rule that does again what was decided; `wanted` is another action, where a person names one.
+///
+/// # Errors
+/// [`NotProposed`]; a flagged question, and one of high risk, is never allowed.
+pub async fn propose(
+    store: &Store,
+    config: &Config,
+    id: QuestionId,
+    wanted: Option<Action>,
+) -> Result<Proposed, NotProposed> {
+    let entry = store.show(id).await?;
+    let filter = Filter {
+        kind: Some(entry.summary.kind),
+        server: Some(entry.summary.server.clone()),
+        tool: entry.summary.tool.clone(),
+        limit: ALIKE,
+        ..Filter::default()
+    };
+    let mut others = Vec::new();
+    for question in store.list(filter).await?.questions.into_iter().filter(|other| other.id != id) {
+        others.push(store.show(question.id).await?);
+    }
+    let config = config.clone();
+    off_the_runtime(move || proposal(&entry, &others, &config, wanted)).await
+}
+
+fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Action>) -> Result<Proposed, NotProposed> {
+    let (settings, desk) = (config.settings(), Desk::new(config.clone()));
+    let id = entry.summary.id;
+    let past = Past::of(entry, &desk).map_err(|why| match why {
+        Missed::Pruned => NotProposed::Pruned(id),
+        Missed::Refused => NotProposed::Refused(id),
+    })?;
+    let (mut action, mut why) = decided(entry);
+    if let Some(wanted) = wanted {
+        (action, why) = (wanted, String::new());
+    }
+    if action.lets_through()
+        && let Some(never) = never_allow(&past, &settings)
+    {
+        if wanted.is_some() {
+            return Err(NotProposed::Never(never));
+        }
+        (action, why) = (Action::Ask, never);
+    }
+    // Those that ended the same way, and would be allowed no less.
+    let alike: Vec<Past> = others
+        .iter()
+        .filter(|other| {
+            (other.summary.outcome, other.summary.decided_by) == (entry.summary.outcome, entry.summary.decided_by)
+        })
+        .filter(|other| decided(other).0 == decided(entry).0)
+        .filter_map(|other| Past::of(other, &desk).ok())
+        .filter(|other| !action.lets_through() || other.findings.is_empty())
+        .collect();
+    let server = entry.summary.server.as_str();
+    fn seen<'a>(past: &'a Past, server: &'a str) -> Seen<'a> {
+        Seen { server, tool: past.docket.tool(), facts: past.docket.facts() }
+    }
+    let like: Vec<Seen<'_>> = alike.iter().map(|past| seen(past, server)).collect();
+    let mut rule = propose_rule("", action, &seen(&past, server), &like);
+    if action == Action::Answer {
+        rule.text = entry.released.as_ref().and_then(|result| Some(SamplingAnswer::from_result(result).ok()?.text()));
+    }
+    let covers = |past: &&Past| rule.matches(&past.request(&settings));
+    let alike = alike.iter().filter(covers).count();
+    if past.docket.tool().is_none() {
+        why.push_str(" The tool was not known, so this is about every tool of the server.");
+    }
+    Ok(Proposed { rule, why: why.trim().to_owned(), alike })
+}
+
+/// What a rule would do to decide the same again, and why.
+fn decided(entry: &Entry) -> (Action, String) {
+    let by_person = entry.summary.decided_by == Some(DecidedBy::Person);
+    let at_request: BTreeMap<&str, &Value> = entry
+        .events
+        .iter()
+        .filter(|event| event["event"] == "decided")
+        .filter_map(|event| Some((event["decision"].as_str()?, event)))
+        .collect();
+    let (action, why) = match entry.summary.outcome {
+        Outcome::Denied if by_person => (Action::Deny, "You denied it."),
+        Outcome::Denied => (Action::Deny, "It was denied."),
+        Outcome::Released if at_request.contains_key("answered_by_hand") => {
+            (Action::Answer, "It was answered with this text.")
+        }
+        Outcome::Released if at_request.get("edited").is_some_and(|event| event["gate"] == "request") => {
+            (Action::Ask, "The request was changed before it went out, which no rule does; so this one asks you.")
+        }
+        Outcome::Released if by_person => (Action::Allow, "You approved it."),
+        Outcome::Released => (Action::Allow, "It was let through."),
+        Outcome::Open | Outcome::TimedOut | Outcome::Withdrawn | Outcome::Failed | Outcome::Interrupted => {
+            (Action::Ask, "It was not decided to its end, so this rule asks you.")
+        }
+    };
+    (action, why.to_owned())
+}
+
+fn never_allow(past: &Past, settings: &Settings) -> Option<String> {
+    let case = past.request(settings);
+    if case.risk == Risk::High {
+        let why = "It is of high risk, so no rule lets it through: both gates always ask you.";
+        return Some(why.to_owned());
+    }
+    let worst = past.findings.iter().max_by_key(|finding| finding.severity)?;
+    Some(format!(
+        "Something was flagged in it ({}, {}), so no rule is proposed that lets it through unseen.",
+        worst.kind.as_str(),
+        worst.severity.as_str()
+    ))
+}
+
+/// Runs what takes its time away from what must not wait.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
