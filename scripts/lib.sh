@@ -17,11 +17,19 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Fails with one clear line naming whichever of the given tools is missing.
+# Fails with one clear line naming whichever of the given tools is missing, and where to get those a newcomer lacks.
 need() {
-  local tool missing=()
-  for tool in "$@"; do have "$tool" || missing+=("$tool"); done
-  ((${#missing[@]} == 0)) || die "This needs ${missing[*]}, which this machine does not have."
+  local tool from missing=()
+  for tool in "$@"; do
+    case $tool in
+      cargo) from=" (Rust: https://rustup.rs)" ;;
+      node | npm) from=" (Node: https://nodejs.org/en/download)" ;;
+      python3) from=" (on Debian: apt-get install python3)" ;;
+      *) from= ;;
+    esac
+    have "$tool" || missing+=("$tool$from")
+  done
+  ((${#missing[@]} == 0)) || die "This needs ${missing[*]}, which this machine does not have, or not in its PATH."
 }
 
 # Whether version $1 is $2 or newer.
@@ -35,7 +43,7 @@ need_cargo() {
   found=$(cargo --version)
   found=${found#cargo }
   at_least "${found%% *}" "$wanted" ||
-    die "This needs Rust $wanted or newer, and this cargo is ${found%% *}. With rustup (https://rustup.rs) run: rustup update"
+    die "This needs Rust $wanted or newer, and $(command -v cargo) is ${found%% *}. With rustup (https://rustup.rs) run: rustup update"
 }
 
 # Fails unless there is a Node that can build the windows' pages.

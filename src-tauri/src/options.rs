@@ -71,15 +71,21 @@ fn platform_directories() -> Option<Directories> {
     })
 }
 
-/// Says what to do where no window can be shown.
+/// Says what to do where no window can be shown. Tauri would panic there.
 #[cfg(target_os = "linux")]
 pub(crate) fn check_display() -> Result<(), String> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {
-        Ok(())
-    } else {
-        Err("there is no display (DISPLAY and WAYLAND_DISPLAY are not set). Use `samplegate` in this terminal, or start the app from a desktop session.".into())
+    const ADVICE: &str = "Use `samplegate` in this terminal, or start the app from a desktop session.";
+    let set = |name: &str| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        Some(format!("{name}={}", value.display()))
+    };
+    let displays: Vec<String> = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().filter_map(set).collect();
+    if displays.is_empty() {
+        return Err(format!("there is no display (DISPLAY and WAYLAND_DISPLAY are not set). {ADVICE}"));
     }
+    gtk::init().map_err(|_| {
+        format!("the display cannot be opened ({}): it is gone, or lets nobody in. {ADVICE}", displays.join(", "))
+    })
 }
 
 /// Windows can always be shown here.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     app::{App, Home, REVIEW, SETTINGS, config},
-    desktop::{on_desktop, run},
+    desktop::{on_desktop, program, run},
     model::Model,
 };
 
@@ -105,6 +105,21 @@ fn without_keychain_tray_and_notifications() -> Result<()> {
         review.click("approve").await?;
         review.says("answer-error", "give it again under Settings").await?;
         ensure!(model.asked().len() == 1, "it was asked without a key");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_display_that_is_gone_is_said() -> Result<()> {
+    on_desktop(async || {
+        let home = Home::fresh()?;
+        let mut app = Command::new(program()?);
+        // No X server has a number like that.
+        app.arg("--home").arg(home.path()).env("DISPLAY", ":59999").env_remove("WAYLAND_DISPLAY");
+        let output = app.output()?;
+        let said = String::from_utf8(output.stderr)?;
+        ensure!(output.status.code() == Some(1), "{}: {said}", output.status);
+        ensure!(said.contains("cannot be opened (DISPLAY=:59999)") && said.lines().count() == 1, "{said}");
         Ok(())
     })
 }

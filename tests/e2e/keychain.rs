@@ -1,6 +1,11 @@
-//! A keychain that is there, and locked: the request waits for the person, who unlocks it, or changes their mind.
+//! A keychain that is there: the terminal command uses it and ends well. Locked, the request waits for the person, who
+//! unlocks it, or changes their mind.
 
-use std::time::Duration;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -90,5 +95,37 @@ fn a_locked_keychain_is_waited_for() -> Result<()> {
         ensure!(asked.len() == 1 && asked[0].authorization.as_deref() == Some(format!("Bearer {KEY}").as_str()));
         run("secret-tool", ["clear", "service", &service])?;
         app.quit().await
+    })
+}
+
+/// Runs the terminal command in a home and gives what it printed; whatever is no success is an error with its stderr.
+fn samplegate(home: &Home, args: &[&str], stdin: &str) -> Result<String> {
+    let mut command = Command::new(support::servers::samplegate());
+    command.arg("--home").arg(home.path()).args(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    child.stdin.take().context("no stdin")?.write_all(stdin.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "{args:?}: {}: {err}", output.status);
+    ensure!(!err.contains("panicked"), "{err}");
+    Ok(out.into_owned())
+}
+
+#[test]
+fn the_terminal_command_keeps_and_reads_a_key() -> Result<()> {
+    on_desktop(async || {
+        let model = Model::start(&["Verdigris."], Duration::from_millis(10)).await?;
+        let home = Home::fresh()?;
+        let add = ["model", "add", "probe", "--provider", "openai", "--base-url", &model.base_url];
+        samplegate(&home, &[&add[..], &["--model", "probe-1", "--key-stdin"]].concat(), KEY)?;
+        let checks = samplegate(&home, &["doctor"], "")?;
+        ensure!(checks.contains("the keychain is there"), "{checks}");
+        samplegate(&home, &["model", "test", "probe"], "")?;
+        let asked = model.asked();
+        ensure!(asked.len() == 1 && asked[0].authorization.as_deref() == Some(format!("Bearer {KEY}").as_str()));
+        samplegate(&home, &["model", "remove", "probe"], "")?;
+        let service = format!("Samplegate ({})", home.path().display());
+        ensure!(run("secret-tool", ["search", "service", &service])?.is_empty(), "its key is still there");
+        Ok(())
     })
 }

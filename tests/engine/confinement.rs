@@ -156,7 +156,7 @@ async fn a_confined_server_can_do_none_of_it() {
     assert!(achieved.values().all(|done| !done), "{achieved:?}");
     assert!(!allows_itself(&home).await);
     assert_eq!(config(), before);
-    assert!(home.engine.list_rules().is_empty());
+    assert!(home.engine.config().settings().rules.is_empty());
     assert!(!computer.at("home/.profile").exists());
 
     // What it is left: its caches, which are its own, and the network.

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use samplegate_core::{audit::Via, settings::Sampling};
+use samplegate_core::{
+    audit::Via,
+    policy::{Action, Rule},
+    settings::Sampling,
+};
 use samplegate_engine::{
     config::ConfigError,
     engine::{Engine, Options},
-    wire::{Gates, RuleAction, RuleView},
 };
 use support::{
     home::{Running, options},
@@ -57,25 +60,27 @@ fn sampling(engine: &Engine) -> Sampling {
     engine.config().settings().servers["s"].sampling
 }
 
-fn rule(action: RuleAction) -> RuleView {
-    let (id, sentence) = (String::new(), String::new());
-    RuleView { id, server: Some("s".into()), tool: None, gate: Gates::Both, action, sentence }
+fn denying() -> Rule {
+    Rule { server: Some("s".into()), ..Rule::new("", Action::Deny) }
 }
 
+fn rules(engine: &Engine) -> Vec<Rule> {
+    engine.config().settings().rules.clone()
+}
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_allows_more_waits_until_it_is_accepted() {
     let home = home().await;
     assert_eq!(home.engine.held_change(), None, "what was there before is taken as it is");
     save(&home, &allowing());
     let held = home.eventually(|| home.engine.held_change()).await;
-    assert!(home.engine.list_rules().is_empty(), "it is not in force");
+    assert!(rules(&home.engine).is_empty(), "it is not in force");
     let keys: Vec<(&str, bool)> = held.keys.iter().map(|key| (key.key.as_str(), key.allows_more)).collect();
     assert_eq!(keys, [("rules.r", true)]);
     let trouble = home.engine.status().trouble;
     assert_eq!(trouble.iter().filter(|trouble| trouble.section.as_deref() == Some("waiting")).count(), 1);
 
     // Nothing is saved over it, and what a person did not see is not accepted.
-    let refused = home.engine.add_rule(rule(RuleAction::Deny)).unwrap_err();
+    let refused = home.engine.make_rule(denying()).unwrap_err();
     assert!(refused.to_string().contains("accept or refuse that first"), "{refused}");
     assert_eq!(home.engine.accept_change("00").unwrap_err(), ConfigError::ChangedAgain);
     save(&home, &format!("{}# Again.\n", allowing()));
@@ -84,7 +89,7 @@ async fn a_file_that_allows_more_waits_until_it_is_accepted() {
 
     home.engine.accept_change(&again.id).unwrap();
     assert_eq!(home.engine.held_change(), None);
-    assert_eq!(home.engine.list_rules().len(), 1);
+    assert_eq!(rules(&home.engine).len(), 1);
     let logged = home.engine.store().changes(None, 9).await.unwrap();
     let told: Vec<(Via, bool, Option<&str>)> =
         logged.iter().map(|change| (change.via, change.waits, change.reviewer.as_deref())).collect();
@@ -95,7 +100,7 @@ async fn a_file_that_allows_more_waits_until_it_is_accepted() {
         (Via::File, false, None),
     ];
     assert_eq!(told, expected, "accepted, found twice, and the one it began with");
-    home.engine.add_rule(rule(RuleAction::Deny)).unwrap();
+    home.engine.make_rule(denying()).unwrap();
     home.stop().await;
 }
 
@@ -143,7 +148,7 @@ async fn what_waits_still_waits_after_a_restart_and_for_everybody() {
     assert_eq!(listed, "");
     let engine = app(home.folder.path()).await;
     assert_eq!(engine.held_change().map(|again| again.id), Some(held.id.clone()));
-    assert!(engine.list_rules().is_empty());
+    assert!(rules(&engine).is_empty());
     assert_eq!(command_out(home.folder.path(), &["rule", "list"]).await, "");
     engine.accept_change(&held.id).unwrap();
     assert!(!command_out(home.folder.path(), &["rule", "list"]).await.is_empty());
@@ -185,7 +190,7 @@ async fn a_refused_file_is_put_back_with_a_copy_or_left_without_effect() {
     save(&home, &allowing());
     let held = home.eventually(|| home.engine.held_change()).await;
     assert_eq!(home.engine.refuse_change(&held.id, false).unwrap(), None);
-    assert!(home.engine.held_change().unwrap().refused && home.engine.list_rules().is_empty());
+    assert!(home.engine.held_change().unwrap().refused && rules(&home.engine).is_empty());
     assert_eq!(std::fs::read_to_string(file(&home)).unwrap(), allowing(), "left as it is");
     assert!(home.engine.status().trouble.iter().all(|trouble| trouble.section.as_deref() != Some("waiting")));
 
@@ -195,7 +200,7 @@ async fn a_refused_file_is_put_back_with_a_copy_or_left_without_effect() {
     assert_eq!(home.engine.held_change(), None);
     let logged = home.engine.store().changes(None, 9).await.unwrap();
     assert!(logged[0].text.as_deref().unwrap().starts_with("Refused, and taken out of the file"), "{logged:?}");
-    home.engine.add_rule(rule(RuleAction::Deny)).unwrap();
+    home.engine.make_rule(denying()).unwrap();
     home.stop().await;
 }
 
@@ -205,13 +210,13 @@ async fn the_command_says_that_its_change_waits_only_where_the_app_runs() {
     let said = command(&home, &["rule", "add", "--server", "s", "--action", "allow"]).await;
     assert!(said.contains("waits for confirmation in the app"), "{said}");
     let held = home.eventually(|| home.engine.held_change()).await;
-    assert!(home.engine.list_rules().is_empty());
+    assert!(rules(&home.engine).is_empty());
     let logged = home.engine.store().changes(None, 1).await.unwrap();
     assert!(logged[0].waits && logged[0].via == Via::Command, "{logged:?}");
     home.engine.refuse_change(&held.id, true).unwrap();
     let said = command(&home, &["rule", "add", "--server", "s", "--action", "deny"]).await;
     assert!(!said.contains("waits"), "{said}");
-    home.eventually(|| (home.engine.list_rules().len() == 1).then_some(())).await;
+    home.eventually(|| (rules(&home.engine).len() == 1).then_some(())).await;
 
     // Nobody to ask: it takes effect, and the app finds it accepted.
     home.engine.shutdown().await;
@@ -222,6 +227,6 @@ async fn the_command_says_that_its_change_waits_only_where_the_app_runs() {
     assert!(!said.contains("waits"), "{said}");
     home.engine.shutdown().await;
     let engine = app(home.folder.path()).await;
-    assert_eq!((engine.held_change(), engine.list_rules().len()), (None, 2));
+    assert_eq!((engine.held_change(), rules(&engine).len()), (None, 2));
     engine.shutdown().await;
 }

@@ -65,7 +65,8 @@ impl Notes {
 /// The attacks below fail for what they are: the same rule lets the honest request through.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_pretends_to_be_is_allowed_and_what_it_hides_is_not() {
-    let notes = Notes::start("", "prompt = { glob = \"Summarise this note in one sentence: *\" }\nfindings = \"none\"").await;
+    let notes =
+        Notes::start("", "prompt = { glob = \"Summarise this note in one sentence: *\" }\nfindings = \"none\"").await;
     let (told, log) = notes.run("summarise").await;
     assert_eq!(told, json!({"result": 1}));
     assert_eq!((log[0].outcome, notes.model.got().len()), (Outcome::Released, 1));
@@ -118,9 +119,11 @@ async fn a_flood_costs_what_its_limits_say() {
     assert_eq!(log.len(), 1000);
     let refused = log.iter().filter(|question| question.outcome == Outcome::Denied).count();
     assert_eq!(refused, 1000 - sent, "{told}");
-    assert!(log.iter().filter(|question| question.outcome == Outcome::Denied).all(|question| {
-        question.reason.as_deref().is_some_and(|reason| reason.contains("limit"))
-    }));
+    assert!(
+        log.iter()
+            .filter(|question| question.outcome == Outcome::Denied)
+            .all(|question| { question.reason.as_deref().is_some_and(|reason| reason.contains("limit")) })
+    );
     notes.home.stop().await;
 }
 

@@ -63,7 +63,9 @@ impl From<&ServerError> for Exit {
             | ServerError::NotShown(_)
             | ServerError::Config(ConfigError::Invalid(_)) => Self::Usage,
             ServerError::NotReady(..) | ServerError::Call(_) => Self::Server,
-            ServerError::AppRuns(_) | ServerError::Config(_) | ServerError::Secret(_) | ServerError::Store(_) => Self::Own,
+            ServerError::AppRuns(_) | ServerError::Config(_) | ServerError::Secret(_) | ServerError::Store(_) => {
+                Self::Own
+            }
         }
     }
 }

@@ -301,7 +301,7 @@ impl Engine {
     /// Asks the keychain whether it can be used. May take until a person unlocks it.
     pub async fn probe_keychain(&self) -> TestReport {
         let report = match self.secrets.probe().await {
-            Ok(()) => TestReport { ok: true, message: "the keychain is there and unlocked".into() },
+            Ok(()) => TestReport { ok: true, message: "the keychain is there".into() },
             Err(error) => TestReport { ok: false, message: error.to_string() },
         };
         *self.keychain.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());

@@ -42,7 +42,7 @@ pub trait SecretStore: Send + Sync + 'static {
 pub enum SecretError {
     /// There is no keychain on this session.
     #[error(
-        "no keychain can be reached ({0}): start one (on Linux a Secret Service such as gnome-keyring), or keep the key in memory for this run, or use a key command"
+        "no keychain can be reached ({0}): start one (on Linux a Secret Service such as gnome-keyring), or keep the key in memory for this run (in the desktop app), or let a command print it (--key-command)"
     )]
     Absent(String),
     /// The keychain refused, or was not unlocked.

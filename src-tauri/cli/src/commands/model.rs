@@ -2,7 +2,7 @@
 
 use samplegate_core::{model_format, settings::HUMAN};
 use samplegate_engine::{
-    engine::{Engine, ModelError},
+    engine::Engine,
     wire::{KeyInput, KeyState, ModelInput, ModelView},
 };
 use serde_json::{Value, json};
@@ -49,13 +49,7 @@ async fn add(engine: &Engine, add: ModelAdd) -> Result<Exit, Failure> {
     };
     let name = add.name.clone();
     let input = ModelInput { name: add.name, provider: add.provider, base_url: add.base_url, model: add.model, key };
-    engine.save_model(None, input).await.map_err(|error| match error {
-        ModelError::Secret(error) => Failure::new(
-            Exit::Own,
-            format!("{error}\nWithout a keychain, give a command that prints the key: --key-command CMD"),
-        ),
-        ModelError::NotFound(..) | ModelError::Taken(_) | ModelError::Config(_) => error.into(),
-    })?;
+    engine.save_model(None, input).await?;
     if engine.config().settings().default_model == HUMAN {
         output::note(&format!("you still answer by default; change that with `samplegate model default {name}`"));
     }

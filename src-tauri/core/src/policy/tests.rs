@@ -85,7 +85,8 @@ fn grant(until: Until, facts: &Facts) -> Grant {
 fn that_it_was_asked_before_counts_only_where_it_is_named() {
     use crate::inspect::{Fingerprint, Recent, behaviour};
     let facts = facts();
-    let asked = |at_ms| Recent { fingerprint: Fingerprint::of_text("sum up the note in a sentence"), at_ms: Some(at_ms) };
+    let asked =
+        |at_ms| Recent { fingerprint: Fingerprint::of_text("sum up the note in a sentence"), at_ms: Some(at_ms) };
     let again = behaviour(asked(100_000), &[asked(0)]);
     let burst = behaviour(asked(100_000), &(0..9).map(|n| asked(99_000 + n)).collect::<Vec<_>>());
     let allows = |findings: &[Finding], are: &str| {

@@ -44,7 +44,13 @@ fn merge_table(old: &mut Table, new: &Table, usual: Option<&Table>) {
                     *value = wanted;
                 }
             }
-            Some(present) => *present = laid_out(key, wanted),
+            Some(present) => {
+                *present = laid_out(key, wanted);
+                // A table's key has no space behind it, and a value's has.
+                if let Some(mut key) = old.key_mut(key) {
+                    key.fmt();
+                }
+            }
             None if usual_here.is_some_and(|usual| same(usual, wanted)) => {}
             None => {
                 old.insert(key, laid_out(key, wanted));

@@ -137,6 +137,17 @@ fn every_kind_of_server_comes_back_as_it_went() {
     assert_eq!(Config::open(&path).unwrap().settings(), config.settings());
 }
 
+#[test]
+fn a_table_that_becomes_a_value_is_written_like_one() {
+    let (_folder, path) = folder();
+    let config = Config::open(&path).unwrap();
+    for said in ["per_minute=30", "none"] {
+        update(&config, |settings| settings.servers.get_mut("demo").unwrap().limits.read(said).unwrap()).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\nlimits = \"none\"\n"), "{text}");
+}
+
 #[tokio::test]
 async fn a_change_from_outside_is_taken_up() {
     let (_folder, path) = folder();

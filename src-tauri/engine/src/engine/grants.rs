@@ -91,15 +91,12 @@ impl Engine {
         Changes { store: self.store.clone(), reviewer: self.options.reviewer.clone(), place: self.options.place }
     }
 
-    fn grant_view(
-        &self,
-        Granted { grant, used, used_at }: Granted,
-        pins: &BTreeMap<String, Pin>,
-    ) -> Option<GrantView> {
+    fn grant_view(&self, Granted { grant, used, used_at }: Granted, pins: &BTreeMap<String, Pin>) -> Option<GrantView> {
         let settings = self.config.settings();
         let today = Timestamp::now().to_zoned(TimeZone::system()).date();
         let why = match settings.servers.get(&grant.server) {
-            Some(server) => suspended(server, pins.get(&grant.server).map(Pinned::from).as_ref(), today).map(|why: Suspension| why.reason().to_owned()),
+            Some(server) => suspended(server, pins.get(&grant.server).map(Pinned::from).as_ref(), today)
+                .map(|why: Suspension| why.reason().to_owned()),
             None => Some("The server is not configured any more.".to_owned()),
         };
         let until = match &grant.until {

@@ -52,8 +52,7 @@ impl Pipeline {
         let model = self.queue.desk().choose(&request);
         let seen = asked.sight.settled().await;
         let docket = Docket::new(&asked, &request, model.as_ref(), seen);
-        let (evaluation, offer, mut limits, behaviour) =
-            self.admit(&mut record, &docket, findings.clone(), at).await?;
+        let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
         if evaluation.verdict == Verdict::Ask && (evaluation.by == DecidedBy::Drift || docket.is_flagged()) {
             // Of all that asks, who decides has to know this.
             limits.notes.insert(0, evaluation.reason.clone());

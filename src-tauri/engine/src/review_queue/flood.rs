@@ -58,10 +58,7 @@ impl ReviewQueue {
             .flood()
             .muted
             .iter()
-            .map(|(server, until)| Muted {
-                server: server.clone(),
-                until: samplegate_core::audit::format_time(*until),
-            })
+            .map(|(server, until)| Muted { server: server.clone(), until: samplegate_core::audit::format_time(*until) })
             .collect();
         muted.sort_by(|a, b| a.server.cmp(&b.server));
         muted

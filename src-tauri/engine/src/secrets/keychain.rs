@@ -1,7 +1,8 @@
 //! The operating system's keychain, through the keyring project's stores: Secret Service on Linux, Keychain on macOS,
 //! Credential Manager on Windows.
 //!
-//! The store is made anew until it could be made once, so that a keychain that starts later is found.
+//! The store is made anew until it could be made once, so that a keychain that starts later is found. It is also let
+//! go of on a thread of its own: Linux's says goodbye to the bus by blocking, which panics inside a runtime.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,7 +28,7 @@ impl Keychain {
         let store = match &*slot {
             Some(store) => Arc::clone(store),
             None => {
-                let store = native().map_err(|error| SecretError::Absent(error.to_string()))?;
+                let store = native().map_err(|error| SecretError::Absent(why_absent(&error)))?;
                 Arc::clone(slot.insert(store))
             }
         };
@@ -43,12 +44,34 @@ impl Keychain {
                 *self.store.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 SecretError::Failed(cause.to_string())
             }
-            Error::NoDefaultStore => SecretError::Absent("no store".into()),
+            Error::NoDefaultStore => SecretError::Absent(why_absent(&error)),
             // The payload of the other variants may hold the secret: name the kind only.
             Error::BadEncoding(_) | Error::BadDataFormat(..) => SecretError::Failed("the entry is not text".into()),
             Error::Ambiguous(_) => SecretError::Failed("there are several entries of that name".into()),
             other => SecretError::Failed(other.to_string()),
         }
+    }
+}
+
+impl Drop for Keychain {
+    fn drop(&mut self) {
+        let store = self.store.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(store) = store {
+            std::thread::spawn(move || drop(store));
+        }
+    }
+}
+
+/// What is missing, in words; the libraries' own where it is none of the usual causes.
+fn why_absent(error: &Error) -> String {
+    let told = error.to_string();
+    let says = |part: &str| told.contains(part);
+    if says("Failed to connect to address") || says("no secret service provider or dbus session") {
+        "there is no session bus here, as in a login over SSH".into()
+    } else if says("DBus.Error.ServiceUnknown") {
+        "no program here offers one".into()
+    } else {
+        told
     }
 }
 
@@ -85,5 +108,21 @@ impl SecretStore for Keychain {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
             Err(error) => Err(self.explain(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_causes_are_told_in_words() {
+        let why = |cause: &str| why_absent(&Error::PlatformFailure(cause.into()));
+        let no_bus = "there is no session bus here, as in a login over SSH";
+        assert_eq!(why("zbus error: Failed to connect to address `unix:path=/run/user/1000/bus`: …"), no_bus);
+        assert_eq!(why("no secret service provider or dbus session found"), no_bus);
+        let nobody = "zbus error: org.freedesktop.DBus.Error.ServiceUnknown: The name org.freedesktop.secrets was …";
+        assert_eq!(why(nobody), "no program here offers one");
+        assert!(why("something else").contains("something else"));
     }
 }

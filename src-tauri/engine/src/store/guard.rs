@@ -420,8 +420,7 @@ pub(super) fn change(connection: &Connection, change: &GuardChange) -> Result<bo
         GuardChange::EndGrantsOf { server } => connection.execute("DELETE FROM grants WHERE server = ?1", [server])?,
         GuardChange::Forget { server } => {
             connection.execute("DELETE FROM fingerprints WHERE server = ?1", [server])?;
-            connection.execute("DELETE FROM grants WHERE server = ?1", [server])?
-                + pins::forget(connection, server)?
+            connection.execute("DELETE FROM grants WHERE server = ?1", [server])? + pins::forget(connection, server)?
         }
     };
     Ok(changed > 0)

@@ -8,7 +8,9 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{changes, contents, error::StoreError, events, facets, grants, guard, meta, pins, questions, recent, search};
+use super::{
+    changes, contents, error::StoreError, events, facets, grants, guard, meta, pins, questions, recent, search,
+};
 
 /// The version of the schema that this build writes: the number of its migrations.
 pub(super) const SCHEMA_VERSION: i64 = 5;

@@ -15,7 +15,14 @@ fn identity(tool: &str) -> Identity {
 
 async fn write(store: &Store, pin: &Pin, known: Option<Known>) -> bool {
     let change = GuardChange::Pin { server: "s".into(), pin: Box::new(pin.clone()), known };
-    let body = SettingsChanged { via: Via::Server, reviewer: None, text: None, changes: None, config_sha256: None, waits: false };
+    let body = SettingsChanged {
+        via: Via::Server,
+        reviewer: None,
+        text: None,
+        changes: None,
+        config_sha256: None,
+        waits: false,
+    };
     store.change(change, vec![NewEvent::settings_changed(Timestamp::now(), body)]).await.unwrap()
 }
 
