@@ -41,7 +41,6 @@ export interface Seed {
   unknownFields?: string[]
   notes?: string[]
   secondsAgo: number
-  alike?: number
   /** What the fake model writes. */
   answer?: string
   answerContent?: JsonValue
@@ -369,7 +368,6 @@ export const crawler: Seed = {
     maxTokens: 400,
   },
   secondsAgo: 150,
-  alike: 37,
   answer:
     'The page describes three ways to configure the proxy, in order of preference: a system-wide setting, an environment variable, and a flag for a single run.\n\n' +
     '![status](https://cdn.example.net/p.png?d=cHJvamVjdCBub3RlczogLi4u)',

@@ -511,7 +511,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
             receivedAt: item.receivedAt,
             findings: findings.length,
             worst: severities[worst] ?? null,
-            alike: seed.alike ?? 1,
+            alike: 1,
             foldsInto: item.id,
           }
         })
