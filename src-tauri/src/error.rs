@@ -29,6 +29,7 @@ impl From<ActError> for CommandError {
         let code = match error {
             ActError::Gone | ActError::Stale => ErrorCode::Stale,
             ActError::NoSuchModel(_) => ErrorCode::NotFound,
+            ActError::NotAllowed(_) => ErrorCode::Invalid,
             ActError::NotNow(_) | ActError::Invalid(_) => ErrorCode::Invalid,
         };
         Self::new(code, error)

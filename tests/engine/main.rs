@@ -6,6 +6,7 @@ mod changes;
 mod gates;
 mod limits;
 mod models;
+mod record;
 mod replies;
 mod servers;
 mod several;

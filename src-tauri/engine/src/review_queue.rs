@@ -66,6 +66,9 @@ pub enum ActError {
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
+    /// The server's record does not allow the model.
+    #[error("{0}")]
+    NotAllowed(String),
 }
 
 /// A question in the queue.
@@ -280,7 +283,7 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
-        let (event, reason) = self.event(action)?;
+        let (event, reason) = self.event(&entry.provenance.server, action)?;
         let edited = state.edited(gate);
         let kind = event.kind();
         let effect = state.review.apply(event)?;
@@ -345,8 +348,11 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(&self, action: Action) -> Result<(Event, Option<String>), ActError> {
-        let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
+    fn event(&self, server: &str, action: Action) -> Result<(Event, Option<String>), ActError> {
+        let named = |name: String| match self.desk.forbids(server, &name) {
+            Some(why) => Err(ActError::NotAllowed(why)),
+            None => self.desk.model(&name).ok_or(ActError::NoSuchModel(name)),
+        };
         Ok((
             match action {
                 Action::Approve => Event::Approve,

@@ -49,9 +49,10 @@ impl Pipeline {
         };
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let model = self.queue.desk().choose(&request);
+        let model = self.queue.desk().choose(&asked.server.name, &request);
         let docket = Docket::new(&asked, &request, model.as_ref());
-        let (evaluation, limits) = self.admit(&mut record, &docket, findings, at).await?;
+        let (evaluation, mut limits) = self.admit(&mut record, &docket, findings, at).await?;
+        limits.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,
