@@ -3,7 +3,7 @@
 use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
-    engine::{ModelError, ServerError},
+    engine::{ModelError, RecordError, ServerError},
     review_queue::ActError,
     store::StoreError,
     wire::{ErrorCode, WireError},
@@ -29,8 +29,9 @@ impl From<ActError> for CommandError {
         let code = match error {
             ActError::Gone | ActError::Stale => ErrorCode::Stale,
             ActError::NoSuchModel(_) => ErrorCode::NotFound,
-            ActError::NotAllowed(_) => ErrorCode::Invalid,
-            ActError::NotNow(_) | ActError::Invalid(_) => ErrorCode::Invalid,
+            ActError::NotAllowed(_) | ActError::NotTyped(_) | ActError::NotNow(_) | ActError::Invalid(_) => {
+                ErrorCode::Invalid
+            }
         };
         Self::new(code, error)
     }
@@ -45,6 +46,15 @@ impl From<ServerError> for CommandError {
             ServerError::NotReady(..) | ServerError::Config(_) | ServerError::Call(_) => ErrorCode::Failed,
         };
         Self::new(code, error)
+    }
+}
+
+impl From<RecordError> for CommandError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Server(error) => error.into(),
+            RecordError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod configuration;
 mod inspect;
 mod limits;
 mod program;
+mod record;
 mod refusals;
 
 use std::{path::Path, process::Stdio, time::Duration};

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod inspect;
 pub(crate) mod model;
 pub(crate) mod offers;
+mod record;
 pub(crate) mod rule;
 pub(crate) mod server;
 mod stdin;

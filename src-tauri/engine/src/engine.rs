@@ -6,6 +6,7 @@
 mod calls;
 mod changes;
 mod models;
+mod record;
 mod servers;
 
 use std::{
@@ -25,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
 pub use models::ModelError;
+pub use record::RecordError;
 pub use servers::ServerError;
 
 use crate::{

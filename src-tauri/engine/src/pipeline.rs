@@ -12,6 +12,7 @@ mod docket;
 mod gates;
 mod intake;
 mod record;
+mod remarks;
 
 pub(crate) use ask::key_name;
 pub(crate) use intake::{call_view, now};

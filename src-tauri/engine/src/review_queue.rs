@@ -66,6 +66,9 @@ pub enum ActError {
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
+    /// It is of high risk, and the person wants to type a name first.
+    #[error("this is of high risk: type {0:?} first")]
+    NotTyped(String),
     /// The server's record does not allow the model.
     #[error("{0}")]
     NotAllowed(String),
@@ -92,6 +95,8 @@ struct EntryState {
     ended: Option<crate::wire::EndedView>,
     /// What was shown of it as it is now.
     shown: Vec<(Gate, Place)>,
+    /// The revision for which the name was typed, where what is of high risk wants that.
+    typed_at: Option<u32>,
     /// Whether it waited for a person, at any time.
     waited: bool,
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
@@ -187,6 +192,7 @@ impl ReviewQueue {
                 answer: AnswerProgress::default(),
                 ended: None,
                 shown: Vec::new(),
+                typed_at: None,
                 waited: false,
                 worked_out: None,
             }),
@@ -283,6 +289,20 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
+        if let Action::Confirm { typed } = &action {
+            match self.desk.wants_typed(&entry.provenance) {
+                Some(wanted) if wanted != typed.trim() => return Err(ActError::NotTyped(wanted)),
+                Some(_) | None => state.typed_at = Some(revision),
+            }
+            drop(state);
+            return Ok(entry.item(&self.desk));
+        }
+        if matches!(action, Action::Approve | Action::Return)
+            && let Some(wanted) = self.desk.wants_typed(&entry.provenance)
+            && state.typed_at != Some(revision)
+        {
+            return Err(ActError::NotTyped(wanted));
+        }
         let (event, reason) = self.event(&entry.provenance.server, action)?;
         let edited = state.edited(gate);
         let kind = event.kind();
@@ -367,6 +387,8 @@ impl ReviewQueue {
                 Action::Stop => Event::Stop,
                 Action::AskAgain { model } => Event::AskAgain(model.map(named).transpose()?),
                 Action::Return => Event::Return,
+                // Taken before it comes here: it changes nothing about the question.
+                Action::Confirm { .. } => return Err(ActError::Stale),
             },
             None,
         ))

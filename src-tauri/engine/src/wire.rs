@@ -8,11 +8,13 @@
 
 mod audit;
 mod calls;
+mod record;
 mod review;
 mod settings;
 
 pub use audit::*;
 pub use calls::*;
+pub use record::*;
 pub use review::*;
 pub use settings::*;
 

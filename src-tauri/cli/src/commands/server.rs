@@ -7,7 +7,7 @@ use samplegate_engine::{
 };
 use serde_json::{Value, json};
 
-use super::stdin;
+use super::{record, stdin};
 use crate::{
     args::{Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
     exit::{Exit, Failure},
@@ -18,10 +18,11 @@ use crate::{
 pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure> {
     let engine = start.idle().await?;
     let done = match command {
-        Server::Add(add) => self::add(&engine, add).await,
-        Server::Set(set) => self::set(&engine, set).await,
+        Server::Add(add) => self::add(&engine, *add).await,
+        Server::Set(set) => self::set(&engine, *set).await,
         Server::List(list) => self::list(&engine, list.json),
         Server::Show(show) => self::show(&engine, &show.name, show.json),
+        Server::Record(named) => record::print(&engine, &named).await,
         Server::Test(name) => self::test(&engine, &name.name).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
@@ -42,6 +43,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
     let server = with_settings(server, &add.given)?;
     let (tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
+    record::save(engine, &name, &add.given.approved).await?;
     let report = engine.test_server(&tried).await;
     output::note(&format!("{name}: {}", output::visible(&report.message)));
     if !report.ok {
@@ -59,6 +61,7 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     server.transport = transport(Some(server.transport), &set.given, set.command)?;
     server.enabled = set.enabled.unwrap_or(server.enabled);
     engine.save_server(Some(&set.name), with_settings(server, &set.given)?).await?;
+    record::save(engine, &set.name, &set.given.approved).await?;
     Ok(Exit::Done)
 }
 

@@ -5,7 +5,7 @@ use samplegate_core::{
     inspect::{Finding, FindingKind},
     limits::{self, Checked, Demand},
     model_format::Usage,
-    policy::{self, Case, Evaluation, Facts, Gate, Rules, Standing, Suspension, is_trifecta},
+    policy::{self, Case, Evaluation, Facts, Gate, Rules, Standing, Suspension},
     price,
     request::{Block, SamplingRequest},
     review::ModelRef,
@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::{
     KIND,
     intake::{arguments, target},
+    remarks::{remarks, trifecta},
 };
 use crate::{
     mcp::{Asked, Origin},
@@ -106,6 +107,7 @@ impl Docket {
         let server = now.settings.servers.get(&self.server);
         let with_answer = answer.map(|(text, _)| self.facts.clone().with_answer(text));
         let local = now.at.to_zoned(TimeZone::system()).datetime();
+        let denied = server.and_then(|server| self.denied_trifecta(server));
         let case = Case {
             gate,
             kind: KIND,
@@ -126,17 +128,28 @@ impl Docket {
             gates: server.map_or_else(Default::default, |server| server.gates),
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.and_then(|server| suspended(server, local.date())),
-            trifecta: server.is_some_and(|server| self.is_trifecta(server)),
+            trifecta: denied.is_some(),
         };
-        policy::evaluate(
+        let mut evaluation = policy::evaluate(
             &case,
             Standing { rules: now.rules, uses: &now.before.uses, grants: &now.before.grants, limits },
-        )
+        );
+        if let Some(why) = denied.filter(|_| evaluation.verdict == policy::Verdict::Deny) {
+            evaluation.reason = format!("{} {why}", evaluation.reason);
+        }
+        evaluation
     }
 
-    fn is_trifecta(&self, server: &Server) -> bool {
+    /// Which tools bring the lethal trifecta together, where the record does not allow that.
+    fn denied_trifecta(&self, server: &Server) -> Option<String> {
         let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
-        !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
+        trifecta(server, &self.facts).filter(|_| !allowed)
+    }
+
+    /// What the person should know besides.
+    pub(super) fn remarks(&self, settings: &Settings, at: Timestamp) -> Vec<String> {
+        let today = at.to_zoned(TimeZone::system()).date();
+        settings.servers.get(&self.server).map(|server| remarks(server, &self.facts, today)).unwrap_or_default()
     }
 }
 

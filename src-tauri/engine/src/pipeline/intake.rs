@@ -52,6 +52,7 @@ impl Pipeline {
         let model = self.queue.desk().choose(&asked.server.name, &request);
         let docket = Docket::new(&asked, &request, model.as_ref());
         let (evaluation, mut limits) = self.admit(&mut record, &docket, findings, at).await?;
+        limits.notes.extend(docket.remarks(&self.config.settings(), at));
         limits.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {

@@ -16,7 +16,10 @@ use samplegate_core::{
     tokens,
 };
 
-use crate::{config::Config, wire::ModelOption};
+use crate::{
+    config::Config,
+    wire::{ModelOption, ProvenanceView},
+};
 
 /// Encodes and prices requests by the settings as they are now.
 #[derive(Debug, Clone)]
@@ -50,6 +53,13 @@ impl Desk {
     /// Why the record of this server does not allow a model; none: it may answer.
     pub(crate) fn forbids(&self, server: &str, model: &str) -> Option<String> {
         self.config.settings().forbids_model(server, model)
+    }
+
+    /// What has to be typed before a question is let through; none: nothing.
+    pub(crate) fn wants_typed(&self, provenance: &ProvenanceView) -> Option<String> {
+        let settings = self.config.settings();
+        let tool = provenance.call.as_ref().map(|call| call.name.as_str());
+        settings.servers.get(&provenance.server)?.wants_typed(&provenance.server, tool)
     }
 
     /// What to tell the person where no model may answer this server; none: some may, or there are none.

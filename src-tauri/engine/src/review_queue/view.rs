@@ -55,6 +55,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         outgoing: known.outgoing,
         answer: answer(review, &state.answer),
         actions: review.actions().into_iter().map(ActionKind::from).collect(),
+        confirm: desk.wants_typed(&entry.provenance),
         quick_replies: desk.settings().general.quick_replies.clone(),
         ended: state.ended.clone(),
     }
