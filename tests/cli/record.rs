@@ -13,11 +13,33 @@ async fn a_record_is_filled_in_printed_and_renewed() {
     let empty = home.one(&RECORD).await;
     assert_eq!((&empty["sampling"], &empty["filled"]), (&json!("off"), &json!(false)));
     home.ok(&[
-        "server", "set", "s", "--sampling", "ask", "--sampling-tools", "fetch", "--purpose", "Sums up pages",
-        "--context", "Public pages", "--models", "class:local,human", "--owner", "Ada", "--review-by", "2020-01-31",
-        "--risk", "high", "--tool-risk", "fetch=low", "--tool-labels", "fetch=untrusted+outward",
-        "--typed-confirmation", "true",
-    ]).await;
+        "server",
+        "set",
+        "s",
+        "--sampling",
+        "ask",
+        "--sampling-tools",
+        "fetch",
+        "--purpose",
+        "Sums up pages",
+        "--context",
+        "Public pages",
+        "--models",
+        "class:local,human",
+        "--owner",
+        "Ada",
+        "--review-by",
+        "2020-01-31",
+        "--risk",
+        "high",
+        "--tool-risk",
+        "fetch=low",
+        "--tool-labels",
+        "fetch=untrusted+outward",
+        "--typed-confirmation",
+        "true",
+    ])
+    .await;
     let filled = home.one(&RECORD).await;
     for (key, value) in [
         ("sampling", json!("ask")),

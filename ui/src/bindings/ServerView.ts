@@ -16,6 +16,10 @@ config: ServerInput,
  */
 state: ServerState, 
 /**
+ * Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
+ */
+reviewDue?: string, 
+/**
  * Its last log lines, oldest first.
  */
 log: Array<LogLine>, };

@@ -46,6 +46,8 @@ export interface Seed {
   waits?: string
   closed?: { outcome: string; why: string }
   noModel?: boolean
+  /** What has to be typed before it is let through. */
+  confirm?: string
 }
 
 const tags = (text: string) => [...text].map((c) => String.fromCodePoint(0xe0000 + c.codePointAt(0)!)).join('')
@@ -399,6 +401,7 @@ export const servers = (): ServerView[] => [
       samplingTools: { type: 'none' },
     },
     state: { state: 'ready', reportedName: 'Keywords', version: '1.2.0', protocol: '2025-11-25', tools: ['generate_keywords'] },
+    reviewDue: '2024-05-01',
     log: [
       { at: at(40), level: 'info', text: 'Processing request of type CallToolRequest' },
       { at: at(39), level: 'progress', text: 'step 1 of 2: prompt rewritten' },

@@ -18,6 +18,7 @@ import type { Topic } from '../bindings/Topic'
 import type { WireError } from '../bindings/WireError'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
+import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
 export interface FakeOptions {
@@ -34,6 +35,7 @@ interface Question {
   seed: Seed
   item: ReviewItem
   stop?: (() => void) | undefined
+  typedAt?: number
 }
 
 /** The fake, and what a test may look at or do behind the window's back. */
@@ -129,6 +131,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       outgoing: { state: 'cannot', why: '' },
       answer: null,
       actions: seed.closed ? [] : requestActions(hasModel, false),
+      confirm: seed.confirm ?? null,
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
     }
@@ -250,6 +253,14 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (!question) throw wireError('notFound', 'This question is no longer there.')
     const { item } = question
     if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+    if (action.type === 'confirm') {
+      if (action.typed !== item.confirm) throw wireError('invalid', `this is of high risk: type "${item.confirm}" first`)
+      question.typedAt = revision
+      return clone(item)
+    }
+    if ((action.type === 'approve' || action.type === 'return') && item.confirm !== null && question.typedAt !== revision) {
+      throw wireError('invalid', `this is of high risk: type "${item.confirm}" first`)
+    }
     const kind: ActionKind = action.type === 'editRequest' || action.type === 'editAnswer' ? 'edit' : action.type
     if (!item.actions.includes(kind)) throw wireError('invalid', `“${kind}” cannot be done now.`)
     switch (action.type) {
@@ -450,6 +461,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       servers.splice(0, servers.length, ...servers.filter((s) => s.config.name !== name))
       tell('servers')
     },
+    ...fakeRecords(servers, tell),
     async serverRestart(name) {
       const view = servers.find((s) => s.config.name === name)
       if (view) view.state = { state: 'starting' }

@@ -251,6 +251,12 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
+/// Since when a server's record wants to be read again.
+pub(super) fn review_due(server: &Server) -> Option<String> {
+    let record = server.record.as_ref().filter(|record| record.is_due(today()))?;
+    record.review_by.map(|date| date.to_string())
+}
+
 fn today() -> Date {
     jiff::Zoned::now().date()
 }

@@ -91,6 +91,7 @@ impl Engine {
                     None if !server.enabled => ServerState::Disabled,
                     None => ServerState::Starting { waits_for: None },
                 },
+                review_due: super::record::review_due(server),
                 log: self.log_lines(name),
             })
             .collect()

@@ -14,6 +14,10 @@ pub struct ServerView {
     pub config: ServerInput,
     /// How it stands.
     pub state: ServerState,
+    /// Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub review_due: Option<String>,
     /// Its last log lines, oldest first.
     pub log: Vec<LogLine>,
 }
