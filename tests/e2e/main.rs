@@ -16,6 +16,7 @@ mod pause;
 mod popups;
 mod queue;
 mod real_model;
+mod record;
 mod restart;
 mod review_window;
 mod screenshots;
