@@ -2,6 +2,7 @@
 //! call which is in `capabilities/`.
 
 mod audit;
+mod record;
 mod review;
 mod rules;
 mod settings;
@@ -36,6 +37,15 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::held_accept,
         settings::held_refuse,
         settings::server_offers,
+        record::server_record,
+        record::server_record_save,
+        record::server_record_renew,
+        record::server_record_text,
+        record::server_record_file,
+        record::server_risk,
+        record::server_risk_save,
+        record::limits_list,
+        record::limits_save,
         settings::call_start,
         settings::calls_list,
         settings::call_cancel,

@@ -3,7 +3,7 @@
 use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
-    engine::{GrantError, ModelError, ServerError, TryError},
+    engine::{GrantError, ModelError, RecordError, ServerError, TryError},
     pipeline::{NotProposed, OpinionError},
     review_queue::ActError,
     store::StoreError,
@@ -30,7 +30,11 @@ impl From<ActError> for CommandError {
         let code = match error {
             ActError::Gone | ActError::Stale => ErrorCode::Stale,
             ActError::NoSuchModel(_) => ErrorCode::NotFound,
-            ActError::NotNow(_) | ActError::Invalid(_) | ActError::OnlyOnce(_) => ErrorCode::Invalid,
+            ActError::NotAllowed(_)
+            | ActError::NotTyped(_)
+            | ActError::NotNow(_)
+            | ActError::Invalid(_)
+            | ActError::OnlyOnce(_) => ErrorCode::Invalid,
         };
         Self::new(code, error)
     }
@@ -62,6 +66,15 @@ impl From<ServerError> for CommandError {
             | ServerError::Store(_) => ErrorCode::Failed,
         };
         Self::new(code, error)
+    }
+}
+
+impl From<RecordError> for CommandError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Server(error) => error.into(),
+            RecordError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod inspect;
 mod limits;
 mod pins;
 mod program;
+mod record;
 mod refusals;
 mod rules;
 

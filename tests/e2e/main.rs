@@ -20,6 +20,7 @@ mod pins;
 mod popups;
 mod queue;
 mod real_model;
+mod record;
 mod restart;
 mod review_window;
 mod screenshots;

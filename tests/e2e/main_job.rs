@@ -43,8 +43,11 @@ fn from_the_tray_to_the_audit_log() -> Result<()> {
         settings.fill("server-command", &python3()?).await?;
         settings.click("server-arg-add").await?;
         settings.fill("server-arg", &server_script("fastmcp3_prompts.py")?.display().to_string()).await?;
-        settings.choose("server-sampling", "ask").await?;
         settings.click("server-save").await?;
+        // Off until the record is filled in; its defaults do.
+        settings.see("record-form").await?;
+        settings.fill("record-purpose", "It proposes keywords").await?;
+        settings.click("record-save").await?;
         settings.see("[data-testid=server][data-name=prompts][data-state=ready]").await?;
 
         // A model, with a key.

@@ -14,6 +14,7 @@ mod limits;
 mod malicious;
 mod models;
 mod pins;
+mod record;
 mod replies;
 mod servers;
 mod several;

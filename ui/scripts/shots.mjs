@@ -135,6 +135,11 @@ const shots = [
     await page.getByTestId('server-form').getByTestId('server-test').click()
     await page.getByTestId('server-test-result').waitFor()
   }],
+  ...['record', 'tools', 'limits'].map((part) => [`server-${part}`, 'settings.html#servers', async (page) => {
+    await page.locator('[data-testid=server][data-name=keywords]').getByTestId('server-approval').click()
+    await page.getByTestId(`part-${part}`).click()
+    await page.waitForTimeout(200)
+  }]),
   ['tools', 'settings.html#tools', async (page) => {
     await page.getByTestId('run-tool').click()
     await page.getByTestId('run-waiting').waitFor()

@@ -84,6 +84,17 @@ describe('a screen reader finds its way', () => {
     await check()
   })
 
+  test.each(['record', 'tools', 'limits'])('settings: what is approved of a server, %s', async (part) => {
+    location.hash = 'servers'
+    render(SettingsWindow, { host: createFakeHost({ seeds: [] }) })
+    await settle(150)
+    document.querySelectorAll<HTMLElement>('[data-testid=server-approval]')[1]!.click()
+    await settle()
+    document.querySelector<HTMLElement>(`[data-testid=part-${part}]`)!.click()
+    await settle()
+    await check()
+  })
+
   test.each(['welcome', 'servers', 'tools', 'models', 'rules', 'grants', 'general'])('settings: %s', async (section) => {
     location.hash = section
     render(SettingsWindow, { host: createFakeHost({ seeds: [payment], grants, trouble: [{ text: 'Something.', section: 'servers' }] }) })

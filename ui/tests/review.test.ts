@@ -83,6 +83,28 @@ describe('the main line', () => {
     expect(host.acted.slice(-1)[0]!.action).toEqual({ type: 'askAgain', model: models[0] })
   })
 
+  test('high risk goes on only once the name was typed, at each gate', async () => {
+    const host = await open({ seeds: [{ ...payment, confirm: 'confirm_payment' }] })
+    await armed()
+    await key('a')
+    expect(phase()).toBe('request')
+    expect(screen.getByTestId('act-error').textContent).toContain('confirm_payment')
+    await type('typed-name', 'confirm_paymen')
+    expect(screen.getByTestId('approve').getAttribute('aria-disabled')).toBe('true')
+    await type('typed-name', 'confirm_payment')
+    await click('approve')
+    await pass(200)
+    expect(phase()).toBe('answer')
+    expect(screen.getByTestId<HTMLInputElement>('typed-name').value).toBe('')
+    await armed()
+    await click('return')
+    expect(phase()).toBe('answer')
+    await type('typed-name', 'confirm_payment')
+    await click('return')
+    await pass(200)
+    expect(decided(host).filter((type) => type !== 'confirm')).toEqual(['approve', 'return'])
+  })
+
   test('each decision names the revision on the screen', async () => {
     const host = await open({ seeds: [payment] })
     await armed()

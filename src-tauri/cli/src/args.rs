@@ -58,19 +58,39 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Server {
     /// Add a server: a URL, or a command after `--`.
-    Add(ServerAdd),
+    Add(Box<ServerAdd>),
     /// List the servers.
     List(Json),
     /// Show one server in full.
     Show(Named),
     /// Change what is given; the rest stays.
-    Set(ServerSet),
+    Set(Box<ServerSet>),
+    /// Print the approval record of a server with its history.
+    Record(ServerRecord),
     /// Connect once and say what was seen.
     Test(Name),
     /// Show how a server differs from what you approved, and approve it as it is now.
     Approve(ServerApprove),
     /// Remove a server and its secrets.
     Remove(Name),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerRecord {
+    /// The server's name.
+    pub(crate) name: String,
+    /// As a page to read, or for programs.
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub(crate) format: RecordFormat,
+    /// Say that you read it again: it holds for another half year.
+    #[arg(long)]
+    pub(crate) renew: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RecordFormat {
+    Markdown,
+    Json,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -133,6 +153,8 @@ pub(crate) struct ServerGiven {
     /// Which tools it may put into sampling requests: none, all, or names with commas.
     #[arg(long, value_name = "none|all|A,B")]
     pub(crate) sampling_tools: Option<String>,
+    #[command(flatten)]
+    pub(crate) approved: Approved,
     /// A limit, e.g. per_minute=10, usd_per_day=0.5 or per_call=none; `none` alone lifts all of them.
     #[arg(long, value_name = "none|KEY=N")]
     pub(crate) limit: Vec<String>,
@@ -154,6 +176,52 @@ pub(crate) struct ServerGiven {
 pub(crate) enum Switch {
     On,
     Off,
+}
+
+/// What stands in the approval record, and how much the server can do.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct Approved {
+    /// Record: why this server needs a model.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) purpose: Option<String>,
+    /// Record: what may be in what it sends.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) context: Option<String>,
+    /// Record: models that may answer: any, or names, class:local and provider:NAME with commas.
+    #[arg(long, value_name = "any|A,class:local,…")]
+    pub(crate) models: Option<String>,
+    /// Record: what its tools in sampling can read and do.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) tools_may: Option<String>,
+    /// Record: whether these may together read private data, see untrusted content and communicate outward.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) allow_trifecta: Option<bool>,
+    /// Record: who answers for it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+    /// Record: the last day on which it holds, or none.
+    #[arg(long, value_name = "none|YYYY-MM-DD")]
+    pub(crate) review_by: Option<String>,
+    /// How much it can do: low, medium, high. Of high risk, both gates always ask.
+    #[arg(long, value_enum)]
+    pub(crate) risk: Option<Risk>,
+    /// A tool's class, e.g. send_mail=high; `none`: the server's.
+    #[arg(long, value_name = "TOOL=CLASS")]
+    pub(crate) tool_risk: Vec<String>,
+    /// A tool's labels: private, untrusted, outward with `+`, or nothing, e.g. fetch=untrusted+outward; `none`: nobody
+    /// said.
+    #[arg(long, value_name = "TOOL=LABELS")]
+    pub(crate) tool_labels: Vec<String>,
+    /// Whether what is of high risk wants the tool's name typed before it is let through.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) typed_confirmation: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Risk {
+    Low,
+    Medium,
+    High,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

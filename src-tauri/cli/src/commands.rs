@@ -8,6 +8,7 @@ pub(crate) mod grant;
 pub(crate) mod inspect;
 pub(crate) mod model;
 pub(crate) mod offers;
+mod record;
 pub(crate) mod rule;
 pub(crate) mod server;
 mod stdin;

@@ -23,6 +23,7 @@ use samplegate_engine::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::output;
 use keys::{Input, Key};
 
 /// A terminal with a person at it.
@@ -124,6 +125,16 @@ impl Terminal {
                 }
                 Chosen::Nothing => continue,
             };
+            if actions.iter().any(|action| matches!(action, Action::Approve | Action::Return | Action::Grant { .. }))
+                && let Some(name) = item.confirm.clone()
+            {
+                let prompt = format!("This is of high risk. Type {} to go on: ", output::inline(&name));
+                let Some(typed) = self.input.line(&prompt).await else { continue };
+                if let Err(error) = queue.act(id, item.revision, Action::Confirm { typed }) {
+                    show::say(&show::bad(&error.to_string()));
+                    continue;
+                }
+            }
             match act_all(queue, id, &item, actions) {
                 Ok(after) if after.phase == item.phase => {
                     item = after;

@@ -72,6 +72,58 @@ impl Limit {
         }
     }
 
+    /// What is counted, for a form.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::PerMinute => "Questions a minute",
+            Self::PerSession => "Questions a session",
+            Self::PerCall => "Questions in one tool call",
+            Self::PerDay => "Questions a day",
+            Self::InFlight => "Under way at once",
+            Self::Queue => "Waiting for you at once",
+            Self::Rounds => "Rounds of tool use",
+            Self::Depth => "Questions within questions",
+            Self::PromptBytes => "Size of a request",
+            Self::TokensInPerDay => "Tokens read a day",
+            Self::TokensOutPerDay => "Tokens written a day",
+            Self::UsdPerDay => "Money a day",
+            Self::UsdPerMonth => "Money a month",
+            Self::MaxTokens => "Tokens of one answer",
+        }
+    }
+
+    /// The unit of its number, where the title does not say it.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::PromptBytes => "bytes",
+            Self::UsdPerDay | Self::UsdPerMonth => "US dollars",
+            Self::TokensInPerDay | Self::TokensOutPerDay | Self::MaxTokens => "tokens",
+            Self::PerMinute
+            | Self::PerSession
+            | Self::PerCall
+            | Self::PerDay
+            | Self::InFlight
+            | Self::Queue
+            | Self::Rounds
+            | Self::Depth => "",
+        }
+    }
+
+    /// What was used of it; none where it is not counted over time but belongs to one request, call or session.
+    pub fn used(self, tally: Tally) -> Option<u64> {
+        match self {
+            Self::PerMinute => Some(tally.last_minute),
+            Self::PerDay => Some(tally.day),
+            Self::InFlight => Some(tally.in_flight),
+            Self::Queue => Some(tally.queue),
+            Self::TokensInPerDay => Some(tally.tokens_in_day),
+            Self::TokensOutPerDay => Some(tally.tokens_out_day),
+            Self::UsdPerDay => Some(tally.microusd_day),
+            Self::UsdPerMonth => Some(tally.microusd_month),
+            Self::PerSession | Self::PerCall | Self::Rounds | Self::Depth | Self::PromptBytes | Self::MaxTokens => None,
+        }
+    }
+
     /// The limit in words; `{}` stands for the number.
     fn words(self) -> &'static str {
         match self {

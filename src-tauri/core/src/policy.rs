@@ -29,7 +29,7 @@ pub use self::{
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
     replay::{DryRun, Replayed},
-    risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk},
+    risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk, propose_labels, trifecta_sentence},
     rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,
     template::Template,
@@ -178,7 +178,7 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
         evaluation.raise(
             Verdict::Deny,
             DecidedBy::Rule,
-            "Its tools together read private data, see untrusted content and communicate outward; \
+            "The lethal trifecta: its tools together read private data, see untrusted content and communicate outward; \
              the server's record does not allow that.",
         );
     }

@@ -5,16 +5,18 @@
 
 mod changes;
 mod headers;
+mod page;
 mod record;
 mod wider;
 
 use std::collections::BTreeMap;
 
-pub use changes::{SettingChange, changes, summary};
+pub use changes::{SettingChange, about_server, changes, summary};
+pub use page::{HistoryChange, HistoryLine, RecordPage, ToolLine};
 use serde::{Deserialize, Serialize};
 
 pub use headers::check_headers;
-pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools, as_markdown};
+pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools};
 pub use wider::wider;
 
 use crate::{
@@ -104,6 +106,8 @@ pub struct Server {
     pub sampling_tools: SamplingTools,
     /// How much it can do.
     pub risk: Risk,
+    /// Whether what is of high risk also wants the name of the tool, or of the server, typed.
+    pub typed_confirmation: bool,
     /// Its limits.
     pub limits: Limits,
     /// Why it may sample; none: nobody filled it in.
@@ -146,6 +150,8 @@ struct ServerRepr {
     sampling_tools: SamplingTools,
     #[serde(default = "medium", skip_serializing_if = "is_medium")]
     risk: Risk,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    typed_confirmation: bool,
     #[serde(default, skip_serializing_if = "Limits::is_default")]
     limits: Limits,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +183,7 @@ impl TryFrom<ServerRepr> for Server {
             gates: repr.gates,
             sampling_tools: repr.sampling_tools,
             risk: repr.risk,
+            typed_confirmation: repr.typed_confirmation,
             limits: repr.limits,
             record: repr.record,
             tools: repr.tools,
@@ -202,6 +209,7 @@ impl From<Server> for ServerRepr {
             gates: server.gates,
             sampling_tools: server.sampling_tools,
             risk: server.risk,
+            typed_confirmation: server.typed_confirmation,
             limits: server.limits,
             record: server.record,
             tools: server.tools,
@@ -478,6 +486,7 @@ impl Server {
             gates: Gates::Both,
             sampling_tools: SamplingTools::None,
             risk: Risk::Medium,
+            typed_confirmation: false,
             limits: Limits::default(),
             record: None,
             tools: Tools::new(),

@@ -9,6 +9,7 @@ mod confinement;
 mod grants;
 mod models;
 mod pins;
+mod record;
 mod rules;
 mod servers;
 
@@ -33,6 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use calls::{CallFailure, CallReport, Target};
 pub use grants::GrantError;
 pub use models::ModelError;
+pub use record::RecordError;
 pub use rules::{LONGEST_DRY_RUN, TryError};
 pub use servers::ServerError;
 pub(crate) use servers::{gates, gates_view};

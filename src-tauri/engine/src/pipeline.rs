@@ -14,6 +14,7 @@ mod history;
 mod intake;
 mod opinion;
 mod record;
+mod remarks;
 
 pub(crate) use ask::key_name;
 pub(crate) use docket::suspended;

@@ -92,6 +92,12 @@ pub enum ActError {
     /// There is no model of that name.
     #[error("there is no model {0:?}")]
     NoSuchModel(String),
+    /// It is of high risk, and the person wants to type a name first.
+    #[error("this is of high risk: type {0:?} first")]
+    NotTyped(String),
+    /// The server's record does not allow the model.
+    #[error("{0}")]
+    NotAllowed(String),
 }
 
 /// What the pipeline brings.
@@ -270,11 +276,25 @@ impl ReviewQueue {
             return Err(ActError::Stale);
         }
         let gate = state.gate().unwrap_or(Gate::Request);
+        if let Action::Confirm { typed } = &action {
+            match self.desk.wants_typed(&entry.provenance) {
+                Some(wanted) if wanted != typed.trim() => return Err(ActError::NotTyped(wanted)),
+                Some(_) | None => state.typed_at = Some(revision),
+            }
+            drop(state);
+            return Ok(entry.item(&self.desk));
+        }
+        if matches!(action, Action::Approve | Action::Return | Action::Grant { .. })
+            && let Some(wanted) = self.desk.wants_typed(&entry.provenance)
+            && state.typed_at != Some(revision)
+        {
+            return Err(ActError::NotTyped(wanted));
+        }
         let grant = match action {
             Action::Grant { scope, answers } => Some(entry.wanted(&state, scope.into(), answers)?),
             _ => None,
         };
-        let (event, reason) = self.event(action, gate, &state)?;
+        let (event, reason) = self.event(action, &entry.provenance.server, gate, &state)?;
         let (edited, tool_calls) = (state.edited(gate), state.tool_calls());
         let kind = event.kind();
         let effect = state.review.apply(event)?;
@@ -343,8 +363,17 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(&self, action: Action, gate: Gate, state: &EntryState) -> Result<(Event, Option<String>), ActError> {
-        let named = |name: String| self.desk.model(&name).ok_or(ActError::NoSuchModel(name));
+    fn event(
+        &self,
+        action: Action,
+        server: &str,
+        gate: Gate,
+        state: &EntryState,
+    ) -> Result<(Event, Option<String>), ActError> {
+        let named = |name: String| match self.desk.forbids(server, &name) {
+            Some(why) => Err(ActError::NotAllowed(why)),
+            None => self.desk.model(&name).ok_or(ActError::NoSuchModel(name)),
+        };
         Ok((
             match action {
                 Action::Approve => Event::Approve,
@@ -367,6 +396,8 @@ impl ReviewQueue {
                 Action::Stop => Event::Stop,
                 Action::AskAgain { model } => Event::AskAgain(model.map(named).transpose()?),
                 Action::Return => Event::Return,
+                // Taken before it comes here: it changes nothing about the question.
+                Action::Confirm { .. } => return Err(ActError::Stale),
             },
             None,
         ))

@@ -55,4 +55,8 @@ name: string, } | { "type": "stop" } | { "type": "askAgain",
 /**
  * The configured name; none: the same model.
  */
-model: string | null, } | { "type": "return" };
+model: string | null, } | { "type": "return" } | { "type": "confirm", 
+/**
+ * What was typed.
+ */
+typed: string, };

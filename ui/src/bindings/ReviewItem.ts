@@ -105,6 +105,10 @@ answer: AnswerView | null,
  */
 actions: Array<ActionKind>, 
 /**
+ * What has to be typed before Approve or Return, since it is of high risk; none: nothing.
+ */
+confirm: string | null, 
+/**
  * Quick replies for answering by hand.
  */
 quickReplies: Array<string>, 

@@ -21,6 +21,10 @@ state: ServerState,
  */
 pin: PinSummary | null, 
 /**
+ * Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
+ */
+reviewDue?: string, 
+/**
  * Its last log lines, oldest first.
  */
 log: Array<LogLine>, };

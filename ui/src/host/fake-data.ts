@@ -56,6 +56,8 @@ export interface Seed {
   /** A second opinion that is offered, and what it says. */
   opinion?: OpinionView
   opinionText?: string
+  /** What has to be typed before it is let through. */
+  confirm?: string
 }
 
 /** An opinion that nobody asked for yet. */
@@ -500,6 +502,7 @@ export const servers = (): ServerView[] => [
     },
     state: { state: 'ready', reportedName: 'Keywords', version: '1.2.0', protocol: '2025-11-25', tools: ['generate_keywords'] },
     pin: { ...pinned(['/usr/bin/uv 2ab1c9d0f3e4', 'keywords.py 77f0a1b2c3d4', '1 tool']), changed: 'script’s SHA-256 changed, description of tool “generate_keywords” changed, tool “send_mail” added' },
+    reviewDue: '2024-05-01',
     log: [
       { at: at(40), level: 'info', text: 'Processing request of type CallToolRequest' },
       { at: at(39), level: 'progress', text: 'step 1 of 2: prompt rewritten' },

@@ -23,6 +23,7 @@ import type { WireError } from '../bindings/WireError'
 import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
+import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
 export interface FakeOptions {
@@ -40,6 +41,7 @@ interface Question {
   seed: Seed
   item: ReviewItem
   stop?: (() => void) | undefined
+  typedAt?: number
   /** What the placeholders stand for. */
   originals?: { [placeholder: string]: string }
 }
@@ -171,6 +173,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       opinion: seed.opinion ? clone(seed.opinion) : null,
       answer: null,
       actions: seed.closed ? [] : requestActions(hasModel, false, seed.findings?.length ?? 0),
+      confirm: seed.confirm ?? null,
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
     }
@@ -308,6 +311,14 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     if (!question) throw wireError('notFound', 'This question is no longer there.')
     const { item } = question
     if (item.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+    if (action.type === 'confirm') {
+      if (action.typed !== item.confirm) throw wireError('invalid', `this is of high risk: type "${item.confirm}" first`)
+      question.typedAt = revision
+      return clone(item)
+    }
+    if ((action.type === 'approve' || action.type === 'return' || action.type === 'grant') && item.confirm !== null && question.typedAt !== revision) {
+      throw wireError('invalid', `this is of high risk: type "${item.confirm}" first`)
+    }
     const goesOn = item.phase === 'request' ? 'approve' : 'return'
     const kind: ActionKind = action.type === 'editRequest' || action.type === 'editAnswer' ? 'edit' : action.type === 'grant' ? goesOn : action.type
     if (!item.actions.includes(kind)) throw wireError('invalid', `“${kind}” cannot be done now.`)
@@ -599,6 +610,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       servers.splice(0, servers.length, ...servers.filter((s) => s.config.name !== name))
       tell('servers')
     },
+    ...fakeRecords(servers, tell),
     async serverRestart(name) {
       const view = servers.find((s) => s.config.name === name)
       if (view) view.state = { state: 'starting' }

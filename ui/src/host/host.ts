@@ -22,6 +22,12 @@ import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
 import type { RuleInput } from '../bindings/RuleInput'
 import type { RuleReading } from '../bindings/RuleReading'
+import type { LimitView } from '../bindings/LimitView'
+import type { RecordFormat } from '../bindings/RecordFormat'
+import type { RecordInput } from '../bindings/RecordInput'
+import type { RecordView } from '../bindings/RecordView'
+import type { RiskInput } from '../bindings/RiskInput'
+import type { RiskView } from '../bindings/RiskView'
 import type { RuleView } from '../bindings/RuleView'
 import type { RunView } from '../bindings/RunView'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
@@ -42,6 +48,9 @@ export interface Goto {
 
 /** One entry of the log in full: the same object that `samplegate audit show --json` prints. */
 export type AuditEntry = { [key: string]: JsonValue }
+
+/** Limits by key, where they are not the usual. US dollars where the key says so. */
+export type LimitsInput = 'none' | { [key: string]: number | 'none' }
 
 export interface Host {
   reviewList(): Promise<ReviewSummary[]>
@@ -75,6 +84,18 @@ export interface Host {
   /** Whether servers can be confined here; if not, why. */
   confinementTest(): Promise<TestReport>
   serverOffers(name: string): Promise<Offers>
+
+  serverRecord(name: string): Promise<RecordView>
+  serverRecordSave(name: string, input: RecordInput): Promise<void>
+  serverRecordRenew(name: string): Promise<void>
+  serverRecordText(name: string, format: RecordFormat): Promise<string>
+  /** Writes it into the person's downloads folder; gives the path. */
+  serverRecordFile(name: string, format: RecordFormat): Promise<string>
+  serverRisk(name: string): Promise<RiskView>
+  serverRiskSave(name: string, input: RiskInput): Promise<void>
+  /** Of a server; null: of all servers together. */
+  limitsList(server: string | null): Promise<LimitView[]>
+  limitsSave(server: string | null, limits: LimitsInput): Promise<void>
 
   callStart(input: CallInput): Promise<string>
   callsList(): Promise<RunView[]>

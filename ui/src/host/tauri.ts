@@ -48,6 +48,16 @@ export const tauriHost: Host = {
   heldRefuse: (id, restore) => invoke('held_refuse', { id, restore }),
   serverOffers: (name) => invoke('server_offers', { name }),
 
+  serverRecord: (name) => invoke('server_record', { name }),
+  serverRecordSave: (name, input) => invoke('server_record_save', { name, input }),
+  serverRecordRenew: (name) => invoke('server_record_renew', { name }),
+  serverRecordText: (name, format) => invoke('server_record_text', { name, format }),
+  serverRecordFile: (name, format) => invoke('server_record_file', { name, format }),
+  serverRisk: (name) => invoke('server_risk', { name }),
+  serverRiskSave: (name, input) => invoke('server_risk_save', { name, input }),
+  limitsList: (server) => invoke('limits_list', { server }),
+  limitsSave: (server, limits) => invoke('limits_save', { server, limits }),
+
   callStart: (input) => invoke('call_start', { input }),
   callsList: () => invoke('calls_list'),
   callCancel: (id) => invoke('call_cancel', { id }),

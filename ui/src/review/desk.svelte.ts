@@ -33,6 +33,8 @@ export class Desk {
   /** What is being written here: an answer by hand, a reason, and whether anything was typed into an editor. */
   reply = $state('')
   reason = $state('')
+  /** The name that high risk wants typed. */
+  named = $state('')
   typed = $state(false)
   /** Whether it was asked for an opinion that would leave this computer. */
   confirming = $state(false)
@@ -175,7 +177,11 @@ export class Desk {
     this.busy = true
     this.error = null
     try {
+      if (item.confirm !== null && (action.type === 'approve' || action.type === 'return')) {
+        await this.host.reviewAct(item.id, item.revision, { type: 'confirm', typed: this.named.trim() })
+      }
       const after = await this.host.reviewAct(item.id, item.revision, action)
+      this.named = ''
       this.mode = 'read'
       this.#show(after, true)
       if (after.phase === 'closed') {
@@ -288,6 +294,7 @@ export class Desk {
 
   #blank() {
     this.reply = ''
+    this.named = ''
     this.reason = ''
     this.typed = false
     this.confirming = false

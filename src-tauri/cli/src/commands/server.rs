@@ -9,7 +9,7 @@ use samplegate_engine::{
 };
 use serde_json::{Value, json};
 
-use super::{confine, stdin};
+use super::{confine, record, stdin};
 use crate::{
     args::{Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
     exit::{Exit, Failure},
@@ -20,10 +20,11 @@ use crate::{
 pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure> {
     let engine = start.idle().await?;
     let done = match command {
-        Server::Add(add) => self::add(&engine, add).await,
-        Server::Set(set) => self::set(&engine, set).await,
+        Server::Add(add) => self::add(&engine, *add).await,
+        Server::Set(set) => self::set(&engine, *set).await,
         Server::List(list) => self::list(&engine, list.json),
         Server::Show(show) => self::show(&engine, &show.name, show.json),
+        Server::Record(named) => record::print(&engine, &named).await,
         Server::Test(name) => self::test(&engine, &name.name).await,
         Server::Approve(approve) => approve::run(&engine, approve).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
@@ -47,8 +48,10 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
     let (mut tried, name) = (server.clone(), server.name.clone());
     engine.save_server(None, server).await?;
     if super::is_waiting(engine) {
+        record::note_unsaved(&add.given.approved);
         return Ok(Exit::Done);
     }
+    record::save(engine, &name, &add.given.approved).await?;
     // As it was saved, with what was proposed.
     tried.confinement = find(engine, &name)?.confinement;
     let report = engine.test_server(&tried).await;
@@ -72,8 +75,10 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
     let was = server.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
     engine.save_server(Some(&set.name), with_settings(server, &set.given)?).await?;
     if super::is_waiting(engine) {
+        record::note_unsaved(&set.given.approved);
         return Ok(Exit::Done);
     }
+    record::save(engine, &set.name, &set.given.approved).await?;
     let saved = find(engine, &set.name)?;
     let is = saved.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
     if is != was || saved.sampling != SamplingMode::Off && !is {

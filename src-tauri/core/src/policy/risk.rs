@@ -177,6 +177,59 @@ pub fn propose(name: &str, hints: Hints) -> Proposal {
     }
 }
 
+/// Words in a tool's name that tell of content which strangers can write.
+const UNTRUSTED: &[&str] = &[
+    "fetch", "browse", "browser", "web", "url", "http", "page", "crawl", "scrape", "search", "read", "inbox", "mail",
+    "email", "message", "comment", "issue", "feed", "download", "review", "ticket", "news",
+];
+
+/// Words that tell of a way out.
+const OUTWARD: &[&str] = &[
+    "fetch", "browse", "web", "url", "http", "request", "webhook", "send", "mail", "email", "post", "publish", "tweet",
+    "reply", "comment", "message", "notify", "upload", "push", "share", "invite", "pay", "order", "deploy",
+];
+
+/// Words that tell of secrets, which are private besides being dangerous.
+const SECRETS: &[&str] = &["password", "secret", "token", "credential", "key", "login"];
+
+/// Proposes labels for a tool, each with its reason. A tool about which nothing tells gets every one of them, as it
+/// does where nobody labels it.
+pub fn propose_labels(name: &str, hints: Hints) -> Vec<(Label, String)> {
+    let words = words(name);
+    let hit = |list: &[&str]| words.iter().find(|word| list.contains(&word.as_str()));
+    let named = |label: Label, word: &String| (label, format!("Its name says “{word}”."));
+    let mut labels: Vec<(Label, String)> = Vec::new();
+    labels.extend(hit(PRIVATE).or_else(|| hit(SECRETS)).map(|word| named(Label::Private, word)));
+    labels.extend(hit(UNTRUSTED).map(|word| named(Label::Untrusted, word)));
+    labels.extend(hit(OUTWARD).map(|word| named(Label::Outward, word)));
+    if hints.open_world == Some(true) {
+        let why = || "Its server says that it deals with the outside world.".to_owned();
+        for label in [Label::Untrusted, Label::Outward] {
+            if labels.iter().all(|(known, _)| *known != label) {
+                labels.push((label, why()));
+            }
+        }
+    }
+    if labels.is_empty() && hints.open_world != Some(false) {
+        return Label::ALL.iter().map(|label| (*label, "Nothing tells that it does not.".to_owned())).collect();
+    }
+    labels.sort_by_key(|(label, _)| *label);
+    labels
+}
+
+/// Which tools bring which of the labels, in a sentence, for a request in which [`is_trifecta`] holds.
+pub fn trifecta_sentence<'a>(tools: impl IntoIterator<Item = (&'a str, Option<&'a BTreeSet<Label>>)>) -> String {
+    let told = tools.into_iter().filter_map(|(name, labels)| match labels {
+        None => Some(format!("{name} counts as all of it, since nobody labelled it")),
+        Some(labels) if labels.is_empty() => None,
+        Some(labels) => {
+            let words: Vec<&str> = labels.iter().map(|label| label.words()).collect();
+            Some(format!("{name} {}", words.join(" and ")))
+        }
+    });
+    format!("{}.", told.collect::<Vec<_>>().join("; "))
+}
+
 /// `sendMail`, `send_mail`, `send-mail` → send, mail.
 fn words(name: &str) -> BTreeSet<String> {
     let mut words = BTreeSet::new();

@@ -97,6 +97,17 @@ pub fn summary(changes: &[SettingChange]) -> String {
     sentences.join("\n")
 }
 
+/// The part of a server's table that a change is about, empty where the whole server came or went; none: the change
+/// is about something else.
+pub fn about_server<'a>(key: &'a str, name: &str) -> Option<&'a str> {
+    let rest = key.strip_prefix("servers.")?.strip_prefix(name)?;
+    match rest.strip_prefix('.') {
+        None => rest.is_empty().then_some(""),
+        // Another server's name may begin with this one and a dot; a key of a table holds none.
+        Some(field) => (!field.contains('.')).then_some(field),
+    }
+}
+
 /// The settings as tables of the file, rules by their ids.
 fn tables(settings: &Settings) -> Map<String, Value> {
     let Ok(Value::Object(mut tables)) = serde_json::to_value(settings) else { return Map::new() };

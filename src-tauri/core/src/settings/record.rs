@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Gates, InvalidSetting, Sampling, SamplingTools, Server};
-use crate::policy::{Label, Risk};
+use super::{InvalidSetting, Model, Sampling, Server, Settings};
+use crate::{
+    model_format,
+    policy::{Label, Risk},
+};
 
 /// Days after which a record filled with its defaults is to be looked at again.
 pub const REVIEW_AFTER_DAYS: i64 = 180;
@@ -23,7 +26,7 @@ pub struct Record {
     /// What may be in what it sends.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub context: String,
-    /// Which configured models may answer; empty: any of them.
+    /// Which configured models may answer: names, `class:local` (on this machine) or `provider:NAME`; empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
     /// What the tools it may use in sampling can read and do.
@@ -47,15 +50,35 @@ impl Record {
         Self { owner: owner.to_owned(), review_by, ..Self::default() }
     }
 
+    /// Reads it anew today: it holds as long again as a record that is filled in.
+    #[must_use]
+    pub fn renewed(self, today: Date) -> Self {
+        Self { review_by: Self::filled(today, "").review_by, ..self }
+    }
+
     /// Whether its review date has passed.
     pub fn is_due(&self, today: Date) -> bool {
         self.review_by.is_some_and(|last| today > last)
     }
 
     /// Whether this model may answer.
-    pub fn allows_model(&self, name: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|model| model == name)
+    pub fn allows_model(&self, name: &str, model: &Model) -> bool {
+        self.models.is_empty()
+            || self.models.iter().any(|allowed| match allowed.split_once(':') {
+                Some(("class", LOCAL)) => is_local(model),
+                Some(("provider", provider)) => provider == model.provider,
+                Some(_) | None => allowed == name,
+            })
     }
+}
+
+/// The class of the models that run on this machine, as `class:local`.
+const LOCAL: &str = "local";
+
+/// Whether a model is asked on this machine. By where it is reached, not by whose it is: Ollama may be elsewhere.
+fn is_local(model: &Model) -> bool {
+    let usual = || model_format::provider(&model.provider).map(|provider| provider.base_url);
+    model.base_url.as_deref().or_else(usual).is_some_and(model_format::is_loopback)
 }
 
 /// What a person said about a tool of a server, or about a tool that it may use in sampling.
@@ -116,6 +139,12 @@ impl Server {
         self.tools.get(tool).and_then(|tool| tool.labels.as_ref())
     }
 
+    /// What has to be typed before a question that came from this tool is let through; none: nothing.
+    pub fn wants_typed(&self, name: &str, tool: Option<&str>) -> Option<String> {
+        let wants = self.typed_confirmation && self.risk_of(tool) == Risk::High;
+        wants.then(|| tool.unwrap_or(name).to_owned())
+    }
+
     /// Switches sampling on or off; switched on without a record, the record is filled with its defaults.
     pub fn set_sampling(&mut self, sampling: Sampling, today: Date, owner: &str) {
         self.sampling = sampling;
@@ -125,61 +154,38 @@ impl Server {
     }
 }
 
-/// The record as Markdown, to print or to hand to somebody. `history` is what the log says about it, oldest first.
-pub fn as_markdown(name: &str, server: &Server, log: &str, history: &[String]) -> String {
-    let record = server.record.clone().unwrap_or_default();
-    let or_dash = |text: &str| if text.is_empty() { "–".to_owned() } else { text.replace('\n', " ") };
-    let list = |names: &[String], none: &str| if names.is_empty() { none.to_owned() } else { names.join(", ") };
-    let tools = match &server.sampling_tools {
-        SamplingTools::None => "none".to_owned(),
-        SamplingTools::All => "all".to_owned(),
-        SamplingTools::Only(names) => names.join(", "),
-    };
-    let asks = |asks: bool| if asks { "yes" } else { "no" };
-    let may = match server.sampling {
-        Sampling::Off => "no",
-        Sampling::Ask => "yes, a person is asked where no rule decides",
-        Sampling::Rules => "yes, what no rule allows is denied",
-    };
-    let rows = [
-        ("May sample", may.to_owned()),
-        ("Why it needs sampling", or_dash(&record.purpose)),
-        ("What may be in its context", or_dash(&record.context)),
-        ("Models allowed", list(&record.models, "any that is configured")),
-        ("Tools allowed in sampling", tools),
-        ("What these can read and do", or_dash(&record.tools)),
-        ("Prompt shown before it is sent", asks(server.gates != Gates::Answer).to_owned()),
-        ("Answer reviewed before return", asks(server.gates != Gates::Request).to_owned()),
-        ("When unclear", "deny".to_owned()),
-        ("Risk", server.risk.to_string()),
-        ("Log", log.to_owned()),
-        ("Owner", or_dash(&record.owner)),
-        ("Review by", record.review_by.map_or_else(|| "–".to_owned(), |date| date.to_string())),
-    ];
-    let escape = |text: &str| text.replace('|', "\\|");
-    let mut page = format!("# Approval record: {name}\n\n| | |\n|---|---|\n");
-    for (what, value) in rows {
-        page.push_str(&format!("| {what} | {} |\n", escape(&value)));
-    }
-    if !history.is_empty() {
-        page.push_str("\n## History\n\n");
-        history.iter().for_each(|line| page.push_str(&format!("- {line}\n")));
-    }
-    page
-}
-
 impl Record {
     /// Checks what the type system cannot.
     ///
     /// # Errors
     /// A model is named that is not configured.
     pub fn check(&self, known: impl Fn(&str) -> bool) -> Result<(), InvalidSetting> {
-        match self.models.iter().find(|model| !known(model)) {
+        let is_class = |name: &str| match name.split_once(':') {
+            Some(("class", class)) => class == LOCAL,
+            Some(("provider", provider)) => model_format::provider(provider).is_some(),
+            Some(_) | None => false,
+        };
+        match self.models.iter().find(|model| !known(model) && !is_class(model)) {
             Some(model) => Err(InvalidSetting(format!(
-                "record.models: there is no model {model:?}; add it, or take it out of the record"
+                "record.models: there is no model {model:?}; add it, take it out of the record, or name a class: \
+                 class:local, provider:NAME"
             ))),
             None => Ok(()),
         }
+    }
+}
+
+impl Settings {
+    /// Why this model may not answer this server; none: it may, or there is no such model.
+    pub fn forbids_model(&self, server: &str, name: &str) -> Option<String> {
+        let record = self.servers.get(server)?.record.as_ref()?;
+        let model = self.models.get(name)?;
+        (!record.allows_model(name, model)).then(|| format!("The record of {server} does not allow this model."))
+    }
+
+    /// Whether there are models and the record of this server allows none of them.
+    pub fn forbids_all_models(&self, server: &str) -> bool {
+        !self.models.is_empty() && self.models.keys().all(|name| self.forbids_model(server, name).is_some())
     }
 }
 
@@ -202,6 +208,34 @@ mod tests {
     }
 
     #[test]
+    fn models_are_allowed_by_name_by_provider_and_by_where_they_run() {
+        let model = |provider: &str, base_url: Option<&str>| Model {
+            provider: provider.into(),
+            base_url: base_url.map(Into::into),
+            model: "m".into(),
+            key: super::super::KeySource::None,
+        };
+        let models = [
+            ("near", model("ollama", None)),
+            ("far", model("ollama", Some("http://10.0.0.7:11434"))),
+            ("proxied", model("openai", Some("http://127.0.0.1:4000/v1"))),
+            ("claude", model("anthropic", None)),
+        ];
+        let allowed = |said: &[&str]| {
+            let record = Record { models: said.iter().map(|name| (*name).to_owned()).collect(), ..Record::default() };
+            let allowed = models.iter().filter(|(name, model)| record.allows_model(name, model));
+            (allowed.map(|(name, _)| *name).collect::<Vec<_>>(), record.check(|name| name == "claude").is_ok())
+        };
+        assert_eq!(allowed(&[]), (vec!["near", "far", "proxied", "claude"], true));
+        assert_eq!(allowed(&["claude"]), (vec!["claude"], true));
+        assert_eq!(allowed(&["class:local"]), (vec!["near", "proxied"], true));
+        assert_eq!(allowed(&["provider:ollama", "claude"]), (vec!["near", "far", "claude"], true));
+        assert_eq!(allowed(&["class:big"]), (vec![], false), "a class that nobody knows allows nothing");
+        assert_eq!(allowed(&["provider:nobody"]), (vec![], false));
+        assert_eq!(allowed(&["gone"]), (vec![], false));
+    }
+
+    #[test]
     fn the_riskier_of_server_and_tool_counts() {
         let mut server = Server::demo();
         let tool = |risk| Tool { risk: Some(risk), labels: None };
@@ -211,15 +245,5 @@ mod tests {
         assert_eq!(server.risk_of(Some("high")), Risk::High);
         assert_eq!(server.risk_of(Some("other")), Risk::Medium);
         assert_eq!(server.risk_of(None), Risk::High, "an unknown tool may be the riskiest");
-    }
-
-    #[test]
-    fn prints_as_a_table_that_a_server_cannot_break() {
-        let mut server = Server::demo();
-        server.record = Some(Record { purpose: "a | b\n# c".into(), ..Record::filled(date(2026, 1, 1), "me") });
-        let page = as_markdown("demo", &server, "samplegate.db", &["2026-01-01 filled by me".into()]);
-        assert!(page.contains("| Why it needs sampling | a \\| b # c |"), "{page}");
-        assert!(page.contains("| Review by | 2026-06-30 |"), "{page}");
-        assert!(page.ends_with("- 2026-01-01 filled by me\n"), "{page}");
     }
 }

@@ -104,6 +104,7 @@ impl Engine {
                     None => ServerState::Starting { waits_for: None },
                 },
                 pin: self.pin_summary(name),
+                review_due: super::record::review_due(server),
                 log: self.log_lines(name),
             })
             .collect()
@@ -622,11 +623,7 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
     };
     Server {
         enabled: input.enabled,
-        sampling: match input.sampling {
-            SamplingMode::Off => Sampling::Off,
-            SamplingMode::Ask => Sampling::Ask,
-            SamplingMode::Rules => Sampling::Rules,
-        },
+        sampling: sampling(input.sampling),
         gates: gates(input.gates),
         sampling_tools: match &input.sampling_tools {
             crate::wire::SamplingTools::None => SamplingTools::None,
@@ -647,5 +644,13 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             Some(old) => Server { transport, ..old.clone() },
             None => Server::new(transport),
         }
+    }
+}
+
+pub(super) fn sampling(mode: SamplingMode) -> settings::Sampling {
+    match mode {
+        SamplingMode::Off => settings::Sampling::Off,
+        SamplingMode::Ask => settings::Sampling::Ask,
+        SamplingMode::Rules => settings::Sampling::Rules,
     }
 }

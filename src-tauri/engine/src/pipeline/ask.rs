@@ -32,6 +32,10 @@ impl Pipeline {
     pub(super) async fn ask_model(&self, question: &mut Question, approved: &ApprovedRequest) -> Result<Came, End> {
         let control = Control::default();
         let (shown, mut show) = mpsc::unbounded_channel();
+        // The record may have changed since the model was chosen.
+        if let Some(why) = self.queue.desk().forbids(&question.asked.server.name, &approved.model().name) {
+            return Ok(failed(question, approved, why));
+        }
         let wire = match self.queue.desk().encode(approved.request(), approved.model()) {
             Ok(wire) => wire,
             Err(error) => return Ok(failed(question, approved, error.to_string())),

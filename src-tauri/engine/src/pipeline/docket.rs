@@ -9,7 +9,7 @@ use samplegate_core::{
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
-    policy::{self, Case, Evaluation, Facts, Gate, Offer, Rules, Standing, Suspension, is_trifecta},
+    policy::{self, Case, Evaluation, Facts, Gate, Offer, Rules, Standing, Suspension},
     price,
     request::{Block, SamplingRequest},
     review::ModelRef,
@@ -21,6 +21,7 @@ use serde_json::Value;
 use super::{
     KIND,
     intake::{arguments, target},
+    remarks::{remarks, trifecta},
 };
 use crate::{
     mcp::{Asked, CallKind, Origin, Seen},
@@ -170,6 +171,7 @@ impl Docket {
         let judged = self.case(gate, facts, findings, now.settings, now.at);
         let calls = answer.iter().flat_map(|(answer, _)| answer.tool_uses());
         let risks = calls.filter_map(|call| Some(server?.risk_of(Some(&call.name))));
+        let denied = server.and_then(|server| self.denied_trifecta(server));
         let case = Case {
             raised_before: answer.and_then(|(_, raised)| raised),
             risk: risks.fold(judged.risk, policy::Risk::max),
@@ -186,6 +188,9 @@ impl Docket {
         {
             evaluation.reason =
                 format!("This server changed since you approved it: {drift}. Its rules and grants are suspended.");
+        }
+        if let Some(why) = denied.filter(|_| evaluation.verdict == policy::Verdict::Deny) {
+            evaluation.reason = format!("{} {why}", evaluation.reason);
         }
         let missed = evaluation.missed.map(|how| format!("A grant of yours does not cover it: {how}."));
         (evaluation, Offer { missed, ..policy::offer(&about_a_tool, standing) })
@@ -223,7 +228,7 @@ impl Docket {
             gates: server.map_or_else(Default::default, |server| server.gates),
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.filter(|server| is_due(server, local.date())).map(|_| Suspension::ReviewDue),
-            trifecta: server.is_some_and(|server| self.is_trifecta(server)),
+            trifecta: server.is_some_and(|server| self.denied_trifecta(server).is_some()),
         }
     }
 
@@ -237,9 +242,16 @@ impl Docket {
         &self.facts
     }
 
-    fn is_trifecta(&self, server: &Server) -> bool {
+    /// Which tools bring the lethal trifecta together, where the record does not allow that.
+    fn denied_trifecta(&self, server: &Server) -> Option<String> {
         let allowed = server.record.as_ref().is_some_and(|record| record.allow_trifecta);
-        !allowed && is_trifecta(self.facts.tools.iter().map(|tool| server.labels_of(tool)))
+        trifecta(server, &self.facts).filter(|_| !allowed)
+    }
+
+    /// What the person should know besides.
+    pub(super) fn remarks(&self, settings: &Settings, at: Timestamp) -> Vec<String> {
+        let today = at.to_zoned(TimeZone::system()).date();
+        settings.servers.get(&self.server).map(|server| remarks(server, &self.facts, today)).unwrap_or_default()
     }
 
     /// Whether hidden or misleading text was found in what the server says about its tools.

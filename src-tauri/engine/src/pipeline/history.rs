@@ -123,7 +123,7 @@ impl Past {
         }
         let params = entry.request.as_ref().ok_or(Missed::Pruned)?;
         let request = SamplingRequest::parse(params.clone()).map_err(|_| Missed::Refused)?;
-        let docket = Docket::past(entry, params, &request, desk.choose(&request).as_ref());
+        let docket = Docket::past(entry, params, &request, desk.choose(&entry.summary.server, &request).as_ref());
         // What a person wrote stands at no second gate.
         let answer = entry.answer.as_ref().filter(|_| happened("answered")).and_then(|result| {
             let answer = SamplingAnswer::from_result(result).ok()?;

@@ -49,7 +49,7 @@ impl Pipeline {
         };
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let model = self.queue.desk().choose(&request);
+        let model = self.queue.desk().choose(&asked.server.name, &request);
         let seen = asked.sight.settled().await;
         let docket = Docket::new(&asked, &request, model.as_ref(), seen);
         let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
@@ -57,6 +57,8 @@ impl Pipeline {
             // Of all that asks, who decides has to know this.
             limits.notes.insert(0, evaluation.reason.clone());
         }
+        limits.notes.extend(docket.remarks(&self.config.settings(), at));
+        limits.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let (entry, decisions) = self.queue.submit(Submission {
             id,

@@ -16,7 +16,10 @@ use samplegate_core::{
     tokens,
 };
 
-use crate::{config::Config, wire::ModelOption};
+use crate::{
+    config::Config,
+    wire::{ModelOption, ProvenanceView},
+};
 
 /// Encodes and prices requests by the settings as they are now.
 #[derive(Debug, Clone)]
@@ -47,6 +50,28 @@ impl Desk {
         })
     }
 
+    /// Why the record of this server does not allow a model; none: it may answer.
+    pub(crate) fn forbids(&self, server: &str, model: &str) -> Option<String> {
+        self.config.settings().forbids_model(server, model)
+    }
+
+    /// What has to be typed before a question is let through; none: nothing.
+    pub(crate) fn wants_typed(&self, provenance: &ProvenanceView) -> Option<String> {
+        let settings = self.config.settings();
+        let tool = provenance.call.as_ref().map(|call| call.name.as_str());
+        settings.servers.get(&provenance.server)?.wants_typed(&provenance.server, tool)
+    }
+
+    /// What to tell the person where no model may answer this server; none: some may, or there are none.
+    pub(crate) fn no_model_allowed(&self, server: &str) -> Option<String> {
+        self.config.settings().forbids_all_models(server).then(|| {
+            format!(
+                "The record of {server} allows none of your models, so the answer is yours to write, unless you allow \
+                 one in its record."
+            )
+        })
+    }
+
     /// The models that could answer this request, best first, and why; whether the first is chosen without asking.
     fn rank(&self, request: &SamplingRequest) -> Vec<Ranked> {
         let settings = self.config.settings();
@@ -68,9 +93,10 @@ impl Desk {
     }
 
     /// The model that answers where nobody chooses another: none where the person is the default and no hint matches.
-    pub(crate) fn choose(&self, request: &SamplingRequest) -> Option<ModelRef> {
-        let ranked = self.rank(request).into_iter().next()?;
-        if ranked.chosen { self.model(&ranked.name) } else { None }
+    /// Where the record of the server does not allow the default model, the best that it allows stands in.
+    pub(crate) fn choose(&self, server: &str, request: &SamplingRequest) -> Option<ModelRef> {
+        let ranked = self.rank(request).into_iter().find(|ranked| self.forbids(server, &ranked.name).is_none())?;
+        if ranked.chosen || self.settings().default_model != HUMAN { self.model(&ranked.name) } else { None }
     }
 
     /// The exact bytes for this model.
@@ -78,18 +104,23 @@ impl Desk {
         model_format::encode(provider(model)?, model.base_url.as_deref(), &model.model, request)
     }
 
-    /// Every model with its size and price for this request.
-    pub(crate) fn options(&self, request: &SamplingRequest) -> Vec<ModelOption> {
+    /// Every model with its size and price for this request; last those that this server's record does not allow.
+    pub(crate) fn options(&self, server: &str, request: &SamplingRequest) -> Vec<ModelOption> {
         let now = SystemTime::now();
         let tokens_in = tokens::estimate(request);
-        self.rank(request)
+        let (allowed, forbidden): (Vec<_>, Vec<_>) =
+            self.rank(request).into_iter().partition(|ranked| self.forbids(server, &ranked.name).is_none());
+        allowed
             .into_iter()
+            .chain(forbidden)
             .filter_map(|ranked| Some((self.model(&ranked.name)?, ranked.why)))
             .map(|(model, why)| {
                 let most = Usage { input: tokens_in, output: u64::from(request.max_tokens()), cached: 0 };
                 let cost = price::cost_microusd(&model.provider, &model.model, most, now);
                 ModelOption {
-                    cannot: self.encode(request, &model).err().map(|error| error.to_string()),
+                    cannot: self
+                        .forbids(server, &model.name)
+                        .or_else(|| self.encode(request, &model).err().map(|error| error.to_string())),
                     name: model.name,
                     provider: model.provider,
                     model: model.model,

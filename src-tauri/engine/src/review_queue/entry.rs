@@ -47,6 +47,8 @@ pub(super) struct EntryState {
     pub(super) shown: Vec<(Gate, Place)>,
     /// A second opinion of the request.
     pub(super) opinion: OpinionState,
+    /// The revision for which the name was typed, where what is of high risk wants that.
+    pub(super) typed_at: Option<u32>,
     /// Whether it waited for a person, at any time.
     pub(super) waited: bool,
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
@@ -73,6 +75,7 @@ impl Entry {
                 ended: None,
                 shown: Vec::new(),
                 opinion: OpinionState::default(),
+                typed_at: None,
                 waited: false,
                 worked_out: None,
             }),

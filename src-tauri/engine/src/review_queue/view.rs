@@ -36,7 +36,7 @@ pub(super) struct WorkedOut {
 /// One question in full.
 pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
     let mut state = entry.state();
-    let known = worked_out(&mut state, desk);
+    let known = worked_out(&mut state, &entry.provenance.server, desk);
     let review = &state.review;
     ReviewItem {
         id: entry.id.to_string(),
@@ -61,13 +61,14 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         opinion: opinion::view(&state, desk),
         answer: answer::view(review, &state.answer, desk.settings().servers.get(&entry.provenance.server)),
         actions: actions(review, &known.findings),
+        confirm: desk.wants_typed(&entry.provenance),
         quick_replies: desk.settings().general.quick_replies.clone(),
         ended: state.ended.clone(),
     }
 }
 
 /// The request's part changes only with the revision and the settings, and is kept while an answer streams in.
-fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
+fn worked_out(state: &mut EntryState, server: &str, desk: &Desk) -> WorkedOut {
     let settings = desk.settings();
     let review = &state.review;
     if let Some(known) = &state.worked_out
@@ -81,21 +82,27 @@ fn worked_out(state: &mut EntryState, desk: &Desk) -> WorkedOut {
         State::Asking(approved) | State::Answer { approved, .. } => (approved.request(), Some(approved.model())),
         State::Request | State::Closed => (review.draft(), review.model()),
     };
-    let outgoing = match model.map(|model| desk.encode(request, model)) {
+    let forbidden = model.and_then(|model| desk.forbids(server, &model.name));
+    let encoded = model.map(|model| desk.encode(request, model).map_err(|error| error.to_string()));
+    let outgoing = match forbidden.map(Err).or(encoded) {
         Some(Ok(wire)) => OutgoingView::Ready {
             wire_sha256: Sha256Hex::of(&wire.body).to_hex(),
             bytes: u32::try_from(wire.body.len()).unwrap_or(u32::MAX),
             url: wire.url,
         },
-        Some(Err(error)) => OutgoingView::Cannot { why: error.to_string() },
-        None => OutgoingView::Cannot { why: "No model is configured, so the answer is yours to write.".into() },
+        Some(Err(why)) => OutgoingView::Cannot { why },
+        None => OutgoingView::Cannot {
+            why: desk
+                .no_model_allowed(server)
+                .unwrap_or_else(|| "No model is configured, so the answer is yours to write.".into()),
+        },
     };
     let known = WorkedOut {
         revision: review.revision(),
         request_sha256: digest(review.received().params()),
         approved_sha256: model.map(|model| digest(&approved_object(request, model))),
         findings: inspect::inspect(Place::Request, request.params()),
-        models: desk.options(request),
+        models: desk.options(server, request),
         outgoing,
         settings,
     };

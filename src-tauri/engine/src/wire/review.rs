@@ -116,6 +116,8 @@ pub struct ReviewItem {
     pub answer: Option<AnswerView>,
     /// What may be done now. A window offers these and no others.
     pub actions: Vec<ActionKind>,
+    /// What has to be typed before Approve or Return, since it is of high risk; none: nothing.
+    pub confirm: Option<String>,
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
     /// How it ended, once it has.
@@ -401,4 +403,10 @@ pub enum Action {
     },
     /// Return the answer as shown at this revision.
     Return,
+    /// Type the name that Approve or Return wants first, at this revision. Changes nothing else.
+    #[serde(rename_all = "camelCase")]
+    Confirm {
+        /// What was typed.
+        typed: String,
+    },
 }

@@ -16,6 +16,10 @@ pub struct ServerView {
     pub state: ServerState,
     /// What it was when it was approved; none: it was never reached since.
     pub pin: Option<PinSummary>,
+    /// Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub review_due: Option<String>,
     /// Its last log lines, oldest first.
     pub log: Vec<LogLine>,
 }
