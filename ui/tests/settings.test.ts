@@ -178,6 +178,19 @@ describe('servers', () => {
     expect((await host.serverRisk('keywords')).typedConfirmation).toBe(true)
   })
 
+  test('the tools of a server that connects while they are looked at are listed', async () => {
+    const host = await open('servers')
+    const none = { ...(await host.serverRisk('keywords')), tools: [] }
+    const risk = vi.spyOn(host, 'serverRisk').mockResolvedValue(none)
+    await click('server-approval', screen.getAllByTestId('server')[1])
+    await click('part-tools')
+    expect(screen.queryAllByTestId('tool-risk')).toEqual([])
+    risk.mockRestore()
+    await host.serverRestart('keywords')
+    await settle(200)
+    expect(screen.getAllByTestId('tool-risk')).toHaveLength(2)
+  })
+
   test('limits: only what differs is saved, and what is no number is not', async () => {
     const host = await approval('limits')
     const save = vi.spyOn(host, 'limitsSave')
