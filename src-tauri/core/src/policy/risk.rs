@@ -186,7 +186,7 @@ const UNTRUSTED: &[&str] = &[
 /// Words that tell of a way out.
 const OUTWARD: &[&str] = &[
     "fetch", "browse", "web", "url", "http", "request", "webhook", "send", "mail", "email", "post", "publish", "tweet",
-    "reply", "comment", "message", "notify", "upload", "push", "share", "invite", "pay", "order", "deploy",
+    "reply", "comment", "message", "notify", "upload", "push", "share", "invite", "pay", "payment", "order", "deploy",
 ];
 
 /// Words that tell of secrets, which are private besides being dangerous.
@@ -276,6 +276,27 @@ mod tests {
         assert_eq!(propose("summarize", Hints { destructive: Some(true), ..Hints::default() }).risk, Risk::High);
         // No word of the list, although it holds one.
         assert_eq!(propose("sender_reputation", read_only).risk, Risk::Low);
+    }
+
+    #[test]
+    fn labels_are_proposed_from_names_and_hints() {
+        let labels = |name: &str, open_world: Option<bool>| {
+            let proposed = propose_labels(name, Hints { open_world, ..Hints::default() });
+            proposed.into_iter().map(|(label, _)| label).collect::<Vec<_>>()
+        };
+        assert_eq!(labels("list_files", None), [Label::Private]);
+        assert_eq!(labels("fetch_page", None), [Label::Untrusted, Label::Outward]);
+        assert_eq!(labels("read_inbox", Some(true)), Label::ALL);
+        assert_eq!(labels("confirm_payment", None), [Label::Outward]);
+        assert_eq!(labels("frobnicate", None), Label::ALL, "nothing tells: as where nobody labels it");
+        assert_eq!(labels("frobnicate", Some(false)), []);
+    }
+
+    #[test]
+    fn a_trifecta_is_told_tool_by_tool() {
+        let (private, none) = (BTreeSet::from([Label::Private]), BTreeSet::new());
+        let told = trifecta_sentence([("a", Some(&private)), ("b", None), ("c", Some(&none))]);
+        assert_eq!(told, "a reads private data; b counts as all of it, since nobody labelled it.");
     }
 
     #[test]
