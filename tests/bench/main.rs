@@ -49,7 +49,7 @@ impl Wanted {
                 "--quick" => wanted.quick = true,
                 "--million" => wanted.million = true,
                 "sampling" | "model" | "start" | "inspect" | "policy" | "text" | "audit" | "desktop" => {
-                    wanted.parts.push(arg)
+                    wanted.parts.push(arg);
                 }
                 _ => anyhow::bail!("{arg:?} is not known.\n{USAGE}"),
             }

@@ -98,7 +98,8 @@ async fn what_cannot_be_pinned_is_said_with_what_to_write() {
     let home = Home::with("");
     let folder = folder();
     let code = format!("exec python3 {}", folder.path().join("raw_swaps.py").display());
-    let added = home.run(&["server", "add", "s", "--sampling", "ask", "--", "sh", "-c", &code]).await;
+    let added =
+        home.run(&["server", "add", "s", "--sampling", "ask", "--confine", "off", "--", "sh", "-c", &code]).await;
     assert!(
         added.err.contains("cannot be pinned") && added.err.contains("Write instead: the program itself"),
         "{}",

@@ -100,7 +100,7 @@ async fn a_request_is_redacted_and_the_values_come_back() {
         &[("NO_COLOR", "1")],
     );
     session.expect("Redact it if it should stay private.").await;
-    session.expect("[a e d w ? W x v j] > ").await;
+    session.expect("[a e d w ? W A x v j] > ").await;
     session.press("x").await;
     session.expect("*  1  email: ann@corp.io").await;
     session.expect("Replace which?").await;
@@ -303,7 +303,7 @@ async fn a_second_opinion_is_asked_with_a_key_and_decides_nothing() {
         .unwrap();
     assert!(chosen.success());
     let mut session = call(home.path(), "Say hello.");
-    session.expect("[a e d w ? W o v j] > ").await;
+    session.expect("[a e d w ? W A o v j] > ").await;
     assert!(model.got().is_empty(), "nothing is sent without the key");
     session.press("o").await;
     session.expect("Asking fake on 127.0.0.1").await;

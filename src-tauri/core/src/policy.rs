@@ -166,6 +166,10 @@ fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, Dec
     }
 }
 
+/// Why a request whose tools bring the lethal trifecta together is denied.
+pub const TRIFECTA: &str = "The lethal trifecta: its tools together read private data, see untrusted content and \
+                            communicate outward; the server's record does not allow that.";
+
 /// What no rule and no grant can undo.
 fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
     if case.sampling == Sampling::Off {
@@ -175,12 +179,7 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
         evaluation.raise(Verdict::Deny, DecidedBy::Limit, hit.reason());
     }
     if case.trifecta {
-        evaluation.raise(
-            Verdict::Deny,
-            DecidedBy::Rule,
-            "The lethal trifecta: its tools together read private data, see untrusted content and communicate outward; \
-             the server's record does not allow that.",
-        );
+        evaluation.raise(Verdict::Deny, DecidedBy::Rule, TRIFECTA);
     }
     if let Some(suspended) = case.suspended
         && evaluation.verdict <= Verdict::Ask

@@ -279,7 +279,9 @@ impl ReviewQueue {
         if let Action::Confirm { typed } = &action {
             match self.desk.wants_typed(&entry.provenance) {
                 Some(wanted) if wanted != typed.trim() => return Err(ActError::NotTyped(wanted)),
-                Some(_) | None => state.typed_at = Some(revision),
+                Some(_) => state.typed_at = Some(revision),
+                // Should it be wanted later, it is to be typed then.
+                None => {}
             }
             drop(state);
             return Ok(entry.item(&self.desk));

@@ -57,9 +57,9 @@ pub(super) fn review_deny_all(engine: State<'_, Engine>, server: &str, reason: &
 #[tauri::command]
 pub(super) async fn review_mute(engine: State<'_, Engine>, server: String, muted: bool) -> Answer<()> {
     if muted {
-        engine.queue().mute(&server)
+        engine.queue().mute(&server);
     } else {
-        engine.queue().unmute(&server)
+        engine.queue().unmute(&server);
     }
     Ok(())
 }

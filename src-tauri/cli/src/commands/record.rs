@@ -32,7 +32,7 @@ pub(super) async fn save(engine: &Engine, name: &str, given: &Approved) -> Resul
     let risk = risk(engine, name, given)?;
     if fills(given) {
         let mut record = engine.record(name).await.map_err(failure)?.record;
-        fill(&mut record, given);
+        fill(&mut record, given)?;
         engine.save_record(name, record).await?;
     }
     if risk != RiskInput::default() {
@@ -45,7 +45,9 @@ pub(super) async fn save(engine: &Engine, name: &str, given: &Approved) -> Resul
 pub(super) fn note_unsaved(given: &Approved) {
     let is_said = given.risk.is_some() || given.typed_confirmation.is_some();
     if fills(given) || is_said || !given.tool_risk.is_empty() || !given.tool_labels.is_empty() {
-        output::note("What was given about the record, risk and labels is not saved: say it again once the change is accepted.");
+        output::note(
+            "What was given about the record, risk and labels is not saved: say it again once the change is accepted.",
+        );
     }
 }
 
@@ -54,7 +56,7 @@ fn fills(given: &Approved) -> bool {
     given.allow_trifecta.is_some() || texts.into_iter().any(Option::is_some)
 }
 
-fn fill(record: &mut RecordInput, given: &Approved) {
+fn fill(record: &mut RecordInput, given: &Approved) -> Result<(), Failure> {
     let set = |text: &mut String, given: &Option<String>| {
         if let Some(given) = given {
             text.clone_from(given);
@@ -66,12 +68,18 @@ fn fill(record: &mut RecordInput, given: &Approved) {
     set(&mut record.owner, &given.owner);
     record.allow_trifecta = given.allow_trifecta.unwrap_or(record.allow_trifecta);
     if let Some(models) = &given.models {
-        let names = models.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "any");
-        record.models = names.map(ToOwned::to_owned).collect();
+        let names: Vec<&str> = models.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        record.models = match names.as_slice() {
+            // An empty variable of a script must not lift the restriction.
+            [] => return Err(Failure::usage("--models names no model: say any, if any model may answer")),
+            ["any"] => Vec::new(),
+            names => names.iter().map(|name| (*name).to_owned()).collect(),
+        };
     }
     if let Some(date) = &given.review_by {
         record.review_by = Some(date.clone()).filter(|date| date != "none");
     }
+    Ok(())
 }
 
 fn risk(engine: &Engine, name: &str, given: &Approved) -> Result<RiskInput, Failure> {

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Gates, Record, Sampling, SamplingTools, Server};
-use crate::policy::{Label, Risk};
+use crate::{
+    inspect::is_invisible,
+    policy::{Label, Risk},
+};
 
 /// A record with what stands beside it in the settings. Serialised, it is the export as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,7 +100,10 @@ impl HistoryLine {
     /// What changed, in words.
     pub fn what(&self) -> String {
         if self.changes.is_empty() {
-            return "the configuration file was edited while nobody watched it".into();
+            return match self.via.as_str() {
+                "file" => "the configuration file was edited while nobody watched it".into(),
+                _ => "the settings were changed; the log does not say how".to_owned(),
+            };
         }
         let told = self.changes.iter().flat_map(|change| match (change.key.as_str(), &change.before, &change.after) {
             ("", Value::Null, _) => vec!["added".to_owned()],
@@ -249,6 +255,10 @@ fn plain(text: &str) -> String {
     for c in text.chars() {
         match c {
             c if c.is_control() => plain.push(' '),
+            // Names of tools are a server's words: what is not seen is made visible.
+            c if is_invisible(c) => {
+                let _ = write!(plain, "‹U+{:04X}›", u32::from(c));
+            }
             '\\' | '|' | '<' | '>' | '*' | '_' | '`' | '[' | ']' | '#' | '!' => plain.extend(['\\', c]),
             c => plain.push(c),
         }

@@ -6,8 +6,8 @@ use samplegate_core::{
     limits::{Limit, Limits, Tally},
     policy::{Hints, propose_labels, propose_risk},
     settings::{
-        HistoryChange, HistoryLine, InvalidSetting, Record, RecordPage, SamplingTools, Server, SettingChange,
-        Settings, Tool, about_server,
+        HistoryChange, HistoryLine, InvalidSetting, Record, RecordPage, SamplingTools, Server, SettingChange, Settings,
+        Tool, about_server,
     },
 };
 use serde_json::Value;
@@ -278,6 +278,11 @@ fn history_line(change: Change, name: &str) -> Option<HistoryLine> {
     let nothing_known = known.is_none();
     let about = known.into_iter().flatten().filter_map(|change| {
         let key = about_server(&change.key, name)?.to_owned();
+        // A server named `a.b` is no field of `a`.
+        let is_server = |value: &Value| ["command", "url", "demo"].iter().any(|field| value.get(field).is_some());
+        if !key.is_empty() && (is_server(&change.before) || is_server(&change.after)) {
+            return None;
+        }
         Some(HistoryChange { key, before: change.before, after: change.after })
     });
     let changes: Vec<HistoryChange> = about.collect();

@@ -189,7 +189,7 @@ impl Docket {
             evaluation.reason =
                 format!("This server changed since you approved it: {drift}. Its rules and grants are suspended.");
         }
-        if let Some(why) = denied.filter(|_| evaluation.verdict == policy::Verdict::Deny) {
+        if let Some(why) = denied.filter(|_| evaluation.reason == policy::TRIFECTA) {
             evaluation.reason = format!("{} {why}", evaluation.reason);
         }
         let missed = evaluation.missed.map(|how| format!("A grant of yours does not cover it: {how}."));
