@@ -578,15 +578,15 @@ describe('the queue', () => {
       secondsAgo,
       request: { ...payment.request, messages: [{ role: 'user', content: { type: 'text', text: `Pay ${n} EUR to Acme GmbH now?` } }] },
     })
-    const flood = () => [ask(1, 90), ask(2, 80), ask(3, 70), crawler]
+    const flood = () => [ask(1, 90), ask(2, 80), ask(3, 70), ask(4, 60), crawler]
     const shown = () => screen.getAllByTestId('queue-item').map((e) => e.getAttribute('data-id'))
 
     test('folds into one card, which unfolds', async () => {
       await open({ seeds: flood() })
       expect(shown()).toEqual([crawler.id, 'a1'])
-      expect(screen.getByTestId('queue-count').textContent).toBe('4')
+      expect(screen.getByTestId('queue-count').textContent).toBe('5')
       await click('fold')
-      expect(shown()).toEqual([crawler.id, 'a1', 'a2', 'a3'])
+      expect(shown()).toEqual([crawler.id, 'a1', 'a2', 'a3', 'a4'])
       await click('fold')
       expect(shown()).toEqual([crawler.id, 'a1'])
     })
@@ -594,11 +594,11 @@ describe('the queue', () => {
     test('is read by its differences to the first, which are marked and can be unmarked', async () => {
       await open({ seeds: flood() })
       await key(']')
-      expect(screen.getByTestId('alike').textContent).toContain('1 of 3')
+      expect(screen.getByTestId('alike').textContent).toContain('1 of 4')
       expect(screen.queryByTestId('unmark')).toBeNull()
       await key(']')
       await pass(20)
-      expect(screen.getByTestId('alike').textContent).toContain('2 of 3')
+      expect(screen.getByTestId('alike').textContent).toContain('2 of 4')
       expect(screen.getByTestId('message').querySelector('del')?.textContent).toContain('1')
       expect(screen.getByTestId('message').querySelector('ins')?.textContent).toContain('2')
       await click('unmark')

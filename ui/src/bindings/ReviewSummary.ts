@@ -39,7 +39,8 @@ findings: number,
  */
 worst: Severity | null, 
 /**
- * At the request gate: the number of waiting questions of this server that are nearly the same, itself included.
+ * At the request gate: the number of waiting questions of this server that are nearly the same, itself included,
+ * where these are four or more; otherwise 1.
  */
 alike: number, 
 /**

@@ -529,7 +529,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         .map((s, _, all) => {
           const about = (o: typeof s) => `${o.server} ${o.phase} ${o.firstLine.replace(/[0-9]/g, '')}`
           const alike = all.filter((o) => s.phase === 'request' && about(o) === about(s))
-          return alike.length > 1 ? { ...s, alike: alike.length, foldsInto: alike[0]!.id } : s
+          return alike.length > 3 ? { ...s, alike: alike.length, foldsInto: alike[0]!.id } : s
         })
     },
     reviewGet: async (id) => clone(need(id).item),

@@ -47,6 +47,8 @@ export class Desk {
   notice = $state('')
   /** How the last decision went, for when nothing waits any more. */
   last = $state('')
+  /** The question that was decided here last, to make a rule from. */
+  lastId = $state<string | null>(null)
   loaded = $state(false)
   spots = $state.raw(new Spots())
   readonly arming = new Arming()
@@ -185,6 +187,7 @@ export class Desk {
       this.mode = 'read'
       this.#show(after, true)
       if (after.phase === 'closed') {
+        this.lastId = after.id
         this.last = `${after.provenance.server}: ${done[action.type] ?? after.ended?.why ?? 'decided'}.`
         await this.#next(after.id)
       }
@@ -240,6 +243,11 @@ export class Desk {
   goOn(kind: 'approve' | 'return') {
     const { scope, answersToo } = this
     return this.act(scope !== null && this.granting !== null ? { type: 'grant', scope, answers: answersToo } : { type: kind })
+  }
+
+  /** Opens the rules' form, filled in with what would decide like this question again. */
+  makeRule(id: string) {
+    void this.host.openWindow('settings', { section: `rules/${id}` })
   }
 
   async denyAll(server: string, reason: string) {

@@ -14,6 +14,8 @@ use samplegate_core::inspect::Fingerprint;
 use super::{Entry, ReviewQueue};
 use crate::wire::{Muted, Phase, ReviewSummary, Topic};
 
+/// Fewer than this that are alike are shown each by itself.
+const FOLD_FROM: usize = 4;
 /// For how long a server is muted.
 const MUTE_MINUTES: u64 = 10;
 /// So many denials of a server,
@@ -102,7 +104,7 @@ impl ReviewQueue {
 }
 
 /// Says of each question at the request gate which one it folds into, the oldest that is nearly the same and from the
-/// same server, and how many do.
+/// same server, and how many do; fewer than four fold into none.
 pub(super) fn fold<'e>(entries: impl Iterator<Item = &'e Entry>, summaries: &mut [ReviewSummary]) {
     struct Card<'e> {
         server: &'e str,
@@ -124,7 +126,7 @@ pub(super) fn fold<'e>(entries: impl Iterator<Item = &'e Entry>, summaries: &mut
             None => cards.push(Card { server, fingerprint, id: summaries[at].id.clone(), members: vec![at] }),
         }
     }
-    for card in cards {
+    for card in cards.into_iter().filter(|card| card.members.len() >= FOLD_FROM) {
         for member in &card.members {
             summaries[*member].folds_into.clone_from(&card.id);
             summaries[*member].alike = u32::try_from(card.members.len()).unwrap_or(u32::MAX);

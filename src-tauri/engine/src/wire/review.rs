@@ -27,7 +27,8 @@ pub struct ReviewSummary {
     pub findings: u32,
     /// The severity of the worst finding.
     pub worst: Option<Severity>,
-    /// At the request gate: the number of waiting questions of this server that are nearly the same, itself included.
+    /// At the request gate: the number of waiting questions of this server that are nearly the same, itself included,
+    /// where these are four or more; otherwise 1.
     pub alike: u32,
     /// The oldest of these: the card it folds into. Its own id where there is none older.
     pub folds_into: String,
