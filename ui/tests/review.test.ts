@@ -586,7 +586,8 @@ describe('the queue', () => {
       expect(shown()).toEqual([crawler.id, 'a1'])
       expect(screen.getByTestId('queue-count').textContent).toBe('5')
       await click('fold')
-      expect(shown()).toEqual([crawler.id, 'a1', 'a2', 'a3', 'a4'])
+      // Only the rows in sight are drawn.
+      expect(shown()).toEqual([crawler.id, 'a1', 'a2', 'a3'])
       await click('fold')
       expect(shown()).toEqual([crawler.id, 'a1'])
     })
