@@ -70,7 +70,7 @@ async fn three_quick_denials_offer_to_block_and_blocking_switches_sampling_off()
     assert_eq!(home.engine.status().often_denied, ["s"]);
     assert_eq!(waiting(&home).len(), 5, "nothing happens by itself");
 
-    assert_eq!(home.engine.block_server("s").unwrap(), 5);
+    assert_eq!(home.engine.block_server("s").await.unwrap(), 5);
     assert!(waiting(&home).is_empty() && home.engine.status().often_denied.is_empty());
     assert_eq!(home.engine.config().settings().servers["s"].sampling, Sampling::Off);
     // The server is started anew without the capability, so its call may end with it.

@@ -10,6 +10,7 @@ use samplegate_core::{
 use samplegate_engine::{
     config::ConfigError,
     engine::{Engine, Options},
+    store::Change,
 };
 use support::{
     home::{Running, options},
@@ -60,6 +61,12 @@ fn sampling(engine: &Engine) -> Sampling {
     engine.config().settings().servers["s"].sampling
 }
 
+/// The changes of the settings, newest first; that the server was pinned meanwhile is told elsewhere.
+async fn changes(home: &Running) -> Vec<Change> {
+    let changes = home.engine.store().changes(None, 20).await.unwrap();
+    changes.into_iter().filter(|change| !format!("{change:?}").contains("servers.s.identity")).collect()
+}
+
 fn denying() -> Rule {
     Rule { server: Some("s".into()), ..Rule::new("", Action::Deny) }
 }
@@ -90,12 +97,9 @@ async fn a_file_that_allows_more_waits_until_it_is_accepted() {
     home.engine.accept_change(&again.id).unwrap();
     assert_eq!(home.engine.held_change(), None);
     assert_eq!(rules(&home.engine).len(), 1);
-    let logged = home.engine.store().changes(None, 9).await.unwrap();
-    let told: Vec<(Via, bool, Option<&str>)> = logged
-        .iter()
-        .filter(|change| !format!("{change:?}").contains("servers.s.identity"))
-        .map(|change| (change.via, change.waits, change.reviewer.as_deref()))
-        .collect();
+    let logged = changes(&home).await;
+    let told: Vec<(Via, bool, Option<&str>)> =
+        logged.iter().map(|change| (change.via, change.waits, change.reviewer.as_deref())).collect();
     let expected = [
         (Via::Window, false, Some("tester")),
         (Via::File, true, None),
@@ -201,7 +205,7 @@ async fn a_refused_file_is_put_back_with_a_copy_or_left_without_effect() {
     assert_eq!(std::fs::read_to_string(beside).unwrap(), allowing());
     assert_eq!(std::fs::read_to_string(file(&home)).unwrap(), config(), "to the letter");
     assert_eq!(home.engine.held_change(), None);
-    let logged = home.engine.store().changes(None, 9).await.unwrap();
+    let logged = changes(&home).await;
     assert!(logged[0].text.as_deref().unwrap().starts_with("Refused, and taken out of the file"), "{logged:?}");
     home.engine.make_rule(denying()).unwrap();
     home.stop().await;
@@ -214,7 +218,7 @@ async fn the_command_says_that_its_change_waits_only_where_the_app_runs() {
     assert!(said.contains("waits for confirmation in the app"), "{said}");
     let held = home.eventually(|| home.engine.held_change()).await;
     assert!(rules(&home.engine).is_empty());
-    let logged = home.engine.store().changes(None, 1).await.unwrap();
+    let logged = changes(&home).await;
     assert!(logged[0].waits && logged[0].via == Via::Command, "{logged:?}");
     home.engine.refuse_change(&held.id, true).unwrap();
     let said = command(&home, &["rule", "add", "--server", "s", "--action", "deny"]).await;

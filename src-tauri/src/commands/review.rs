@@ -64,9 +64,9 @@ pub(super) async fn review_mute(engine: State<'_, Engine>, server: String, muted
     Ok(())
 }
 
-#[tauri::command(async)]
-pub(super) fn review_block(engine: State<'_, Engine>, server: &str) -> Answer<u32> {
-    Ok(engine.block_server(server)?)
+#[tauri::command]
+pub(super) async fn review_block(engine: State<'_, Engine>, server: String) -> Answer<u32> {
+    Ok(engine.block_server(&server).await?)
 }
 
 #[tauri::command(async)]

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(labels("read_inbox", Some(true)), Label::ALL);
         assert_eq!(labels("confirm_payment", None), [Label::Outward]);
         assert_eq!(labels("frobnicate", None), Label::ALL, "nothing tells: as where nobody labels it");
-        assert_eq!(labels("frobnicate", Some(false)), []);
+        assert_eq!(labels("frobnicate", Some(false)), Label::ALL, "its server says so, and gains nothing by it");
     }
 
     #[test]

@@ -219,17 +219,24 @@ impl Engine {
         })
     }
 
-    /// Switches a server's sampling off, and denies what waits of it; gives how many that were.
+    /// Denies what waits of a server, and switches its sampling off; gives how many were denied.
     ///
     /// # Errors
-    /// There is none of that name, or the change could not be logged or written: nothing was denied then.
-    pub fn block_server(&self, name: &str) -> Result<u32, ServerError> {
+    /// There is none of that name, or the change could not be logged or written: what waited was denied all the same.
+    pub async fn block_server(&self, name: &str) -> Result<u32, ServerError> {
+        if !self.config.settings().servers.contains_key(name) {
+            return Err(ServerError::NotFound(name.into()));
+        }
+        let why = "the server was blocked";
+        let denied = self.queue.deny_all(name, why);
+        // The server is started anew without the capability; its questions are to end as denied, not as withdrawn.
+        self.queue.ended(name).await;
         self.config.update(|settings| {
             let server = settings.servers.get_mut(name).ok_or_else(|| ServerError::NotFound(name.into()))?;
             server.sampling = settings::Sampling::Off;
             Ok::<_, ServerError>(())
         })?;
-        let denied = self.queue.deny_all(name, "the server was blocked");
+        let denied = denied + self.queue.deny_all(name, why);
         self.queue.forget_denials(name);
         Ok(denied)
     }

@@ -171,6 +171,10 @@ impl Entry {
         Ok(Wanted { offer, scope, answers })
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.state().ended.is_some()
+    }
+
     /// Notes that it waits for a person.
     pub(crate) fn waits(&self) {
         self.state().waited = true;

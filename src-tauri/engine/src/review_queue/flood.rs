@@ -87,6 +87,19 @@ impl ReviewQueue {
         self.changed(Topic::Status, None);
     }
 
+    /// Waits until what was decided about all questions of a server is done, five seconds at most.
+    pub(crate) async fn ended(&self, server: &str) {
+        let mut changes = self.changes.subscribe();
+        let under_way = || self.lock().values().any(|entry| entry.provenance.server == server && !entry.has_ended());
+        let all = async {
+            while under_way() {
+                // A lagging listener has missed some, and looks again all the same.
+                let _ = changes.recv().await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), all).await;
+    }
+
     pub(super) fn note_denial(&self, server: &str) {
         let often = {
             let mut flood = self.flood();
