@@ -30,9 +30,10 @@ async fn what_is_nearly_the_same_folds_into_the_oldest_and_is_found() {
     let list = waiting(&home);
     let oldest = &list[0].id;
     assert!(list.iter().all(|question| question.alike == 12 && question.folds_into == *oldest), "{list:?}");
-    let last = home.engine.queue().get(list[11].id.parse().unwrap()).unwrap();
-    let kinds: BTreeSet<&str> = last.findings.iter().map(|finding| finding.kind.as_str()).collect();
-    assert_eq!(kinds, BTreeSet::from(["burst", "near_duplicate"]));
+    // Which of them is admitted last is not said.
+    let read = |question: &ReviewSummary| home.engine.queue().get(question.id.parse().unwrap()).unwrap().findings;
+    let kinds: BTreeSet<String> = list.iter().flat_map(read).map(|finding| finding.kind).collect();
+    assert_eq!(kinds, BTreeSet::from(["burst".to_owned(), "near_duplicate".to_owned()]));
 
     // The card goes on without its oldest.
     let first = home.question(Phase::Request).await;

@@ -96,6 +96,7 @@ async fn more_questions_in_one_call_ask_the_person() {
     let question = home.question(Phase::Request).await;
     assert!(question.notes.iter().any(|note| note.contains("has asked once before")), "{:?}", question.notes);
     assert!(question.evaluation.reason.contains("in one tool call"), "{}", question.evaluation.reason);
+    assert_eq!(question.notes[0], question.evaluation.reason, "who decides is told why");
     home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap().result.unwrap();
     home.stop().await;

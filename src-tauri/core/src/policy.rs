@@ -166,6 +166,9 @@ fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, Dec
     }
 }
 
+/// Why a person is asked where nothing else says so.
+pub const UNMATCHED: &str = "No rule matches, so you decide.";
+
 /// Why a request whose tools bring the lethal trifecta together is denied.
 pub const TRIFECTA: &str = "The lethal trifecta: its tools together read private data, see untrusted content and \
                             communicate outward; the server's record does not allow that.";
@@ -237,7 +240,7 @@ fn unmatched(case: &Case<'_>) -> (Verdict, DecidedBy, String, Option<String>) {
         // Drift and a review that is due ask, where a rule might have allowed it.
         (_, _, Sampling::Rules) if case.suspended.is_some() => (Verdict::Ask, DecidedBy::Drift, "No rule allows it."),
         (_, _, Sampling::Rules) => (Verdict::Deny, DecidedBy::Rule, "No rule allows it."),
-        (_, _, Sampling::Ask) => (Verdict::Ask, DecidedBy::Nobody, "No rule matches, so you decide."),
+        (_, _, Sampling::Ask) => (Verdict::Ask, DecidedBy::Nobody, UNMATCHED),
     };
     (verdict, by, reason.to_owned(), None)
 }

@@ -254,11 +254,6 @@ impl Docket {
         settings.servers.get(&self.server).map(|server| remarks(server, &self.facts, today)).unwrap_or_default()
     }
 
-    /// Whether hidden or misleading text was found in what the server says about its tools.
-    pub(super) fn is_flagged(&self) -> bool {
-        self.seen.as_ref().is_some_and(|seen| seen.flagged.is_some())
-    }
-
     fn suspended(&self, server: &Server, before: &Before, today: jiff::civil::Date) -> Option<Suspension> {
         let Some(seen) = &self.seen else { return Some(Suspension::Unseen) };
         let differs = before.pin.as_ref().is_some_and(|pin| pin.sha256 != seen.sha256);

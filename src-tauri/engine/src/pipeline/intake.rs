@@ -7,7 +7,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
     limits::Checked,
-    policy::{Evaluation, Offer, Verdict},
+    policy::{Evaluation, Offer, UNMATCHED, Verdict},
     request::SamplingRequest,
     review::Review,
     settings::{SamplingTools, Server},
@@ -53,8 +53,9 @@ impl Pipeline {
         let seen = asked.sight.settled().await;
         let docket = Docket::new(&asked, &request, model.as_ref(), seen);
         let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
-        if evaluation.verdict == Verdict::Ask && (evaluation.by == DecidedBy::Drift || docket.is_flagged()) {
-            // Of all that asks, who decides has to know this.
+        // Who decides has to know why, where it is more than that nobody else does. A grant that falls short is told where
+        // the scope is chosen.
+        if evaluation.verdict == Verdict::Ask && evaluation.reason != UNMATCHED && evaluation.missed.is_none() {
             limits.notes.insert(0, evaluation.reason.clone());
         }
         limits.notes.extend(docket.remarks(&self.config.settings(), at));
