@@ -155,6 +155,7 @@ async fn next(changes: &mut Receiver<Changed>) -> Option<Vec<Changed>> {
             Topic::Review,
             Topic::Servers,
             Topic::Models,
+            Topic::Hosts,
             Topic::Rules,
             Topic::Grants,
             Topic::Calls,

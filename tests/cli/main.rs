@@ -7,6 +7,7 @@ mod audit;
 mod calls;
 mod configuration;
 mod grants;
+mod hosts;
 mod inspect;
 mod limits;
 mod pins;

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod host;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// Add, try, list and remove rules.
     #[command(subcommand)]
     Rule(Rule),
+    /// Add, list and remove hosts: the programs that use your servers through Samplegate.
+    #[command(subcommand)]
+    Host(host::Host),
     /// What you let through beyond one question.
     #[command(subcommand)]
     Grant(Grant),

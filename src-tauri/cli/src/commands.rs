@@ -5,6 +5,7 @@ pub(crate) mod call;
 mod confine;
 pub(crate) mod doctor;
 pub(crate) mod grant;
+pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod model;
 pub(crate) mod offers;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use samplegate_engine::{
     config::ConfigError,
-    engine::{GrantError, ModelError, ServerError, StartError},
+    engine::{GrantError, HostError, ModelError, ServerError, StartError},
     store::StoreError,
 };
 
@@ -83,6 +83,16 @@ impl From<ModelError> for Failure {
                 Exit::Usage
             }
             ModelError::Config(_) | ModelError::Secret(_) => Exit::Own,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        let exit = match &error {
+            HostError::NotFound(_) | HostError::Taken(_) | HostError::Config(ConfigError::Invalid(_)) => Exit::Usage,
+            HostError::Config(_) | HostError::Random(_) => Exit::Own,
         };
         Self::new(exit, error)
     }

@@ -65,6 +65,7 @@ async fn run(args: Args) -> Result<exit::Exit, Failure> {
         Command::Server(command) => commands::server::run(&start, command).await,
         Command::Model(command) => commands::model::run(&start, command).await,
         Command::Rule(command) => commands::rule::run(&start, command).await,
+        Command::Host(command) => commands::host::run(&start, command).await,
         Command::Grant(command) => commands::grant::run(&start, command).await,
         Command::Call(call) => commands::call::tool(&start, call).await,
         Command::Prompt(prompt) => commands::call::prompt(&start, prompt).await,

@@ -1,10 +1,11 @@
-//! What a person configured: servers, models, rules, general settings; their defaults and validation.
+//! What a person configured: servers, models, hosts, rules, general settings; their defaults and validation.
 //!
 //! The shape is that of `config.toml`. Reading and writing the file is the engine's; nothing here does I/O.
 //! Absent: secrets. A value that is a secret is named here and lives in the keychain.
 
 mod changes;
 mod headers;
+mod hosts;
 mod page;
 mod record;
 mod wider;
@@ -16,6 +17,7 @@ pub use page::{HistoryChange, HistoryLine, RecordPage, ToolLine};
 use serde::{Deserialize, Serialize};
 
 pub use headers::check_headers;
+pub use hosts::{GATEWAY_PORT, Gateway, Host, HostMode, ToolCalls, check_host_name};
 pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools};
 pub use wider::wider;
 
@@ -42,6 +44,11 @@ pub struct Settings {
     pub servers: BTreeMap<String, Server>,
     /// Models by name.
     pub models: BTreeMap<String, Model>,
+    /// Where hosts connect.
+    pub gateway: Gateway,
+    /// Hosts by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Host>,
     /// Rules, in no particular order: order never matters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -55,6 +62,8 @@ impl Default for Settings {
             limits: Limits::default(),
             servers: BTreeMap::new(),
             models: BTreeMap::new(),
+            gateway: Gateway::default(),
+            hosts: BTreeMap::new(),
             rules: Vec::new(),
         }
     }
@@ -453,6 +462,15 @@ impl Settings {
             }
             if model.model.trim().is_empty() {
                 return Err(at(InvalidSetting("model is empty".into())));
+            }
+        }
+        self.gateway.check()?;
+        let mut tokens = BTreeMap::new();
+        for (name, host) in &self.hosts {
+            let at = |error: InvalidSetting| InvalidSetting(format!("hosts.{name}: {error}"));
+            check_host_name(name).map_err(at)?;
+            if let Some(other) = tokens.insert(host.token_sha256, name) {
+                return Err(at(InvalidSetting(format!("it has the token of {other}; each host has its own"))));
             }
         }
         if self.default_model != HUMAN && !self.models.contains_key(&self.default_model) {

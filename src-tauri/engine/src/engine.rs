@@ -7,6 +7,7 @@ mod calls;
 mod changes;
 mod confinement;
 mod grants;
+mod hosts;
 mod models;
 mod pins;
 mod record;
@@ -33,6 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
 pub use grants::GrantError;
+pub use hosts::HostError;
 pub use models::ModelError;
 pub use record::RecordError;
 pub use rules::{LONGEST_DRY_RUN, TryError};
@@ -431,7 +433,7 @@ impl Engine {
             let mut settings = engine.config.subscribe();
             loop {
                 engine.apply_servers().await;
-                for topic in [Topic::Servers, Topic::Models, Topic::Rules, Topic::Status] {
+                for topic in [Topic::Servers, Topic::Models, Topic::Hosts, Topic::Rules, Topic::Status] {
                     engine.tell(topic, None);
                 }
                 if settings.changed().await.is_err() {

@@ -10,6 +10,7 @@ mod answer;
 mod audit;
 mod calls;
 mod grants;
+mod hosts;
 mod pins;
 mod record;
 mod review;
@@ -20,6 +21,7 @@ pub use answer::*;
 pub use audit::*;
 pub use calls::*;
 pub use grants::*;
+pub use hosts::*;
 pub use pins::*;
 pub use record::*;
 pub use review::*;
@@ -51,6 +53,8 @@ pub enum Topic {
     Servers,
     /// Models and the default model.
     Models,
+    /// Hosts, and the gateway they connect to.
+    Hosts,
     /// Rules.
     Rules,
     /// Grants: one was given, used up its time or was revoked.

@@ -3,4 +3,4 @@
 /**
  * The parts of the engine that a window can list.
  */
-export type Topic = "review" | "servers" | "models" | "rules" | "grants" | "calls" | "audit" | "status";
+export type Topic = "review" | "servers" | "models" | "hosts" | "rules" | "grants" | "calls" | "audit" | "status";

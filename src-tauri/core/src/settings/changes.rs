@@ -16,8 +16,8 @@ const HIDDEN: &str = "(not shown)";
 /// A key of the configuration whose value changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingChange {
-    /// Its place in the file, e.g. `servers.demo.gates`; of a rule, `rules.` and its id. Where a whole server, model or
-    /// rule came or went, the table.
+    /// Its place in the file, e.g. `servers.demo.gates`; of a rule, `rules.` and its id. Where a whole server, model, host
+    /// or rule came or went, the table.
     pub key: String,
     /// The value before; null: there was none.
     pub before: Value,
@@ -35,21 +35,23 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<SettingChange> {
         let of = |tables: &Map<String, Value>| tables.get(table).cloned().unwrap_or_default();
         let (before, after) = (&of(&before), &of(&after));
         match table.as_str() {
-            "servers" | "models" | "rules" => each(table, before, after, &mut |key, before, after| {
+            "servers" | "models" | "hosts" | "rules" => each(table, before, after, &mut |key, before, after| {
                 if before.is_object() && after.is_object() {
                     each(key, before, after, &mut |key, before, after| note(&mut changes, key, before, after));
                 } else {
                     note(&mut changes, key, before, after);
                 }
             }),
-            "general" => each(table, before, after, &mut |key, before, after| note(&mut changes, key, before, after)),
+            "general" | "gateway" => {
+                each(table, before, after, &mut |key, before, after| note(&mut changes, key, before, after))
+            }
             key => note(&mut changes, key, before, after),
         }
     }
     changes
 }
 
-/// What changed, a sentence for each server, model and rule.
+/// What changed, a sentence for each server, model, host and rule.
 pub fn summary(changes: &[SettingChange]) -> String {
     let mut sentences: Vec<String> = Vec::new();
     let mut told = BTreeSet::new();
@@ -59,8 +61,10 @@ pub fn summary(changes: &[SettingChange]) -> String {
         let what = match table {
             "servers" => "Server",
             "models" => "Model",
+            "hosts" => "Host",
             "rules" => "Rule",
             "general" => "General settings",
+            "gateway" => "The gateway's settings",
             _ => {
                 sentences.push(format!("{table} was changed from {} to {}.", change.before, change.after));
                 continue;
@@ -70,16 +74,18 @@ pub fn summary(changes: &[SettingChange]) -> String {
             let fields = changes.iter().filter_map(|other| other.key.strip_prefix(of)?.strip_prefix('.'));
             fields.collect::<Vec<_>>().join(", ")
         };
-        if table == "general" {
-            if told.insert("general".to_owned()) {
-                sentences.push(format!("{what} were changed: {}.", fields("general")));
+        if matches!(table, "general" | "gateway") {
+            if told.insert(table.to_owned()) {
+                sentences.push(format!("{what} were changed: {}.", fields(table)));
             }
             continue;
         }
-        // A field may be a table too; what a whole server, model or rule cannot do without tells them apart.
+        // A field may be a table too; what a whole server, model, host or rule cannot do without tells them apart.
         let whole = |value: &Value| {
             value.is_null()
-                || ["command", "url", "demo", "provider", "action"].iter().any(|key| value.get(key).is_some())
+                || ["command", "url", "demo", "provider", "token_sha256", "action"]
+                    .iter()
+                    .any(|key| value.get(key).is_some())
         };
         let came_or_went =
             whole(&change.before) && whole(&change.after) && change.before.is_null() != change.after.is_null();
@@ -153,8 +159,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        canonical::Sha256Hex,
         policy::{Action, Rule},
-        settings::{Gates, KeySource, Model, Server, Transport},
+        settings::{Gates, Host, KeySource, Model, Server, Transport},
     };
 
     fn model(command: &str) -> Model {
@@ -185,6 +192,8 @@ mod tests {
         after.default_model = "m".into();
         after.general.notifications = false;
         after.general.approve_from_notifications = true;
+        after.gateway.port = 4000;
+        after.hosts.insert("h.i".into(), Host::new(Sha256Hex::of(b"t")));
         after.servers.remove("old");
         let record = Some(super::super::Record::default());
         after.servers.insert("kept.one".into(), Server { gates: Gates::Request, record, ..server("s3cret-4") });
@@ -196,8 +205,10 @@ mod tests {
         let keys: Vec<&str> = changed.iter().map(|change| change.key.as_str()).collect();
         let expected = [
             "default_model",
+            "gateway.port",
             "general.approve_from_notifications",
             "general.notifications",
+            "hosts.h.i",
             "limits",
             "models.m.key",
             "rules.r",
@@ -207,13 +218,15 @@ mod tests {
             "servers.old",
         ];
         assert_eq!(keys, expected);
-        assert_eq!((&changed[7].before, &changed[7].after), (&json!("both"), &json!("request")));
-        assert_eq!((&changed[6].before, &changed[6].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
-        assert_eq!((&changed[9].before["command"], &changed[9].after), (&json!("serve"), &Value::Null));
-        assert_eq!(changed[5].after["action"], "allow");
+        assert_eq!((&changed[9].before, &changed[9].after), (&json!("both"), &json!("request")));
+        assert_eq!((&changed[8].before, &changed[8].after), (&json!({"TOKEN": HIDDEN}), &json!({"TOKEN": HIDDEN})));
+        assert_eq!((&changed[11].before["command"], &changed[11].after), (&json!("serve"), &Value::Null));
+        assert_eq!(changed[7].after["action"], "allow");
         assert!(!serde_json::to_string(&changed).unwrap().contains("s3cret"));
         let sentences = "default_model was changed from \"human\" to \"m\".\n\
+            The gateway's settings were changed: port.\n\
             General settings were changed: approve_from_notifications, notifications.\n\
+            Host h.i was added.\n\
             limits was changed from null to \"none\".\n\
             Model m was changed: key.\n\
             Rule r was added.\n\

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Confinement, Gates, HUMAN, Record, Sampling, SamplingTools, Server, SettingChange, Settings, Tool, Tools, changes,
+    Confinement, Gates, HUMAN, Host, HostMode, Record, Sampling, SamplingTools, Server, SettingChange, Settings, Tool,
+    ToolCalls, Tools, changes,
 };
 use crate::{
     limits::Limit,
@@ -39,7 +40,17 @@ fn is_narrower(key: &str, before: &Settings, after: &Settings) -> bool {
             "deadline_minutes" => at_most(before.general.deadline_minutes, after.general.deadline_minutes),
             _ => false,
         },
+        // At another port somebody else may already wait for the hosts' tokens.
+        "gateway" => rest == "enabled" && !after.gateway.enabled,
         // What is gone allows nothing.
+        "hosts" if before.hosts.contains_key(rest) => !after.hosts.contains_key(rest),
+        "hosts" => {
+            let Some((name, field)) = rest.rsplit_once('.') else { return false };
+            match (before.hosts.get(name), after.hosts.get(name)) {
+                (Some(before), Some(after)) => host_is_narrower(field, before, after),
+                _ => false,
+            }
+        }
         "models" => !after.models.contains_key(rest) && before.models.contains_key(rest),
         "servers" if before.servers.contains_key(rest) => !after.servers.contains_key(rest),
         "servers" => {
@@ -78,6 +89,25 @@ fn server_is_narrower(field: &str, before: &Server, after: &Server) -> bool {
         "tools" => labels_are_stricter(&before.tools, &after.tools),
         "confine" => confinement_is_stricter(&before.confine, &after.confine),
         // Another program, another address, other variables: another server.
+        _ => false,
+    }
+}
+
+fn host_is_narrower(field: &str, before: &Host, after: &Host) -> bool {
+    // What is answered here passes every gate that was made for the server; what is passed on, none.
+    let mode = |before, after| match (before, after) {
+        (_, HostMode::Answer) | (HostMode::Pass, HostMode::Gate) => true,
+        (one, other) => one == other,
+    };
+    match field {
+        "sampling" => mode(before.sampling, after.sampling),
+        "elicitation" => mode(before.elicitation, after.elicitation),
+        "tool_calls" => match (before.tool_calls, after.tool_calls) {
+            // What asked is denied.
+            (ToolCalls::Off, _) | (ToolCalls::Ask, ToolCalls::Rules) => true,
+            (one, other) => one == other,
+        },
+        // Another token, another host.
         _ => false,
     }
 }
@@ -186,7 +216,7 @@ fn rule_is_narrower(before: Option<Rule>, after: Option<Rule>, settings: &Settin
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::{limits::Limits, policy::Risk, settings::Transport};
+    use crate::{canonical::Sha256Hex, limits::Limits, policy::Risk, settings::Transport};
 
     type Change = fn(&mut Settings);
 
@@ -201,6 +231,8 @@ mod tests {
         };
         let server = Server { sampling: Sampling::Ask, record: Some(Record::default()), ..Server::new(transport) };
         settings.servers.insert("a.b".into(), server);
+        let host = Host { sampling: HostMode::Gate, ..Host::new(Sha256Hex::of(b"token")) };
+        settings.hosts.insert("h.i".into(), host);
         settings.rules.push(Rule::new("deny.1", Action::Deny));
         settings.rules.push(Rule { uses: Some(5), ..Rule::new("allow", Action::Allow) });
         settings
@@ -208,6 +240,10 @@ mod tests {
 
     fn server(settings: &mut Settings) -> &mut Server {
         settings.servers.get_mut("a.b").unwrap()
+    }
+
+    fn host(settings: &mut Settings) -> &mut Host {
+        settings.hosts.get_mut("h.i").unwrap()
     }
 
     /// Changes that go one way are narrower, and the way back allows more.
@@ -229,6 +265,11 @@ mod tests {
             ("an expiry", |s| s.rules[1].expires = Some(jiff::Timestamp::UNIX_EPOCH)),
             ("a permission gone", |s| drop(s.rules.pop())),
             ("a server gone", |s| s.servers.clear()),
+            ("answered here", |s| host(s).sampling = HostMode::Answer),
+            ("calls asked about", |s| host(s).tool_calls = ToolCalls::Ask),
+            ("calls by rules", |s| host(s).tool_calls = ToolCalls::Rules),
+            ("no gateway", |s| s.gateway.enabled = false),
+            ("a host gone", |s| s.hosts.clear()),
         ];
         for (name, change) in narrower {
             let before = settings();
@@ -261,6 +302,11 @@ mod tests {
             ("servers.new", |s| drop(s.servers.insert("new".into(), Server::demo()))),
             ("general.approve_from_notifications", |s| s.general.approve_from_notifications = true),
             ("general.quick_replies", |s| s.general.quick_replies.push("Send it".into())),
+            ("gateway.port", |s| s.gateway.port += 1),
+            ("hosts.new", |s| drop(s.hosts.insert("new".into(), Host::new(Sha256Hex::of(b"new"))))),
+            ("hosts.h.i.elicitation", |s| host(s).elicitation = HostMode::Gate),
+            ("hosts.h.i.sampling", |s| host(s).sampling = HostMode::Pass),
+            ("hosts.h.i.token_sha256", |s| host(s).token_sha256 = Sha256Hex::of(b"other")),
             ("rules.new", |s| s.rules.push(Rule::new("new", Action::Answer))),
             ("rules.deny.1", |s| drop(s.rules.remove(0))),
             ("rules.deny.1.tool", |s| s.rules[0].tool = Some("t".into())),

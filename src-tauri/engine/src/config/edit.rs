@@ -1,6 +1,9 @@
 //! Brings a document to new settings, touching only what differs, so that comments and order stay.
 
-use samplegate_core::settings::{Sampling, Server, Settings};
+use samplegate_core::{
+    canonical::Sha256Hex,
+    settings::{Host, Sampling, Server, Settings},
+};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::ConfigError;
@@ -10,11 +13,12 @@ pub(super) fn merge(mut document: DocumentMut, settings: &Settings) -> Result<Do
     let wanted = written(settings)?;
     let mut usual = Settings::default();
     usual.servers.insert(ANY.into(), Server { sampling: Sampling::Off, ..Server::demo() });
+    usual.hosts.insert(ANY.into(), Host::new(Sha256Hex::of(b"")));
     merge_table(document.as_table_mut(), wanted.as_table(), Some(written(&usual)?.as_table()));
     Ok(document)
 }
 
-/// Stands for every server in the defaults.
+/// Stands for every server, and every host, in the defaults.
 const ANY: &str = "any";
 
 fn written(settings: &Settings) -> Result<DocumentMut, ConfigError> {
@@ -59,12 +63,12 @@ fn merge_table(old: &mut Table, new: &Table, usual: Option<&Table>) {
     }
 }
 
-/// Servers, models and rules stand as tables of their own; what is inside them stays on one line.
+/// Servers, models, hosts and rules stand as tables of their own; what is inside them stays on one line.
 fn laid_out(key: &str, item: &Item) -> Item {
     match item {
         Item::Value(Value::InlineTable(inline)) if !matches!(key, "env" | "headers" | "key") => {
             let mut table = Table::new();
-            table.set_implicit(matches!(key, "servers" | "models"));
+            table.set_implicit(matches!(key, "servers" | "models" | "hosts"));
             for (key, value) in inline {
                 table.insert(key, laid_out(key, &Item::Value(value.clone())));
             }
@@ -72,7 +76,7 @@ fn laid_out(key: &str, item: &Item) -> Item {
         }
         Item::Table(old) => {
             let mut table = Table::new();
-            table.set_implicit(matches!(key, "servers" | "models"));
+            table.set_implicit(matches!(key, "servers" | "models" | "hosts"));
             for (key, value) in old {
                 table.insert(key, laid_out(key, value));
             }

@@ -2,7 +2,10 @@ use jiff::civil::date;
 use samplegate_core::{
     limits::Limits,
     policy::{Action, Label, Risk, Rule},
-    settings::{Confinement, Gates, KeySource, Model, Record, Sampling, SamplingTools, Server, Tool, Tools, Transport},
+    settings::{
+        Confinement, Gates, Host, KeySource, Model, Record, Sampling, SamplingTools, Server, Tool, ToolCalls, Tools,
+        Transport,
+    },
 };
 
 use super::*;
@@ -64,6 +67,27 @@ fn keeps_comments_and_order_and_what_did_not_change() {
     assert!(written.contains("[[rules]]"), "{written}");
     assert!(written.contains("[models.m]"), "{written}");
     assert_eq!(Config::open(&path).unwrap().settings(), config.settings());
+}
+
+#[test]
+fn hosts_and_the_gateway_are_written_beside_what_a_person_wrote() {
+    let (_folder, path) = folder();
+    let text = "[gateway] # mine\nport = 7717 # as it is\n\n[hosts.old] # keep\ntoken_sha256 = \"".to_owned()
+        + &"0".repeat(64)
+        + "\"\n";
+    fs::write(&path, text).unwrap();
+    let config = Config::open(&path).unwrap();
+    update(&config, |settings| {
+        settings.hosts.insert("new".into(), Host { tool_calls: ToolCalls::Ask, ..Host::new(Sha256Hex::of(b"t")) });
+    })
+    .unwrap();
+    let written = fs::read_to_string(&path).unwrap();
+    for kept in ["[gateway] # mine\nport = 7717 # as it is\n", "[hosts.old] # keep\n", "\n[hosts.new]\n"] {
+        assert!(written.contains(kept), "{kept:?} is not in\n{written}");
+    }
+    assert_eq!(written.matches("sampling").count(), 1, "the old host's is still left out\n{written}");
+    assert_eq!(Config::open(&path).unwrap().settings(), config.settings());
+    assert_eq!(config.settings().hosts["new"].tool_calls, ToolCalls::Ask);
 }
 
 #[test]

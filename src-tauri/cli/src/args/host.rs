@@ -1,0 +1,50 @@
+//! `samplegate host …`
+
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+use super::{Json, Name};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Host {
+    /// Let a host connect: prints its name, the endpoint and its token as JSON. The token is shown this once.
+    Add(HostAdd),
+    /// List the hosts.
+    List(Json),
+    /// Remove a host: its token is worth nothing from then on.
+    Remove(Name),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HostAdd {
+    /// Its name here, as questions and the audit log tell it: letters, digits, `-`, `_`, `.`.
+    pub(crate) name: String,
+    /// Who answers sampling requests that come up in its calls, where it could itself.
+    #[arg(long, value_enum, default_value = "answer")]
+    pub(crate) sampling: HostMode,
+    /// Who answers elicitation that comes up in its calls, where it could itself.
+    #[arg(long, value_enum, default_value = "answer")]
+    pub(crate) elicitation: HostMode,
+    /// Whether its calls of tools are looked at before they are made.
+    #[arg(long, value_enum, default_value = "off")]
+    pub(crate) tool_calls: ToolCalls,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum HostMode {
+    /// It is answered here.
+    Answer,
+    /// It is looked at here, the host answers, and the answer is looked at.
+    Gate,
+    /// The host answers, and nothing is looked at.
+    Pass,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ToolCalls {
+    /// They are made.
+    Off,
+    /// You are asked, unless a rule says otherwise.
+    Ask,
+    /// What no rule allows is denied.
+    Rules,
+}
