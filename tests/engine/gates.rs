@@ -110,6 +110,12 @@ async fn both_gates_twice_over_http_in_the_middle_of_a_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn both_gates_twice_over_the_transport_of_2024() {
+    let server = OverHttp::start_sse("fastmcp3_prompts.py").await;
+    both_gates_twice(&server.lines(), "2025-11-25", "sse").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn both_gates_twice_over_http_in_rounds() {
     let server = OverHttp::start("fastmcp4_rounds.py").await;
     both_gates_twice(&server.lines(), "2026-07-28", "http").await;

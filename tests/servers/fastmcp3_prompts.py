@@ -2,6 +2,7 @@
 
     python fastmcp3_prompts.py              over stdio
     python fastmcp3_prompts.py http PORT    streamable HTTP at http://127.0.0.1:PORT/mcp
+    python fastmcp3_prompts.py sse PORT     HTTP+SSE at http://127.0.0.1:PORT/sse
 """
 
 import asyncio
@@ -180,7 +181,7 @@ async def today(ctx: Context) -> str:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["http"]:
-        server.run(transport="http", host="127.0.0.1", port=int(sys.argv[2]), show_banner=False)
+    if sys.argv[1:2] in (["http"], ["sse"]):
+        server.run(transport=sys.argv[1], host="127.0.0.1", port=int(sys.argv[2]), show_banner=False)
     else:
         server.run(show_banner=False)

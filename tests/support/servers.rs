@@ -59,12 +59,21 @@ pub struct OverHttp {
 impl OverHttp {
     /// Starts one of the servers on FastMCP and waits until it can be reached.
     pub async fn start(script: &str) -> Self {
+        Self::over(script, "http", "mcp").await
+    }
+
+    /// The same over the transport of 2024-11-05.
+    pub async fn start_sse(script: &str) -> Self {
+        Self::over(script, "sse", "sse").await
+    }
+
+    async fn over(script: &str, transport: &str, path_in_url: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let mut process = tokio::process::Command::new(interpreter(script))
             .arg(path(script))
-            .args(["http", &port.to_string()])
+            .args([transport, &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -77,7 +86,7 @@ impl OverHttp {
             assert!(tokio::time::Instant::now() < deadline, "{script} did not start in time");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Self { _process: process, url: format!("http://127.0.0.1:{port}/mcp") }
+        Self { _process: process, url: format!("http://127.0.0.1:{port}/{path_in_url}") }
     }
 
     /// The lines of its `[servers.NAME]` table.

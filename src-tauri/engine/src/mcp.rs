@@ -16,7 +16,7 @@
 //! - Nothing here logs content.
 //!
 //! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
-//! of configuration files. Not built yet: OAuth, the HTTP+SSE transport of 2024-11-05, tasks, roots.
+//! of configuration files. Not built yet: OAuth, tasks, roots.
 
 mod child;
 pub mod confine;
@@ -32,12 +32,14 @@ mod opening;
 mod oversized;
 mod question;
 mod receipt;
+mod remote;
 mod rounds;
 mod sampling;
 mod servers;
 mod sight;
 mod spawn;
 mod spec;
+mod sse;
 mod stdio;
 mod tap;
 #[cfg(test)]

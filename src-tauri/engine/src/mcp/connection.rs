@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, Sight,
+    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, Sight, TransportKind,
     flight::RpcError,
-    http,
+    remote,
     tap::{CallTag, Tap},
 };
 
@@ -127,6 +127,7 @@ impl Connection {
     pub fn era_hint(&self) -> EraHint {
         // A slow start can look like the older era; then it is asked again next time.
         match self.tap.heard() {
+            _ if self.identity.transport == TransportKind::Sse => EraHint::WasSse,
             (_, true) => EraHint::Unknown,
             (_, false) => EraHint::Was(self.identity.era),
         }
@@ -277,7 +278,7 @@ impl Connection {
             }
             ServiceError::Cancelled { .. } => CallError::Cancelled,
             ServiceError::TransportSend(error) => {
-                CallError::Closed { why: http::describe(error.error.as_ref()), stderr: self.stderr() }
+                CallError::Closed { why: remote::describe(error.error.as_ref()), stderr: self.stderr() }
             }
             _ => self.broken(),
         }

@@ -58,6 +58,12 @@ pub enum ConnectError {
         /// Its `WWW-Authenticate` challenge.
         challenge: Option<String>,
     },
+    /// The server takes no messages at its URL, as one of 2024-11-05 answers.
+    #[error("{why}")]
+    NotStreamable {
+        /// What it answered.
+        why: String,
+    },
     /// The process ended, or the connection broke, before the handshake was done.
     #[error("{why}")]
     Closed {
@@ -87,6 +93,7 @@ impl ConnectError {
             | Self::Address(_)
             | Self::Secret(_)
             | Self::NotKept { .. }
+            | Self::NotStreamable { .. }
             | Self::AuthorizationRequired { .. } => &[],
         }
     }

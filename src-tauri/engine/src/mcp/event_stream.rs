@@ -18,6 +18,7 @@ pub(super) struct Event {
     pub(super) data: Data,
 }
 
+/// What arrived as one: the data of an event, or a line.
 #[derive(Debug, Default)]
 pub(super) enum Data {
     #[default]

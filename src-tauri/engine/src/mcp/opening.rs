@@ -1,7 +1,7 @@
 //! Makes connections: starts the process or reaches the URL, and shakes hands in the newest way the server understands.
 //!
 //! A server that cannot live with the newer first message (it exits, or answers nonsense) is started again with the
-//! older one, and what it spoke is remembered. A slow one that answers the newer message late is not taken for an old one.
+//! older one, one that takes no message at its URL is reached as those of 2024-11-05 were, and what it spoke is remembered. A slow one that answers the newer message late is not taken for an old one.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec, Spawner, TransportKind,
-    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, spawn::Program, stdio::Stdio,
-    tap::Tap,
+    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, remote, spawn::Program, sse::Sse,
+    stdio::Stdio, tap::Tap,
 };
 
 /// What is known about a server's era from an earlier connection; saves it the question it does not understand.
@@ -28,6 +28,8 @@ pub enum EraHint {
     Unknown,
     /// It spoke this one last time.
     Was(Era),
+    /// It spoke the older one last time, over the transport of 2024-11-05.
+    WasSse,
 }
 
 #[derive(Clone, Copy)]
@@ -36,6 +38,8 @@ enum Handshake {
     Newest,
     Stateless,
     Legacy,
+    /// As [`Handshake::Legacy`], over the transport of 2024-11-05.
+    Sse,
 }
 
 /// One way to try.
@@ -87,6 +91,7 @@ impl Connector {
     ) -> Result<Connection, ConnectError> {
         let first = match hint {
             EraHint::Was(Era::Legacy) => Handshake::Legacy,
+            EraHint::WasSse => Handshake::Sse,
             EraHint::Was(Era::Stateless) | EraHint::Unknown => Handshake::Newest,
         };
         let (error, late_discover) = match self.attempt(Way { spec, launch, handshake: first, cancel }).await {
@@ -100,11 +105,17 @@ impl Connector {
                 Handshake::Stateless
             }
             (ConnectError::Closed { .. } | ConnectError::Handshake { .. }, Handshake::Newest) => Handshake::Legacy,
+            (ConnectError::NotStreamable { .. }, _) => Handshake::Sse,
             (ConnectError::Handshake { .. }, Handshake::Legacy | Handshake::Stateless) => Handshake::Newest,
+            // It may have learnt the newer transport since.
+            (ConnectError::Closed { .. } | ConnectError::Handshake { .. }, Handshake::Sse) => Handshake::Newest,
             _ => return Err(error),
         };
         self.attempt(Way { spec, launch, handshake: retry, cancel }).await.map_err(|(second, _)| {
             match (&error, second) {
+                // Neither transport is there: what it answered to the first is what is wrong.
+                (ConnectError::NotStreamable { .. }, ConnectError::Closed { .. }) => error,
+                (_, ConnectError::NotStreamable { .. }) => error,
                 // An error the server gave says more than the end that followed.
                 (ConnectError::Handshake { .. }, ConnectError::Closed { .. } | ConnectError::Handshake { .. }) => error,
                 (_, second) => second,
@@ -144,6 +155,12 @@ impl Connector {
                     Err(error) => Err(error),
                 }
             }
+            TransportSpec::Http { url, headers } if matches!(way.handshake, Handshake::Sse) => {
+                match self.in_time(&tap, way, Sse::open(&tap, url, headers)).await {
+                    Ok(Ok(transport)) => self.shake(&tap, transport, way, TransportKind::Sse).await,
+                    Ok(Err(error)) | Err(error) => Err(error),
+                }
+            }
             TransportSpec::Http { url, headers } => match http::transport(&tap, url, headers) {
                 Ok(transport) => self.shake(&tap, transport, way, TransportKind::Http).await,
                 Err(error) => Err(error),
@@ -173,30 +190,32 @@ impl Connector {
                 legacy_version: Some(ProtocolVersion::V_2025_11_25),
             },
             Handshake::Stateless => ClientLifecycleMode::Discover { preferred_versions: newest },
-            Handshake::Legacy => ClientLifecycleMode::Initialize,
+            Handshake::Legacy | Handshake::Sse => ClientLifecycleMode::Initialize,
         };
         let implementation = Implementation::new(self.settings.name.clone(), self.settings.version.clone());
         let client = ClientConfig::new(way.spec.declare.capabilities(), implementation)
             .with_protocol_version(ProtocolVersion::V_2025_11_25);
         let handler = Handler { tap: tap.clone(), asker: self.asker.clone(), client };
         let serving = serve_client_with_lifecycle(handler, transport, mode);
-        let in_time = tokio::time::timeout(self.settings.start_timeout, serving);
-        let Some(served) = way.cancel.run_until_cancelled(in_time).await else {
-            return Err(ConnectError::Closed { why: "it was stopped".to_owned(), stderr: tap.stderr.lines() });
-        };
-        let service = match served {
-            Ok(Ok(service)) => service,
-            Ok(Err(error)) => return Err(handshake_error(tap, &error)),
-            Err(_) if tap.heard().0 => {
-                let why = format!("it did not come to an end within {} s", self.settings.start_timeout.as_secs());
-                return Err(ConnectError::Handshake { why, stderr: tap.stderr.lines() });
-            }
-            Err(_) => {
-                let seconds = self.settings.start_timeout.as_secs();
-                return Err(ConnectError::Silent { seconds, stderr: tap.stderr.lines() });
-            }
-        };
+        let service = self.in_time(tap, way, serving).await?.map_err(|error| handshake_error(tap, &error))?;
         self.connected(tap.clone(), service, way, kind).await
+    }
+
+    /// A step of the handshake, unless it takes too long or is stopped.
+    async fn in_time<T>(&self, tap: &Tap, way: Way<'_>, step: impl Future<Output = T>) -> Result<T, ConnectError> {
+        let in_time = tokio::time::timeout(self.settings.start_timeout, step);
+        match way.cancel.run_until_cancelled(in_time).await {
+            Some(Ok(done)) => Ok(done),
+            None => Err(ConnectError::Closed { why: "it was stopped".to_owned(), stderr: tap.stderr.lines() }),
+            Some(Err(_)) if tap.heard().0 => {
+                let why = format!("it did not come to an end within {} s", self.settings.start_timeout.as_secs());
+                Err(ConnectError::Handshake { why, stderr: tap.stderr.lines() })
+            }
+            Some(Err(_)) => {
+                let seconds = self.settings.start_timeout.as_secs();
+                Err(ConnectError::Silent { seconds, stderr: tap.stderr.lines() })
+            }
+        }
     }
 
     async fn connected(
@@ -265,8 +284,11 @@ fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
         ClientInitializeError::ConnectionClosed(_) => {
             ConnectError::Closed { why: "the server closed the connection".to_owned(), stderr }
         }
+        ClientInitializeError::TransportError { error, .. } if remote::is_older(error.error.as_ref()) => {
+            ConnectError::NotStreamable { why: remote::describe(error.error.as_ref()) }
+        }
         ClientInitializeError::TransportError { error, .. } => {
-            ConnectError::Closed { why: http::describe(error.error.as_ref()), stderr }
+            ConnectError::Closed { why: remote::describe(error.error.as_ref()), stderr }
         }
         ClientInitializeError::LegacyFallbackFailed { fallback, .. } => handshake_error(tap, fallback),
         ClientInitializeError::JsonRpcError(error) => {

@@ -149,6 +149,8 @@ pub enum TransportKind {
     Stdio,
     /// Streamable HTTP.
     Http,
+    /// The HTTP+SSE transport of 2024-11-05.
+    Sse,
 }
 
 /// An answer of no: becomes a JSON-RPC error (up to 2025-11-25) or ends the call (2026-07-28).

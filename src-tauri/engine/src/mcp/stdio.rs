@@ -10,7 +10,6 @@ use rmcp::{
     model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
     transport::Transport,
 };
-use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{ChildStdin, ChildStdout},
@@ -21,9 +20,10 @@ use super::{
     MAX_MESSAGE_BYTES,
     child::{Keeper, Pipes},
     event,
+    event_stream::Data,
     oversized::Remains,
     receipt::{Carried, Sent},
-    tap::{Arrival, Filtered, Tap},
+    tap::{Arrival, Tap},
 };
 
 /// Messages that wait for the server to read them; beyond that we do not read from it either.
@@ -67,49 +67,14 @@ impl Stdio {
         }
     }
 
-    fn take_line(&mut self, line: Line) -> Result<(), String> {
-        match line {
-            Line::Whole(line) => {
-                let text = line.trim_ascii();
-                if text.is_empty() {
-                    return Ok(());
-                }
-                match serde_json::from_slice::<Value>(text) {
-                    // 2025-03-26 allows batches.
-                    Ok(Value::Array(batch)) => {
-                        let share = text.len() / batch.len().max(1);
-                        for message in batch {
-                            let filtered = self.tap.incoming(message, share, Arrival::Pipe);
-                            self.take(filtered);
-                        }
-                    }
-                    Ok(message) => {
-                        let filtered = self.tap.incoming(message, text.len(), Arrival::Pipe);
-                        self.take(filtered);
-                    }
-                    Err(_) => self.tap.note(event::bad_line(text)),
-                }
-                Ok(())
+    fn take_line(&mut self, line: Data) -> Result<(), String> {
+        for message in self.tap.messages(line, Arrival::Pipe)? {
+            match serde_json::from_value::<ServerJsonRpcMessage>(message) {
+                Ok(message) => self.ready.push_back(message),
+                Err(_) => self.tap.note(event::bad_line(b"JSON that is no message")),
             }
-            Line::Oversized(remains) => match self.tap.oversized(remains.outline(), remains.bytes) {
-                Some(filtered) => {
-                    self.take(filtered);
-                    Ok(())
-                }
-                None => Err(format!("the server sent a message of {} bytes that cannot be refused", remains.bytes)),
-            },
         }
-    }
-
-    fn take(&mut self, filtered: Filtered) {
-        let message = match filtered {
-            Filtered::Pass(message) | Filtered::Replace(message) => message,
-            Filtered::Done => return,
-        };
-        match serde_json::from_value::<ServerJsonRpcMessage>(message) {
-            Ok(message) => self.ready.push_back(message),
-            Err(_) => self.tap.note(event::bad_line(b"JSON that is no message")),
-        }
+        Ok(())
     }
 }
 
@@ -219,11 +184,6 @@ async fn write_lines(
     }
 }
 
-enum Line {
-    Whole(Vec<u8>),
-    Oversized(Remains),
-}
-
 /// Reads lines with a limit. Safe to be dropped between any two polls.
 struct Lines {
     stdout: Option<BufReader<ChildStdout>>,
@@ -232,7 +192,7 @@ struct Lines {
 }
 
 impl Lines {
-    async fn next(&mut self) -> io::Result<Option<Line>> {
+    async fn next(&mut self) -> io::Result<Option<Data>> {
         let Some(stdout) = &mut self.stdout else {
             return Ok(None);
         };
@@ -258,8 +218,8 @@ impl Lines {
             stdout.consume(newline.map_or(taken, |at| at + 1));
             if newline.is_some() {
                 return Ok(Some(match self.remains.take() {
-                    Some(remains) => Line::Oversized(remains),
-                    None => Line::Whole(std::mem::take(&mut self.line)),
+                    Some(remains) => Data::Oversized(remains),
+                    None => Data::Whole(std::mem::take(&mut self.line)),
                 }));
             }
         }

@@ -9,6 +9,7 @@
 //! be forged. What is in flight is known here and nowhere else, in the order of the wire.
 
 mod calls;
+mod inbound;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 

@@ -1,8 +1,9 @@
-//! Connections driven against a small raw server over real pipes, and against one over HTTP.
+//! Connections driven against a small raw server over real pipes, and against ones over HTTP.
 
 #![allow(clippy::expect_used, clippy::unreachable, reason = "tests")]
 
 mod over_http;
+mod over_sse;
 mod replies;
 mod supervised;
 

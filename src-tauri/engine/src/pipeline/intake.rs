@@ -228,6 +228,7 @@ fn provenance(asked: &Asked) -> ProvenanceView {
         transport: match server.transport {
             TransportKind::Stdio => "stdio".into(),
             TransportKind::Http => "http".into(),
+            TransportKind::Sse => "sse".into(),
         },
         round: asked.round,
     }
