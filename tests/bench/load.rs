@@ -95,8 +95,11 @@ pub(crate) fn serve(mode: Mode) -> anyhow::Result<()> {
         if message["method"] == "notifications/initialized" {
             match (mode, answers.take()) {
                 (Mode::Ask, Some(answers)) => drop(std::thread::spawn(move || ask_one_by_one(io::stdout(), &answers))),
-                (Mode::Large(count), _) => ask_at_once(&mut pipe.out, count, &large()?)?,
-                (Mode::Many(count), _) => ask_at_once(&mut pipe.out, count, REQUEST)?,
+                (Mode::Large(count), _) => {
+                    let large = large()?;
+                    ask_at_once(&mut pipe.out, count, |_| Ok(large.clone()))?;
+                }
+                (Mode::Many(count), _) => ask_at_once(&mut pipe.out, count, different)?,
                 (Mode::Called | Mode::Ask, _) => {}
             }
         }
@@ -197,8 +200,13 @@ fn ask_one_by_one(mut out: io::Stdout, answers: &mpsc::Receiver<()>) -> anyhow::
     Ok(())
 }
 
-fn ask_at_once(out: &mut io::Stdout, count: usize, request: &str) -> anyhow::Result<()> {
+fn ask_at_once(
+    out: &mut io::Stdout,
+    count: usize,
+    request: impl Fn(usize) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
     for n in 0..count {
+        let request = request(n)?;
         out.write_all(format!("{{\"jsonrpc\":\"2.0\",\"id\":\"q{n}\",{request}\n").as_bytes())?;
     }
     Ok(out.flush()?)
@@ -209,7 +217,20 @@ fn large() -> anyhow::Result<String> {
     const LINE: &str = "The quick brown fox pays 120 EUR to Example Books; see https://example.org/invoice?id=7.\n";
     let mut params = request()?;
     params["messages"][0]["content"]["text"] = LINE.repeat((LARGE_MIB << 20) / LINE.len()).into();
-    Ok(format!("\"method\":\"sampling/createMessage\",\"params\":{params}}}"))
+    Ok(line_end(&params))
+}
+
+/// A question unlike the others: those that are alike fold into one card.
+fn different(n: usize) -> anyhow::Result<String> {
+    let mut params = request()?;
+    // Any words do, as long as no two questions share many of them.
+    let words: Vec<String> = (0..12).map(|word| format!("{:x}", (n * 12 + word + 1) * 2_654_435_761)).collect();
+    params["messages"][0]["content"]["text"] = format!("What do these have in common: {}?", words.join(", ")).into();
+    Ok(line_end(&params))
+}
+
+fn line_end(params: &Value) -> String {
+    format!("\"method\":\"sampling/createMessage\",\"params\":{params}}}")
 }
 
 /// The params of the question it asks.

@@ -60,9 +60,16 @@ CREATE INDEX grants_about ON grants (server, tool);
 CREATE TABLE pins (server TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// Questions of the last minute, counted by the second: a flood must not make its own counting slow. `recent` of the
+/// first version had a row for each.
+pub(super) const MINUTES: &str = "
+DROP TABLE recent;
+CREATE TABLE minutes (server TEXT NOT NULL, second INTEGER NOT NULL, asked INTEGER NOT NULL, PRIMARY KEY (server, second))
+    STRICT, WITHOUT ROWID;
+";
+
 /// Counters of sessions and calls that nobody counted on for this long are forgotten, in milliseconds: 30 days.
 const FORGET_AFTER_MS: i64 = 30 * 24 * 60 * 60 * 1000;
-const MINUTE_MS: i64 = 60_000;
 /// The row of [`usage`] that counts all servers together: no server can have this name.
 const ALL: &str = "";
 
@@ -175,6 +182,11 @@ fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::system()).date()
 }
 
+/// The second from which questions count towards a minute: some of up to a second more, never of less.
+fn a_minute_before(at: Timestamp) -> i64 {
+    at.as_second() - 60
+}
+
 fn session_name(asking: &Asking) -> String {
     match &asking.session {
         Some(session) => format!("session {session}"),
@@ -229,10 +241,9 @@ fn tally(
 ) -> Result<Tally, rusqlite::Error> {
     let today = day(at).to_string();
     let mut tally = Tally::default();
-    let since = at.as_millisecond() - MINUTE_MS;
     tally.last_minute = connection
-        .prepare_cached("SELECT count(*) FROM recent WHERE at > ?1 AND (?2 = '' OR server = ?2)")?
-        .query_row(params![since, server], |row| count(row, 0))?;
+        .prepare_cached("SELECT sum(asked) FROM minutes WHERE server = ?1 AND second >= ?2")?
+        .query_row(params![server, a_minute_before(at)], |row| count(row, 0))?;
     (tally.in_flight, tally.queue, tally.tokens_in_day, tally.tokens_out_day, tally.microusd_day) = connection
         .prepare_cached(
             "SELECT count(*), sum(waiting), sum(active * tokens_in), sum(active * tokens_out), sum(active * microusd) \
@@ -272,8 +283,14 @@ pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitte
     let Some(reserved) = admitted.counts else { return Ok(()) };
     let at = asking.at.as_millisecond();
     let id = asking.question.as_bytes();
-    connection.prepare_cached("DELETE FROM recent WHERE at <= ?1")?.execute([at - MINUTE_MS])?;
-    connection.prepare_cached("INSERT INTO recent VALUES (?1, ?2, ?3)")?.execute(params![at, id, asking.server])?;
+    for server in [&asking.server, ALL] {
+        connection
+            .prepare_cached("DELETE FROM minutes WHERE server = ?1 AND second < ?2")?
+            .execute(params![server, a_minute_before(asking.at)])?;
+        connection
+            .prepare_cached("INSERT INTO minutes VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET asked = asked + 1")?
+            .execute(params![server, asking.at.as_second()])?;
+    }
     let waiting = admitted.events.iter().any(|new| asks(&new.event));
     connection.prepare_cached("INSERT OR REPLACE INTO under_way VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6)")?.execute(
         params![

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The version of the schema that this build writes: the number of its migrations.
-pub(super) const SCHEMA_VERSION: i64 = 5;
+pub(super) const SCHEMA_VERSION: i64 = 6;
 
 /// Marks the file as ours: "SGAT".
 const APPLICATION_ID: i64 = 0x5347_4154;
@@ -60,7 +60,7 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
              PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;",
         )
         .map_err(failed)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     if version(&connection).map_err(failed)? < SCHEMA_VERSION {
         migrate(&mut connection, path)?;
     }
@@ -73,7 +73,7 @@ fn try_for_writing(path: &Path) -> Result<Connection, StoreError> {
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let schema = schema();
     let before = version(connection).map_err(|error| StoreError::sqlite(path, &error))?;
-    let later = [guard::SCHEMA, recent::SCHEMA, grants::USES, pins::SCHEMA].into_iter().map(M::up);
+    let later = [guard::SCHEMA, recent::SCHEMA, grants::USES, pins::SCHEMA, guard::MINUTES].into_iter().map(M::up);
     let steps = std::iter::once(M::up(&schema)).chain(later).collect();
     let done = Migrations::new(steps).to_latest(connection);
     match (done, version(connection)) {
