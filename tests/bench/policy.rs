@@ -71,6 +71,7 @@ fn grant(n: usize, servers: usize, facts: &Facts) -> Grant {
             max_tokens: 200,
             model: Some("local".into()),
             tools: Vec::new(),
+            call: None,
         },
         given_at: Timestamp::UNIX_EPOCH,
         reviewer: "ada".into(),
@@ -100,5 +101,6 @@ fn case(facts: &Facts) -> Case<'_> {
         risk: Risk::Low,
         suspended: None,
         trifecta: false,
+        calling: None,
     }
 }

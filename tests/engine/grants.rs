@@ -435,6 +435,7 @@ async fn a_grant_is_about_its_server_tool_and_gate_only() {
                 max_tokens: 64,
                 model: Some("fake".into()),
                 tools: vec![],
+                call: None,
             },
             given_at: jiff::Timestamp::now(),
             reviewer: "me".into(),

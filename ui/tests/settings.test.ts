@@ -367,6 +367,24 @@ describe('rules', () => {
     expect(asSaved({ ...whole, action: { type: 'deny' } } as RuleInput).uses).toBeNull()
   })
 
+  test('a rule about tool calls has the conditions of tool calls and no others', async () => {
+    const host = await open('rules')
+    const saved = vi.spyOn(host, 'ruleSave')
+    await click('rule-add')
+    await type('rule-prompt-form', 'exact')
+    await type('rule-prompt-text', 'left over')
+    await type('rule-kind', 'tool_call')
+    expect(screen.queryByTestId('rule-prompt-text')).toBeNull()
+    expect(screen.queryByTestId('rule-model')).toBeNull()
+    expect([...screen.getByTestId<HTMLSelectElement>('rule-action').options].map((o) => o.value)).toEqual(['ask', 'allow', 'deny'])
+    await type('rule-action', 'allow')
+    for (const [field, value] of [['risk', 'low'], ['read-only', 'true'], ['destructive', 'false']]) await type(`rule-${field}`, value!)
+    const meant = { ...anyRule(), action: { type: 'allow' }, kind: 'tool_call', risk: 'low', readOnly: true, destructive: false }
+    await click('rule-save')
+    expect(saved).toHaveBeenLastCalledWith(meant)
+    expect(asSaved({ ...meant, kind: 'sampling' } as RuleInput)).toMatchObject({ readOnly: null, destructive: null })
+  })
+
   test('what is wrong is said at its field, and nothing is saved', async () => {
     const host = await open('rules')
     const saved = vi.spyOn(host, 'ruleSave')

@@ -349,7 +349,7 @@ pub(crate) struct RuleGiven {
     /// An argument of that call: NAME and a pattern, as for --prompt.
     #[arg(long, value_name = "NAME=PATTERN")]
     pub(crate) argument: Vec<String>,
-    /// sampling, elicitation, tool_call.
+    /// sampling, elicitation, or tool_call: a call that a host makes [default: whatever servers ask].
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Where the call was made.
@@ -362,7 +362,7 @@ pub(crate) struct RuleGiven {
     /// The system prompt; the empty text where there is none.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) system_prompt: Option<String>,
-    /// The answer's text, with --gate answer.
+    /// The answer's text, or of a tool call the result's, with --gate answer.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) answer: Option<String>,
     /// The request has at most this many bytes.
@@ -383,6 +383,15 @@ pub(crate) struct RuleGiven {
     /// none, any, a severity (this or worse), or kinds with commas.
     #[arg(long, value_name = "none|any|high|bidi,…")]
     pub(crate) findings: Option<String>,
+    /// The class of the tool or its server: at most this, to let through; at least this, to ask or deny.
+    #[arg(long, value_name = "low|medium|high")]
+    pub(crate) risk: Option<String>,
+    /// Of a tool call: whether its server says that the tool only reads.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) read_only: Option<bool>,
+    /// Of a tool call: whether its server lets expect that the tool may destroy something.
+    #[arg(long, action = ArgAction::Set, value_name = "true|false")]
+    pub(crate) destructive: Option<bool>,
     /// Tools that the request uses: none, any, or names with commas.
     #[arg(long, value_name = "none|any|A,B")]
     pub(crate) tools: Option<String>,

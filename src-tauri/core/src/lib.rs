@@ -20,3 +20,4 @@ pub mod request;
 pub mod review;
 pub mod settings;
 pub mod tokens;
+pub mod tool_call;

@@ -7,9 +7,13 @@
 //! use, so that many at once cannot pass where one after the other could not. A day and a month are those of the
 //! person's calendar. Where a price is unknown the money limits do not count it, and [`Checked::notes`] says so.
 
+mod calls;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use calls::{LIMITS_OF_CALLS, check_calls};
 
 use crate::{audit::named, settings::InvalidSetting};
 
@@ -340,13 +344,34 @@ pub struct Demand {
     pub free: bool,
 }
 
+/// Whose limit it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The server's.
+    Server,
+    /// That of all servers together.
+    All,
+    /// The host's: it is about the tool calls it makes.
+    Host,
+}
+
+impl Whose {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Server => "this server",
+            Self::All => "all servers together",
+            Self::Host => "this host",
+        }
+    }
+}
+
 /// A limit that was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// Which.
     pub limit: Limit,
-    /// Whether it is the one for all servers together.
-    pub for_all: bool,
+    /// Whose it is.
+    pub whose: Whose,
     /// What is allowed.
     pub allowed: u64,
     /// What it would be with this question.
@@ -356,7 +381,7 @@ pub struct Hit {
 impl Hit {
     /// Why, in a sentence.
     pub fn reason(&self) -> String {
-        let whose = if self.for_all { "all servers together" } else { "this server" };
+        let whose = self.whose.words();
         let limit = self.limit.words().replace("{}", &self.limit.show(self.allowed));
         format!("The limit of {whose} is {limit}; this would make it {}.", self.limit.show(self.would_be))
     }
@@ -425,13 +450,13 @@ pub fn check(
     if let Some(before) = server.1.call.filter(|before| *before > 0) {
         checked.notes.push(format!("This tool call has asked {} before.", times(before)));
     }
-    for (limits, tally, for_all) in [(server.0, server.1, false), (all.0, all.1, true)] {
+    for (limits, tally, whose) in [(server.0, server.1, Whose::Server), (all.0, all.1, Whose::All)] {
         for limit in Limit::ALL.iter().copied() {
-            let allowed = if for_all { limits.for_all(limit) } else { limits.for_server(limit) };
+            let allowed = if whose == Whose::All { limits.for_all(limit) } else { limits.for_server(limit) };
             let Some(allowed) = allowed else { continue };
             let Some(would_be) = would_be(limit, tally, demand, checked.reserved) else { continue };
             if would_be > allowed {
-                let hit = Hit { limit, for_all, allowed, would_be };
+                let hit = Hit { limit, whose, allowed, would_be };
                 if limit == Limit::PerCall { checked.asks.push(hit) } else { checked.denies.push(hit) }
             }
         }

@@ -22,10 +22,11 @@ mod rules;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tool_call;
 
 pub use self::{
-    case::{Case, Facts, Suspension, ToolLabels, prompt},
-    grant::{About, Grant, MINUTES, Offer, Scope, Shape, Until, grant_name, grant_of, offer},
+    case::{Calling, Case, Facts, Suspension, ToolLabels, prompt},
+    grant::{About, CallShape, Grant, MINUTES, Offer, Scope, Shape, Until, grant_name, grant_of, offer},
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
     replay::{DryRun, Replayed},
@@ -33,6 +34,7 @@ pub use self::{
     rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,
     template::Template,
+    tool_call::is_looked_at,
 };
 pub use crate::audit::{Gate, Verdict};
 
@@ -44,7 +46,7 @@ use crate::{
     audit::DecidedBy,
     inspect::Family,
     limits::Checked,
-    settings::{Gates, Sampling},
+    settings::{Gates, Sampling, ToolCalls},
 };
 
 /// What the policy says, and why.
@@ -175,7 +177,7 @@ pub const TRIFECTA: &str = "The lethal trifecta: its tools together read private
 
 /// What no rule and no grant can undo.
 fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
-    if case.sampling == Sampling::Off {
+    if case.calling.is_none() && case.sampling == Sampling::Off {
         evaluation.raise(Verdict::Deny, DecidedBy::Rule, "Sampling is off for this server.");
     }
     if let Some(hit) = limits.denies.first() {
@@ -184,7 +186,8 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
     if case.trifecta {
         evaluation.raise(Verdict::Deny, DecidedBy::Rule, TRIFECTA);
     }
-    if let Some(suspended) = case.suspended
+    let passes = case.calling.is_some_and(|calling| calling.mode == ToolCalls::Off);
+    if let Some(suspended) = case.suspended.filter(|_| !passes)
         && evaluation.verdict <= Verdict::Ask
     {
         // Of all that asks, this is what the person has to know first.
@@ -200,7 +203,7 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
     if case.facts.asks_for_all_context {
         evaluation.raise(Verdict::Ask, DecidedBy::Nobody, "It asks for the context of all servers, so you decide.");
     }
-    if let Some(kind) = case.raised() {
+    if let Some(kind) = case.raised().filter(|_| !passes) {
         let what = if kind.family() == Family::Data { "a secret" } else { "hidden or misleading text" };
         let place = match case.gate {
             Gate::Request => "in it",
@@ -229,6 +232,10 @@ fn verdict_of(action: Action) -> Verdict {
 }
 
 fn unmatched(case: &Case<'_>) -> (Verdict, DecidedBy, String, Option<String>) {
+    if let Some(calling) = case.calling {
+        let (verdict, by, reason) = tool_call::unmatched(case, calling);
+        return (verdict, by, reason.to_owned(), None);
+    }
     let (verdict, by, reason) = match (case.gate, case.gates, case.sampling) {
         (_, _, Sampling::Off) => (Verdict::Deny, DecidedBy::Rule, "Sampling is off for this server."),
         (Gate::Answer, Gates::Request, _) => {

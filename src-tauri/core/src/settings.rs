@@ -469,6 +469,7 @@ impl Settings {
         for (name, host) in &self.hosts {
             let at = |error: InvalidSetting| InvalidSetting(format!("hosts.{name}: {error}"));
             check_host_name(name).map_err(at)?;
+            host.check().map_err(at)?;
             if let Some(other) = tokens.insert(host.token_sha256, name) {
                 return Err(at(InvalidSetting(format!("it has the token of {other}; each host has its own"))));
             }

@@ -2,6 +2,7 @@
 import type { ArgumentIs } from "./ArgumentIs";
 import type { Gates } from "./Gates";
 import type { PatternInput } from "./PatternInput";
+import type { RiskClass } from "./RiskClass";
 import type { RuleAction } from "./RuleAction";
 import type { ToolsInput } from "./ToolsInput";
 
@@ -38,7 +39,7 @@ tool: string | null,
  */
 arguments: Array<ArgumentIs>, 
 /**
- * What is asked for: `sampling`, `elicitation` or `tool_call`.
+ * What is asked for: `sampling`, `elicitation` or `tool_call`; null: anything that a server asks.
  */
 kind: string | null, 
 /**
@@ -81,6 +82,18 @@ model: string | null,
  * `none`, `any`, a severity (this or worse), or kinds with commas.
  */
 findings: string | null, 
+/**
+ * The class of the tool: at most this, to let through; at least this, to ask or deny.
+ */
+risk: RiskClass | null, 
+/**
+ * Of a tool call: whether the server says that the tool only reads.
+ */
+readOnly: boolean | null, 
+/**
+ * Of a tool call: whether the tool may destroy something, by what the server says or leaves unsaid.
+ */
+destructive: boolean | null, 
 /**
  * The tools that the request uses.
  */

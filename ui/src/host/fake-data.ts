@@ -610,7 +610,7 @@ export const noFilter = { from: null, to: null, server: null, outcome: null, dec
 export const anyRule: RuleInput = {
   id: '', action: { type: 'ask' }, disabled: false, gate: 'both', server: null, tool: null, arguments: [], kind: null, host: null,
   prompt: null, systemPrompt: null, answer: null, maxBytes: null, overBytes: null, maxTokens: null, overTokens: null, model: null,
-  findings: null, tools: null, includeContext: null, hours: null, expires: null, uses: null, note: null,
+  findings: null, risk: null, readOnly: null, destructive: null, tools: null, includeContext: null, hours: null, expires: null, uses: null, note: null,
 }
 
 /** As the core says it, for the few parts that stories need. */

@@ -6,7 +6,7 @@ import type { RuleInput } from '../bindings/RuleInput'
 export const anyRule = (): RuleInput => ({
   id: '', action: { type: 'ask' }, disabled: false, gate: 'both', server: null, tool: null, arguments: [], kind: null, host: null,
   prompt: null, systemPrompt: null, answer: null, maxBytes: null, overBytes: null, maxTokens: null, overTokens: null, model: null,
-  findings: null, tools: null, includeContext: null, hours: null, expires: null, uses: null, note: null,
+  findings: null, risk: null, readOnly: null, destructive: null, tools: null, includeContext: null, hours: null, expires: null, uses: null, note: null,
 })
 
 const text = (value: string | null | undefined) => (value?.trim() ? value.trim() : null)
@@ -17,27 +17,32 @@ export function asSaved(rule: RuleInput): RuleInput {
   const { type } = rule.action
   const lets = type === 'allow' || type === 'answer'
   const gate = type === 'answer' ? 'request' : rule.gate
+  const kind = text(rule.kind)
+  // What the form does not show for this kind is no condition of it.
+  const ofKind = kind === 'tool_call'
+    ? { prompt: null, systemPrompt: null, maxTokens: null, overTokens: null, model: null, tools: null, includeContext: null }
+    : { readOnly: null, destructive: null, maxTokens: count(rule.maxTokens), overTokens: count(rule.overTokens), model: text(rule.model) }
   return {
     ...rule,
     gate,
     server: rule.server || null,
     tool: text(rule.tool),
-    kind: text(rule.kind),
+    kind,
     host: text(rule.host),
     answer: gate === 'answer' ? rule.answer : null,
-    maxBytes: count(rule.maxBytes), overBytes: count(rule.overBytes), maxTokens: count(rule.maxTokens), overTokens: count(rule.overTokens),
-    model: text(rule.model),
+    maxBytes: count(rule.maxBytes), overBytes: count(rule.overBytes),
     findings: text(rule.findings),
     hours: text(rule.hours),
     expires: text(rule.expires),
     uses: lets && gate !== 'answer' ? count(rule.uses) : null,
     note: text(rule.note),
+    ...ofKind,
   }
 }
 
 /** Whether it has a condition that the short form does not show. */
 export function hasMore(rule: RuleInput): boolean {
-  const { id: _i, action: _a, disabled: _d, gate: _g, server: _s, tool: _t, arguments: given, note: _n, ...more } = asSaved(rule)
+  const { id: _i, action: _a, disabled: _d, gate: _g, server: _s, tool: _t, kind: _k, arguments: given, note: _n, ...more } = asSaved(rule)
   return given.length > 0 || Object.values(more).some((value) => value !== null)
 }
 

@@ -192,6 +192,7 @@ fn described(given: RuleGiven, base: policy::Rule, settings: &Settings) -> Resul
         Gates::Answer => settings::Gates::Answer,
     });
     let kind = given.kind.map(|kind| kind.parse()).transpose();
+    let risk = given.risk.map(|risk| risk.parse()).transpose();
     let findings = given.findings.map(|text| FindingsAre::from_argument(&text)).transpose().map_err(wrong)?;
     let expires = given
         .expires
@@ -214,6 +215,9 @@ fn described(given: RuleGiven, base: policy::Rule, settings: &Settings) -> Resul
         over_tokens: given.over_tokens.or(base.over_tokens),
         model: given.model.or(base.model),
         findings: findings.or(base.findings),
+        risk: risk.map_err(|error: UnknownName| Failure::usage(error.to_string()))?.or(base.risk),
+        read_only: given.read_only.or(base.read_only),
+        destructive: given.destructive.or(base.destructive),
         tools: given.tools.map(|text| ToolsAre::from_argument(&text)).or(base.tools),
         include_context: given.include_context.or(base.include_context),
         hours: given.hours.map(Hours::try_from).transpose().map_err(wrong)?.or(base.hours),

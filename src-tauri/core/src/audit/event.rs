@@ -105,13 +105,13 @@ pub struct Decided {
     pub tool_calls: Option<Value>,
 }
 
-/// The approved request enters the provider; written before it goes out.
+/// What was approved goes out: a request to a model, a tool call to its server; written before it goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sent {
-    /// The provider.
-    pub provider: String,
-    /// The model asked for.
-    pub model: String,
+    /// The provider; none: it is a tool call.
+    pub provider: Option<String>,
+    /// The model asked for; none: it is a tool call.
+    pub model: Option<String>,
     /// The attempt, from 1.
     pub attempt: u32,
     /// Of the approved object, computed again. Sealed.

@@ -138,7 +138,7 @@ impl QuestionSummary {
                 }
             }
             AuditEvent::Sent(sent) => {
-                summary.model = Some(sent.model.clone());
+                replace(&mut summary.model, sent.model.as_ref());
                 summary.sent_sha256 = sent.sent_sha256;
                 summary.wire_sha256 = sent.wire_sha256;
             }

@@ -74,8 +74,8 @@ fn answered(tokens: Option<u64>, cost: Option<u64>) -> Answered {
 
 fn sent(attempt: u32) -> Sent {
     Sent {
-        provider: "openai".to_owned(),
-        model: "m-1".to_owned(),
+        provider: Some("openai".to_owned()),
+        model: Some("m-1".to_owned()),
         attempt,
         sent_sha256: Some(Sha256Hex::of(b"approved")),
         wire_sha256: Some(Sha256Hex::of(&attempt.to_be_bytes())),

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, civil};
 use serde_json::Value;
 
-use super::{Label, Risk};
+use super::{Hints, Label, Risk};
 use crate::{
     answer::SamplingAnswer,
     audit::{DecidedBy, Gate, Kind},
     canonical::Sha256Hex,
     inspect::{self, Finding, FindingKind},
     request::{Block, IncludeContext, Message, SamplingRequest},
-    settings::{Gates, Sampling},
+    settings::{Gates, Sampling, ToolCalls},
+    tool_call::CallAnswer,
 };
 
 /// What a rule can look at in a question, taken from it once.
@@ -62,6 +63,18 @@ impl Facts {
             answer: None,
             calls_tools: false,
         }
+    }
+
+    /// Takes the facts of a tool call: what it is called with is in [`Case::arguments`].
+    pub fn of_call(bytes: usize) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
+    /// The same tool call at the answer gate.
+    #[must_use]
+    pub fn with_result(mut self, result: &CallAnswer) -> Self {
+        self.answer = Some(result.text());
+        self
     }
 
     /// The same question at the answer gate: the tools that the answer calls are used too, offered or not.
@@ -194,6 +207,19 @@ pub struct Case<'a> {
     pub suspended: Option<Suspension>,
     /// Whether the tools in the request can carry private data out, and the record does not allow that.
     pub trifecta: bool,
+    /// Of a tool call, what it is judged by in place of the server's sampling mode and gates; none: it is none.
+    pub calling: Option<Calling>,
+}
+
+/// What a tool call is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calling {
+    /// Whether the host's calls of tools are looked at.
+    pub mode: ToolCalls,
+    /// Whether their results are.
+    pub results: bool,
+    /// What the server says about the tool.
+    pub hints: Hints,
 }
 
 impl Case<'_> {

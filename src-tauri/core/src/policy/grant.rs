@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Case, Standing, evaluate};
 use crate::{
-    audit::{Gate, Verdict},
+    audit::{Gate, Kind, Verdict},
     canonical::Sha256Hex,
     settings::Gates,
+    tool_call::argument_names,
 };
 
 /// How long a grant of limited time lasts.
@@ -141,6 +142,36 @@ pub struct Shape {
     pub model: Option<String>,
     /// The tools it brought or had used. A grant covers no others, and never a request for context.
     pub tools: Vec<String>,
+    /// Of a tool call: the host that made it, and the names of its arguments. A grant covers no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallShape>,
+}
+
+/// What a grant about tool calls was given for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallShape {
+    /// The host that calls.
+    pub host: Option<String>,
+    /// The names of the arguments, sorted.
+    pub arguments: Vec<String>,
+}
+
+impl CallShape {
+    fn of(case: &Case<'_>) -> Option<Self> {
+        let arguments = || case.arguments.map(argument_names).unwrap_or_default();
+        let host = || case.host.map(ToOwned::to_owned);
+        (case.kind == Kind::ToolCall).then(|| Self { host: host(), arguments: arguments() })
+    }
+
+    /// How this tool call differs from it.
+    fn differs(&self, case: &Case<'_>) -> Option<&'static str> {
+        let arguments = case.arguments.map(argument_names).unwrap_or_default();
+        let differences = [
+            (self.host.as_deref() != case.host, "another host calls"),
+            (self.arguments != arguments, "it has other arguments"),
+        ];
+        differences.into_iter().find_map(|(differs, how)| differs.then_some(how))
+    }
 }
 
 impl Shape {
@@ -152,6 +183,7 @@ impl Shape {
             max_tokens: case.facts.max_tokens,
             model: case.model.map(ToOwned::to_owned),
             tools: case.facts.tools.clone(),
+            call: CallShape::of(case),
         }
     }
 
@@ -167,7 +199,8 @@ impl Shape {
             (!facts.tools.iter().all(|tool| self.tools.contains(tool)), "it uses other tools"),
             (facts.asks_for_context, "it asks for context of servers"),
         ];
-        differences.into_iter().find_map(|(differs, how)| differs.then_some(how))
+        let differs = differences.into_iter().find_map(|(differs, how)| differs.then_some(how));
+        differs.or_else(|| self.call.as_ref()?.differs(case))
     }
 }
 
@@ -207,7 +240,9 @@ impl Grant {
     }
 
     fn is_about(&self, case: &Case<'_>) -> bool {
-        self.gates.has(case.gate)
+        // What was granted to a server's questions says nothing about calls of the tool, and the other way round.
+        self.shape.call.is_some() == (case.kind == Kind::ToolCall)
+            && self.gates.has(case.gate)
             && self.server == case.server
             && case.tool == Some(self.tool.as_str())
             && self.until.holds(case)
@@ -220,6 +255,9 @@ impl Grant {
 }
 
 fn says(server: &str, tool: &str, gates: Gates, shape: &Shape, scope: Scope) -> String {
+    if let Some(call) = &shape.call {
+        return says_call(server, tool, gates, (call, shape.bytes), scope);
+    }
     let (what, and) = match gates {
         Gates::Request => ("requests", "the answers are still shown to you"),
         Gates::Answer => ("answers to requests", "the requests are still shown to you"),
@@ -229,6 +267,22 @@ fn says(server: &str, tool: &str, gates: Gates, shape: &Shape, scope: Scope) -> 
     let model = shape.model.as_ref().map(|model| format!(", for {model}")).unwrap_or_default();
     let size = size(shape.bytes.saturating_mul(GROWTH));
     format!("{server} › {tool}: {what} with {prompt}{model}, up to {size}, {}; {and}", scope.words())
+}
+
+fn says_call(server: &str, tool: &str, gates: Gates, (call, bytes): (&CallShape, usize), scope: Scope) -> String {
+    let (what, and) = match gates {
+        Gates::Request => ("calls", "their results are looked at as before"),
+        Gates::Answer => ("results of calls", "the calls are looked at as before"),
+        Gates::Both => ("calls and their results", "neither is shown to you"),
+    };
+    let host = call.host.as_ref().map(|host| format!(" from {host}")).unwrap_or_default();
+    let with = match call.arguments.as_slice() {
+        [] => "without arguments".to_owned(),
+        [name] => format!("with the argument {name}"),
+        names => format!("with the arguments {}", names.join(", ")),
+    };
+    let size = size(bytes.saturating_mul(GROWTH));
+    format!("{server} › {tool}: {what}{host} {with}, up to {size}, {}; {and}", scope.words())
 }
 
 fn size(bytes: usize) -> String {
@@ -336,7 +390,8 @@ pub fn offer(case: &Case<'_>, standing: Standing<'_>) -> Offer {
     }
     let applies = |scope: &Scope| match scope {
         Scope::Once => false,
-        Scope::Call => case.call_id.is_some(),
+        // A tool call is over with itself.
+        Scope::Call => case.call_id.is_some() && case.kind != Kind::ToolCall,
         Scope::Session => case.session.is_some(),
         Scope::Minutes | Scope::Always => true,
     };

@@ -54,6 +54,20 @@ pub struct Hints {
     pub open_world: Option<bool>,
 }
 
+impl Hints {
+    /// Whether the server says that the tool changes nothing. Where nothing is said, it does not say so (MCP, tool
+    /// annotations); one that says it destroys does not say so either, whatever else it says.
+    pub fn says_read_only(self) -> bool {
+        self.read_only == Some(true) && self.destructive != Some(true)
+    }
+
+    /// Whether the server says, or by its silence lets one expect, that the tool may destroy something (MCP, tool
+    /// annotations).
+    pub fn may_destroy(self) -> bool {
+        !self.says_read_only() && self.destructive != Some(false)
+    }
+}
+
 /// A proposed class, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
@@ -277,6 +291,16 @@ mod tests {
         assert_eq!(propose("summarize", Hints { destructive: Some(true), ..Hints::default() }).risk, Risk::High);
         // No word of the list, although it holds one.
         assert_eq!(propose("sender_reputation", read_only).risk, Risk::Low);
+    }
+
+    #[test]
+    fn silence_is_taken_as_the_protocol_has_it() {
+        let hints = |read_only, destructive| Hints { read_only, destructive, open_world: None };
+        let says = |hints: Hints| (hints.says_read_only(), hints.may_destroy());
+        assert_eq!(says(hints(None, None)), (false, true));
+        assert_eq!(says(hints(Some(true), None)), (true, false));
+        assert_eq!(says(hints(Some(true), Some(true))), (false, true));
+        assert_eq!(says(hints(None, Some(false))), (false, false));
     }
 
     #[test]

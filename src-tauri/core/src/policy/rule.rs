@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Case,
+    Case, Risk,
     grant::grant_of,
     pattern::{Pattern, Reach},
 };
@@ -43,7 +43,7 @@ pub struct Rule {
     /// Arguments of that call, by name. What is no string is matched as its JSON.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub arguments: BTreeMap<String, Pattern>,
-    /// What is asked for.
+    /// What is asked for; none: anything that a server asks. A rule about tool calls says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// The host whose call led here.
@@ -76,6 +76,16 @@ pub struct Rule {
     /// Which findings there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<FindingsAre>,
+    /// The class of the tool, or of its server, whichever is higher: at most this, to let through; at least this, to ask
+    /// or deny.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// Of a tool call: whether the server says that the tool only reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<bool>,
+    /// Of a tool call: whether the tool may destroy something, by what the server says or leaves unsaid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destructive: Option<bool>,
     /// Which tools the request uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<ToolsAre>,
@@ -212,6 +222,9 @@ impl Rule {
             over_tokens: None,
             model: None,
             findings: None,
+            risk: None,
+            read_only: None,
+            destructive: None,
             tools: None,
             include_context: None,
             hours: None,
@@ -271,6 +284,9 @@ impl Rule {
         if self.answer.is_some() && self.gate != Gates::Answer {
             return Some(("answer", "`answer` needs gate = \"answer\": there is no answer at the request gate"));
         }
+        if let Some(problem) = self.problem_of_kind() {
+            return Some(problem);
+        }
         if self.uses == Some(0) {
             return Some(("uses", "uses is at least 1; remove the rule, or leave `uses` out for no limit"));
         }
@@ -283,6 +299,40 @@ impl Rule {
         None
     }
 
+    /// What does not go with the kind it is about.
+    fn problem_of_kind(&self) -> Option<(&'static str, &'static str)> {
+        if self.kind != Some(Kind::ToolCall) {
+            let annotation = self.read_only.map(|_| "read_only").or(self.destructive.map(|_| "destructive"));
+            return Some((annotation?, "this is about tool calls: it needs kind = \"tool_call\""));
+        }
+        if self.action == Action::Answer {
+            return Some(("action", "a tool call is answered by its tool: allow it, ask, or deny it"));
+        }
+        Some((self.about_requests_only()?, "a tool call has none, so the rule would never match"))
+    }
+
+    /// The first condition on something that a tool call does not have.
+    fn about_requests_only(&self) -> Option<&'static str> {
+        let conditions = [
+            ("prompt", self.prompt.is_some()),
+            ("system_prompt", self.system_prompt.is_some()),
+            ("max_tokens", self.max_tokens.is_some()),
+            ("over_tokens", self.over_tokens.is_some()),
+            ("model", self.model.is_some()),
+            ("tools", self.tools.is_some()),
+            ("include_context", self.include_context.is_some()),
+        ];
+        conditions.into_iter().find_map(|(field, given)| given.then_some(field))
+    }
+
+    /// Whether it is about questions of this kind: about tool calls only where it says so, and looks at nothing else.
+    fn is_about_kind(&self, kind: Kind) -> bool {
+        match self.kind {
+            Some(own) => own == kind && (kind != Kind::ToolCall || self.about_requests_only().is_none()),
+            None => kind != Kind::ToolCall,
+        }
+    }
+
     /// The rule in a sentence.
     pub fn sentence(&self) -> String {
         let who = match (&self.server, &self.tool) {
@@ -291,10 +341,13 @@ impl Rule {
             (None, Some(tool)) => format!("the tool {tool} of any server"),
             (None, None) => "any server".into(),
         };
-        let what = match self.gate {
-            Gates::Both => "requests and answers",
-            Gates::Request => "requests",
-            Gates::Answer => "answers",
+        let what = match (self.kind, self.gate) {
+            (Some(Kind::ToolCall), Gates::Both) => "tool calls and their results",
+            (Some(Kind::ToolCall), Gates::Request) => "tool calls",
+            (Some(Kind::ToolCall), Gates::Answer) => "results of tool calls",
+            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Both) => "requests and answers",
+            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Request) => "requests",
+            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Answer) => "answers",
         };
         let mut sentence = match self.action {
             Action::Allow => format!("Allow {what} of {who} without a look"),
@@ -322,7 +375,10 @@ impl Rule {
         let (facts, action, reach) = (case.facts, self.action, self.action.reach());
         self.server.as_deref().is_none_or(|server| server == case.server)
             && self.tool.as_deref().is_none_or(|tool| Some(tool) == case.tool)
-            && self.kind.is_none_or(|kind| kind == case.kind)
+            && self.is_about_kind(case.kind)
+            && self.risk.is_none_or(|risk| if action.lets_through() { case.risk <= risk } else { case.risk >= risk })
+            && self.read_only.is_none_or(|says| case.calling.is_some_and(|call| call.hints.says_read_only() == says))
+            && self.destructive.is_none_or(|may| case.calling.is_some_and(|call| call.hints.may_destroy() == may))
             && self.host.as_deref().is_none_or(|host| Some(host) == case.host)
             && self.model.as_deref().is_none_or(|model| Some(model) == case.model)
             && self.max_bytes.is_none_or(|max| facts.bytes <= max)
@@ -349,10 +405,11 @@ impl Rule {
         let (action, reach) = (self.action, self.action.reach());
         let mut words = Vec::new();
         let mut add = |text: Option<String>| words.extend(text);
-        add(self.kind.map(|kind| match kind {
-            Kind::Sampling => "it asks for sampling".into(),
-            Kind::Elicitation => "it asks for your input".into(),
-            Kind::ToolCall => "it is a tool call".into(),
+        add(self.kind.and_then(|kind| match kind {
+            Kind::Sampling => Some("it asks for sampling".into()),
+            Kind::Elicitation => Some("it asks for your input".into()),
+            // Said already: tool calls are what it is about.
+            Kind::ToolCall => None,
         }));
         add(self.host.as_ref().map(|host| format!("the call comes from {host}")));
         for (name, pattern) in &self.arguments {
@@ -367,6 +424,20 @@ impl Rule {
         add(self.over_tokens.map(|over| format!("it asks for more than {over} tokens")));
         add(self.model.as_ref().map(|model| format!("{model} would answer")));
         add(self.findings.as_ref().map(FindingsAre::words));
+        add(self.risk.map(|risk| match (action.lets_through(), risk) {
+            (true, Risk::Low) => "its risk is low".into(),
+            (true, Risk::Medium | Risk::High) => format!("its risk is at most {risk}"),
+            (false, Risk::High) => "its risk is high".into(),
+            (false, Risk::Low | Risk::Medium) => format!("its risk is at least {risk}"),
+        }));
+        add(self.read_only.map(|says| match says {
+            true => "its server says that it only reads".into(),
+            false => "its server does not say that it only reads".into(),
+        }));
+        add(self.destructive.map(|may| match may {
+            true => "by its server's word or silence it may destroy something".into(),
+            false => "its server says that it destroys nothing".into(),
+        }));
         add(self.tools.as_ref().map(|tools| tools.words(action)));
         add(self.include_context.map(|asks| match asks {
             true => "it asks for context of servers".into(),

@@ -41,6 +41,7 @@ pub(super) fn case(gate: Gate, facts: &Facts) -> Case<'_> {
         risk: Risk::Low,
         suspended: None,
         trifecta: false,
+        calling: None,
     }
 }
 

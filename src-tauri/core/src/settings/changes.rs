@@ -43,7 +43,7 @@ pub fn changes(before: &Settings, after: &Settings) -> Vec<SettingChange> {
                 }
             }),
             "general" | "gateway" => {
-                each(table, before, after, &mut |key, before, after| note(&mut changes, key, before, after))
+                each(table, before, after, &mut |key, before, after| note(&mut changes, key, before, after));
             }
             key => note(&mut changes, key, before, after),
         }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{InvalidSetting, check_name};
-use crate::canonical::Sha256Hex;
+use crate::{
+    canonical::Sha256Hex,
+    limits::{LIMITS_OF_CALLS, Limit, Limits},
+};
 
 /// The port that the gateway listens on unless another one is said.
 pub const GATEWAY_PORT: u16 = 7717;
@@ -51,6 +54,12 @@ pub struct Host {
     /// Whether its calls of tools are looked at.
     #[serde(default)]
     pub tool_calls: ToolCalls,
+    /// Where its calls of tools are looked at: whether their results are too, before it gets them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub review_results: bool,
+    /// Limits of its calls of tools that are looked at; what is not said has no limit.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
 }
 
 impl Host {
@@ -61,7 +70,16 @@ impl Host {
             sampling: HostMode::default(),
             elicitation: HostMode::default(),
             tool_calls: ToolCalls::default(),
+            review_results: false,
+            limits: Limits::default(),
         }
+    }
+
+    pub(super) fn check(&self) -> Result<(), InvalidSetting> {
+        let other = |limit: &&Limit| self.limits.for_all(**limit).is_some() && !LIMITS_OF_CALLS.contains(limit);
+        let Some(limit) = Limit::ALL.iter().find(other) else { return Ok(()) };
+        let keys: Vec<&str> = LIMITS_OF_CALLS.iter().map(|limit| limit.as_str()).collect();
+        Err(InvalidSetting(format!("limits.{limit}: this is no limit of tool calls; these are {}", keys.join(", "))))
     }
 }
 
@@ -126,6 +144,14 @@ mod tests {
         settings.hosts.clear();
         settings.hosts.insert("Terminal".into(), Host::new(Sha256Hex::of(b"t")));
         assert!(settings.check().is_err());
+        settings.hosts.clear();
+        let mut limited = Host::new(Sha256Hex::of(b"t"));
+        limited.limits.set(Limit::PerMinute, Some(60));
+        settings.hosts.insert("h".into(), limited.clone());
+        assert_eq!(settings.check(), Ok(()));
+        limited.limits.set(Limit::UsdPerDay, Some(1));
+        settings.hosts.insert("h".into(), limited);
+        assert!(settings.check().is_err_and(|error| error.0.contains("hosts.h: limits.usd_per_day")));
         settings.hosts.clear();
         settings.gateway.port = 0;
         assert!(settings.check().is_err());

@@ -107,6 +107,8 @@ fn host_is_narrower(field: &str, before: &Host, after: &Host) -> bool {
             (ToolCalls::Off, _) | (ToolCalls::Ask, ToolCalls::Rules) => true,
             (one, other) => one == other,
         },
+        "review_results" => after.review_results || !before.review_results,
+        "limits" => no_higher(|limit| before.limits.for_all(limit), |limit| after.limits.for_all(limit)),
         // Another token, another host.
         _ => false,
     }
@@ -268,6 +270,8 @@ mod tests {
             ("answered here", |s| host(s).sampling = HostMode::Answer),
             ("calls asked about", |s| host(s).tool_calls = ToolCalls::Ask),
             ("calls by rules", |s| host(s).tool_calls = ToolCalls::Rules),
+            ("results looked at", |s| host(s).review_results = true),
+            ("limit of calls", |s| host(s).limits.set(Limit::PerMinute, Some(1))),
             ("no gateway", |s| s.gateway.enabled = false),
             ("a host gone", |s| s.hosts.clear()),
         ];

@@ -97,10 +97,10 @@ impl Engine {
 
 fn with(host: Host, input: &HostInput) -> Host {
     Host {
-        token_sha256: host.token_sha256,
         sampling: input.sampling.into(),
         elicitation: input.elicitation.into(),
         tool_calls: input.tool_calls.into(),
+        ..host
     }
 }
 

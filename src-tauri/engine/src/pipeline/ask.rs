@@ -163,8 +163,8 @@ impl Pipeline {
         question.attempt += 1;
         question.record.note_with(
             Sent {
-                provider: approved.model().provider.clone(),
-                model: approved.model().model.clone(),
+                provider: Some(approved.model().provider.clone()),
+                model: Some(approved.model().model.clone()),
                 attempt: question.attempt,
                 sent_sha256: Some(sent_sha256),
                 wire_sha256: Some(Sha256Hex::of(&wire.body)),

@@ -229,6 +229,7 @@ impl Docket {
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.filter(|server| is_due(server, local.date())).map(|_| Suspension::ReviewDue),
             trifecta: server.is_some_and(|server| self.denied_trifecta(server).is_some()),
+            calling: None,
         }
     }
 

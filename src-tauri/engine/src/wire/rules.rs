@@ -13,7 +13,7 @@ use samplegate_core::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Gates, Verdict};
+use super::{Gates, RiskClass, Verdict};
 use crate::{
     engine::{gates, gates_view},
     pipeline::{Dry, Missed, Proposed},
@@ -38,7 +38,7 @@ pub struct RuleInput {
     pub tool: Option<String>,
     /// Arguments of that call.
     pub arguments: Vec<ArgumentIs>,
-    /// What is asked for: `sampling`, `elicitation` or `tool_call`.
+    /// What is asked for: `sampling`, `elicitation` or `tool_call`; null: anything that a server asks.
     pub kind: Option<String>,
     /// The host whose call led here.
     pub host: Option<String>,
@@ -60,6 +60,12 @@ pub struct RuleInput {
     pub model: Option<String>,
     /// `none`, `any`, a severity (this or worse), or kinds with commas.
     pub findings: Option<String>,
+    /// The class of the tool: at most this, to let through; at least this, to ask or deny.
+    pub risk: Option<RiskClass>,
+    /// Of a tool call: whether the server says that the tool only reads.
+    pub read_only: Option<bool>,
+    /// Of a tool call: whether the tool may destroy something, by what the server says or leaves unsaid.
+    pub destructive: Option<bool>,
     /// The tools that the request uses.
     pub tools: Option<ToolsInput>,
     /// Whether it asks for the context of servers.
@@ -328,6 +334,9 @@ impl RuleInput {
             model: given(self.model),
             findings: given(self.findings)
                 .and_then(|text| reader.take("findings", FindingsAre::from_argument(&text.replace(' ', "")))),
+            risk: self.risk.map(Into::into),
+            read_only: self.read_only,
+            destructive: self.destructive,
             tools: self.tools.and_then(|tools| reader.take("tools", tools.read())),
             include_context: self.include_context,
             hours: given(self.hours).and_then(|text| reader.take("hours", Hours::try_from(text))),
@@ -339,10 +348,20 @@ impl RuleInput {
             ..policy::Rule::new(self.id, action)
         };
         if let Some((field, why)) = rule.problem() {
-            reader.take::<()>(field, Err(why));
+            reader.take::<()>(&in_form(field), Err(why));
         }
         if reader.0.is_empty() { Ok(rule) } else { Err(reader.0) }
     }
+}
+
+/// A field of a rule, as the file names it, as the form names it: `system_prompt` is `systemPrompt`.
+fn in_form(field: &str) -> String {
+    let mut words = field.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at(usize::from(!word.is_empty()));
+        name + &initial.to_ascii_uppercase() + rest
+    })
 }
 
 impl ToolsInput {
@@ -394,6 +413,9 @@ impl From<&policy::Rule> for RuleInput {
                     kinds.iter().map(|kind: &FindingKind| kind.as_str()).collect::<Vec<_>>().join(",")
                 }
             }),
+            risk: rule.risk.map(Into::into),
+            read_only: rule.read_only,
+            destructive: rule.destructive,
             tools: rule.tools.as_ref().map(|tools| match tools {
                 ToolsAre::Word(Presence::None) => ToolsInput::None,
                 ToolsAre::Word(Presence::Any) => ToolsInput::Any,
@@ -481,6 +503,7 @@ mod tests {
             over_tokens = 1
             model = "m"
             findings = ["bidi", "tag"]
+            risk = "medium"
             tools = ["none", "a,b"]
             include_context = false
             hours = "08:00-18:00"
@@ -496,6 +519,16 @@ mod tests {
         assert_eq!(RuleInput::from(&rule).read(), Ok(rule));
         let answer = policy::Rule { text: Some("yes".into()), uses: Some(3), ..policy::Rule::new("x", Action::Answer) };
         assert_eq!(RuleInput::from(&answer).read(), Ok(answer));
+        let call = policy::Rule {
+            kind: Some(Kind::ToolCall),
+            read_only: Some(true),
+            destructive: Some(false),
+            ..policy::Rule::new("y", Action::Allow)
+        };
+        assert_eq!(RuleInput::from(&call).read(), Ok(call.clone()));
+        // What a tool call does not have is named as the form names it.
+        let never = policy::Rule { system_prompt: Some(Pattern::exact("x")), ..call };
+        assert_eq!(RuleInput::from(&never).read().expect_err("wrong")[0].field, "systemPrompt");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn answered(tokens: Option<u64>, error: Option<&str>) -> Answered {
 }
 
 fn sent() -> Sent {
-    Sent { provider: "p".into(), model: "m".into(), attempt: 1, sent_sha256: None, wire_sha256: None }
+    Sent { provider: Some("p".into()), model: Some("m".into()), attempt: 1, sent_sha256: None, wire_sha256: None }
 }
 
 async fn note(store: &Store, id: QuestionId, event: impl Into<AuditEvent>) {
@@ -184,7 +184,7 @@ async fn grants_end_with_their_scope_and_with_their_process() {
         server: "a".into(),
         tool: "t".into(),
         until,
-        shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![] },
+        shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![], call: None },
         given_at: Timestamp::now(),
         reviewer: "me".into(),
         question: "q".into(),
@@ -237,7 +237,7 @@ async fn a_grant_is_written_with_its_decision_or_not_at_all_and_its_uses_are_cou
             server: "a".into(),
             tool: "t".into(),
             until: Until::Revoked,
-            shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![] },
+            shape: Shape { system_prompt: None, bytes: 1, max_tokens: 1, model: None, tools: vec![], call: None },
             given_at: now,
             reviewer: "me".into(),
             question: "q".into(),
