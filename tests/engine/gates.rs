@@ -35,7 +35,7 @@ async fn both_gates_twice(server: &str, protocol: &str, transport: &str) {
     assert_eq!(first.provenance.transport, transport);
     let led_here = first.provenance.call.clone().unwrap();
     assert_eq!((led_here.name.as_str(), &led_here.arguments), ("generate_keywords", &json!({"topic": "elements"})));
-    assert_eq!(first.model.as_deref(), Some("fake"));
+    assert_eq!(first.sampling().unwrap().model.as_deref(), Some("fake"));
     assert!(first.actions.contains(&ActionKind::Approve));
     assert!(model.got().is_empty(), "nothing may reach a model before it was approved");
     // Edit the request: the difference stays, and what is sent is what was approved.
@@ -47,7 +47,7 @@ async fn both_gates_twice(server: &str, protocol: &str, transport: &str) {
     home.act(&edited, Action::Approve);
 
     let answered = home.question(Phase::Answer).await;
-    let answer = answered.answer.clone().unwrap();
+    let answer = answered.sampling().unwrap().answer.clone().unwrap();
     assert_eq!(answer.model.as_deref(), Some("fake-1-real"));
     assert_eq!(answer.original.clone().unwrap()["content"]["text"], "List five elements");
     let sent = model.got();
@@ -57,7 +57,7 @@ async fn both_gates_twice(server: &str, protocol: &str, transport: &str) {
     let mut result = answer.result.unwrap();
     result["content"]["text"] = json!("List three elements");
     let edited = home.act(&answered, Action::EditAnswer { result });
-    assert!(edited.answer.clone().unwrap().edited);
+    assert!(edited.sampling().unwrap().answer.clone().unwrap().edited);
     home.act(&edited, Action::Return);
 
     // The second question holds what was returned, and is the second of this call.
@@ -136,7 +136,7 @@ async fn payments(server: &str) {
         let call = home.call("s", "confirm_payment", json!({"amount": 1000, "to": "Acme"}));
         let question = home.question(Phase::Request).await;
         assert!(!question.actions.contains(&ActionKind::Approve), "there is no model to send it to");
-        assert_eq!(question.quick_replies, ["Yes", "No"]);
+        assert_eq!(question.sampling().unwrap().quick_replies, ["Yes", "No"]);
         home.act(&question, Action::AnswerByHand { text: words.into() });
         let report = call.await.unwrap();
         assert_eq!(text(&report.result.unwrap()), outcome);
@@ -246,8 +246,8 @@ async fn an_answer_that_the_server_cannot_take_is_refused_at_the_gate() {
 
     let answered = home.question(Phase::Answer).await;
     let why = format!("this answer cannot be returned: {CANNOT}; edit it, ask again, or deny");
-    assert_eq!(answered.answer.as_ref().unwrap().cannot_return.as_ref(), Some(&why));
-    assert!(answered.answer.as_ref().unwrap().result.is_some(), "it is shown all the same");
+    assert_eq!(answered.sampling().unwrap().answer.as_ref().unwrap().cannot_return.as_ref(), Some(&why));
+    assert!(answered.sampling().unwrap().answer.as_ref().unwrap().result.is_some(), "it is shown all the same");
     assert!(!answered.actions.contains(&ActionKind::Return));
     for other in [ActionKind::Edit, ActionKind::AskAgain, ActionKind::Deny, ActionKind::AnswerByHand] {
         assert!(answered.actions.contains(&other), "{other:?}");
@@ -256,10 +256,10 @@ async fn an_answer_that_the_server_cannot_take_is_refused_at_the_gate() {
     let refused = home.engine.queue().act(id, answered.revision, Action::Return).unwrap_err();
     assert_eq!(refused.to_string(), why);
     // Edited into words it can go; asked again, it cannot.
-    let mut result = answered.answer.clone().unwrap().result.unwrap();
+    let mut result = answered.sampling().unwrap().answer.clone().unwrap().result.unwrap();
     result["content"] = json!({"type": "text", "text": "mine"});
     let edited = home.act(&answered, Action::EditAnswer { result });
-    assert_eq!(edited.answer.as_ref().unwrap().cannot_return, None);
+    assert_eq!(edited.sampling().unwrap().answer.as_ref().unwrap().cannot_return, None);
     assert!(edited.actions.contains(&ActionKind::Return));
     home.act(&edited, Action::AskAgain { model: None });
     let again = home
@@ -267,7 +267,7 @@ async fn an_answer_that_the_server_cannot_take_is_refused_at_the_gate() {
             home.engine
                 .queue()
                 .get(id)
-                .filter(|item| item.phase == Phase::Answer && !item.answer.as_ref().unwrap().edited)
+                .filter(|item| item.phase == Phase::Answer && !item.sampling().unwrap().answer.as_ref().unwrap().edited)
         })
         .await;
     assert!(!again.actions.contains(&ActionKind::Return));
@@ -312,7 +312,7 @@ async fn what_was_found_in_an_answer_is_logged_before_anybody_decides() {
     let answered = home.question(Phase::Answer).await;
     let id = answered.id.parse().unwrap();
     home.eventually(|| (home.engine.queue().pending() == 1).then_some(())).await;
-    let found = answered.answer.as_ref().unwrap().findings.clone();
+    let found = answered.sampling().unwrap().answer.as_ref().unwrap().findings.clone();
     assert_eq!(found.len(), 1);
     // Nothing was decided at the answer gate, and it is in the log.
     let logged = |entry: &samplegate_engine::store::Entry| {
@@ -350,7 +350,7 @@ async fn hidden_text_in_a_request_makes_both_gates_ask() {
     let question = home.question(Phase::Request).await;
     home.act(&question, Action::Approve);
     let answered = home.question(Phase::Answer).await;
-    assert_eq!(answered.answer.as_ref().unwrap().findings, []);
+    assert_eq!(answered.sampling().unwrap().answer.as_ref().unwrap().findings, []);
     home.act(&answered, Action::Return);
     call.await.unwrap();
     let entry = home.entry(&question.id).await;

@@ -36,7 +36,7 @@ async fn a_failing_model_is_explained_and_can_be_asked_again() {
     home.act(&question, Action::Approve);
     for _ in 0..3 {
         let failed = home.question(Phase::Answer).await;
-        let why = failed.answer.as_ref().unwrap().error.clone().unwrap();
+        let why = failed.sampling().unwrap().answer.as_ref().unwrap().error.clone().unwrap();
         assert!(why.len() > 10, "{why}");
         assert!(failed.actions.contains(&ActionKind::AskAgain));
         assert!(!failed.actions.contains(&ActionKind::Return), "a failure is never returned as an answer");
@@ -48,7 +48,7 @@ async fn a_failing_model_is_explained_and_can_be_asked_again() {
         .await;
     }
     let answered = home.question(Phase::Answer).await;
-    assert_eq!(answered.answer.as_ref().unwrap().error, None);
+    assert_eq!(answered.sampling().unwrap().answer.as_ref().unwrap().error, None);
     home.act(&answered, Action::Return);
     let told = reply(&call.await.unwrap().result.unwrap());
     assert_eq!(told["result"]["content"]["text"], "fine");
@@ -85,7 +85,12 @@ async fn a_slow_model_can_be_stopped_denied_or_answered_for() {
         .eventually(|| {
             let summary = home.engine.queue().list().into_iter().find(|q| q.phase == Phase::Answering)?;
             let item = home.engine.queue().get(summary.id.parse().unwrap())?;
-            item.answer.as_ref().is_some_and(|answer| answer.partial.contains("two")).then_some(item)
+            item.sampling()
+                .unwrap()
+                .answer
+                .as_ref()
+                .is_some_and(|answer| answer.partial.contains("two"))
+                .then_some(item)
         })
         .await;
     home.act(&streaming, Action::Stop);
@@ -119,7 +124,7 @@ async fn a_busy_model_is_waited_for_as_it_asks() {
     let call = home.call("s", "sample", json!({"params": hello()}));
     home.act(&home.question(Phase::Request).await, Action::Approve);
     let waiting = home.question(Phase::Waiting).await;
-    assert!(waiting.answer.unwrap().waiting.unwrap().contains("429"));
+    assert!(waiting.sampling().unwrap().answer.clone().unwrap().waiting.unwrap().contains("429"));
     home.act(&home.question(Phase::Answer).await, Action::Return);
     assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "now");
     home.stop().await;

@@ -36,11 +36,18 @@ async fn only_models_of_the_record_are_proposed_and_chosen_at_both_gates() {
     let home = home(&model, "sampling = \"ask\"\nrecord = { models = [\"class:local\"] }", "").await;
     let call = home.call("s", "sample", json!({"params": hello()}));
     let question = home.question(Phase::Request).await;
-    assert_eq!(question.model.as_deref(), Some("near"), "the default is not allowed; what is stands in");
+    assert_eq!(
+        question.sampling().unwrap().model.as_deref(),
+        Some("near"),
+        "the default is not allowed; what is stands in"
+    );
     let listed: Vec<(&str, bool)> =
-        question.models.iter().map(|model| (model.name.as_str(), model.cannot.is_some())).collect();
+        question.sampling().unwrap().models.iter().map(|model| (model.name.as_str(), model.cannot.is_some())).collect();
     assert_eq!(listed, [("near", false), ("far", true)]);
-    assert_eq!(question.models[1].cannot.as_deref(), Some("The record of s does not allow this model."));
+    assert_eq!(
+        question.sampling().unwrap().models[1].cannot.as_deref(),
+        Some("The record of s does not allow this model.")
+    );
     let choose = |name: &str| Action::ChooseModel { name: name.into() };
     let id = question.id.parse().unwrap();
     let refused = home.engine.queue().act(id, question.revision, choose("far")).unwrap_err();
@@ -80,7 +87,7 @@ async fn where_no_model_is_allowed_the_request_says_so() {
     let call = home.call("s", "sample", json!({"params": hello()}));
     let question = home.question(Phase::Request).await;
     assert!(question.notes.iter().any(|note| note.contains("allows none of your models")), "{:?}", question.notes);
-    let OutgoingView::Cannot { why } = &question.outgoing else { panic!("{:?}", question.outgoing) };
+    let OutgoingView::Cannot { why } = &question.sampling().unwrap().outgoing else { panic!("{:?}", question.subject) };
     assert!(why.contains("allows none of your models"), "{why}");
     home.act(&question, Action::AnswerByHand { text: "by hand".into() });
     assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "by hand");
@@ -105,7 +112,7 @@ async fn a_model_that_is_taken_out_of_the_record_is_not_asked() {
         .unwrap();
     home.act(&chosen, Action::Approve);
     let failed = home.question(Phase::Answer).await;
-    let why = failed.answer.as_ref().unwrap().error.clone().unwrap();
+    let why = failed.sampling().unwrap().answer.as_ref().unwrap().error.clone().unwrap();
     assert_eq!(why, "The record of s does not allow this model.");
     assert!(model.got().is_empty());
     home.act(&failed, Action::Deny { reason: String::new() });
@@ -197,7 +204,7 @@ async fn a_record_that_is_filled_in_switches_sampling_on() {
     home.engine.save_record("s", input).await.unwrap();
     let call = home.call("s", "sample", json!({"params": hello()}));
     let question = home.question(Phase::Request).await;
-    assert_eq!(question.model.as_deref(), Some("near"));
+    assert_eq!(question.sampling().unwrap().model.as_deref(), Some("near"));
     home.act(&question, Action::AnswerByHand { text: "yes".into() });
     call.await.unwrap().result.unwrap();
     let json: Value = serde_json::from_str(&home.engine.record_text("s", RecordFormat::Json).await.unwrap()).unwrap();

@@ -235,11 +235,8 @@ impl Terminal {
                 self.input.line("Why? (stays in the log; may be empty) ").await.map(|reason| Action::Deny { reason })
             }
             Key::ByHand => {
-                let hint = if item.quick_replies.is_empty() {
-                    String::new()
-                } else {
-                    format!(" (e.g. {})", item.quick_replies.join(", "))
-                };
+                let replies = item.sampling().map_or(&[][..], |sampling| &sampling.quick_replies);
+                let hint = if replies.is_empty() { String::new() } else { format!(" (e.g. {})", replies.join(", ")) };
                 let text = self.input.line(&format!("Your answer, final{hint}: ")).await;
                 text.filter(|text| !text.is_empty()).map(|text| Action::AnswerByHand { text })
             }
@@ -261,7 +258,7 @@ impl Terminal {
             Key::Revert => Some(Action::Revert),
             Key::Redact => self.redact(item).await,
             Key::PutBack => {
-                let on = item.answer.as_ref().and_then(|answer| answer.restores);
+                let on = show::answer_of(item).and_then(|answer| answer.restores);
                 on.map(|on| Action::Restore { on: !on })
             }
             Key::ToolCalls => return Chosen::of(self.each_tool_call(item).await),
@@ -301,13 +298,14 @@ impl Terminal {
     }
 
     async fn another_model(&mut self, item: &ReviewItem) -> Option<Action> {
-        for (number, model) in item.models.iter().enumerate() {
+        let models = &item.sampling()?.models;
+        for (number, model) in models.iter().enumerate() {
             let cannot = model.cannot.as_deref().map(|why| format!(" cannot: {why}")).unwrap_or_default();
             let line = format!("{:>3}  {} ({}, {}){cannot}", number + 1, model.name, model.provider, model.model);
             show::say(&crate::output::inline(&line));
         }
         let number = self.input.line("Number: ").await?.trim().parse::<usize>().ok()?;
-        let name = item.models.get(number.checked_sub(1)?)?.name.clone();
+        let name = models.get(number.checked_sub(1)?)?.name.clone();
         Some(match item.phase {
             Phase::Answer => Action::AskAgain { model: Some(name) },
             Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Action::ChooseModel { name },

@@ -257,9 +257,9 @@ impl Engine {
     /// that the model is on another computer, and said yes for this question.
     ///
     /// # Errors
-    /// Why it was not asked; nothing was sent then. What comes of asking is in [`ReviewItem::opinion`].
+    /// Why it was not asked; nothing was sent then. What comes of asking is in [`SamplingView::opinion`].
     ///
-    /// [`ReviewItem::opinion`]: crate::wire::ReviewItem::opinion
+    /// [`SamplingView::opinion`]: crate::wire::SamplingView::opinion
     pub async fn ask_opinion(&self, id: QuestionId, revision: u32, confirmed: bool) -> Result<(), OpinionError> {
         self.pipeline.ask_opinion(id, revision, confirmed).await
     }

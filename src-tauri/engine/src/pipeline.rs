@@ -1,6 +1,7 @@
-//! One question from a server, a straight line: receive → evaluate → request gate → model → answer gate → reply.
+//! One question, a straight line: receive → evaluate → gate → effect → gate → reply.
 //!
-//! Read [`Pipeline::sampling`] from top to bottom. The events of every step are durable in the audit log before its
+//! What is the same for all kinds of questions is here, in `intake` and in `gates`; each kind has a file that reads from
+//! top to bottom: [`Pipeline::sampling`]. The events of every step are durable in the audit log before its
 //! effect, all that lead to one effect in one commit; if that write fails, the answer is no. What a person decides
 //! comes from the [`ReviewQueue`]; what a rule decides is applied to the same state machine, so there is one way for a
 //! request to reach a model and one for an answer to reach a server.
@@ -15,6 +16,7 @@ mod intake;
 mod opinion;
 mod record;
 mod remarks;
+mod sampling;
 
 pub(crate) use ask::key_name;
 pub(crate) use docket::suspended;
@@ -31,13 +33,11 @@ use std::{
 use futures::future::{BoxFuture, FutureExt as _};
 use samplegate_core::{
     answer::SamplingAnswer,
-    audit::{Closed, DecidedBy, Kind, Outcome, Place, Released, Replied, ReplyFailed},
-    canonical::Sha256Hex,
+    audit::{Closed, DecidedBy, Outcome, Place, Replied, ReplyFailed},
     inspect::{Finding, FindingKind},
     policy::Evaluation,
-    review::{ApprovedRequest, ReleasedResponse},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -55,8 +55,6 @@ use record::Record;
 
 /// The newest protocol revision: results are shown in its form.
 pub const NEWEST_PROTOCOL: &str = "2026-07-28";
-
-const REJECTED: &str = "User rejected sampling request";
 
 /// Answers the questions of all servers. Cheap to clone.
 #[derive(Clone)]
@@ -88,47 +86,51 @@ pub struct Pipeline {
 /// Why the log could not be written the last time it was tried.
 pub type LogTrouble = Arc<Mutex<Option<String>>>;
 
-/// How a question ended without a reply that was reviewed.
+/// How a question ended without a reply that was reviewed. What the asker is told of it depends on what was asked.
 #[derive(Debug)]
 struct End {
     outcome: Outcome,
     by: Option<DecidedBy>,
     why: String,
-    refusal: Refusal,
+    /// As a JSON-RPC error: the code.
+    code: i64,
     /// Whether a `decided` event tells by whom and why already.
     decided: bool,
 }
 
 impl End {
-    /// A refusal as the protocol has it; what a person typed is not told.
     fn denied(by: DecidedBy, why: impl Into<String>) -> Self {
         let outcome = if by == DecidedBy::Timeout { Outcome::TimedOut } else { Outcome::Denied };
-        let refusal = Refusal { code: -1, message: REJECTED.into(), data: Some(json!({"reason": by.as_str()})) };
-        Self { outcome, by: Some(by), why: why.into(), refusal, decided: true }
+        Self { outcome, by: Some(by), why: why.into(), code: -1, decided: true }
     }
 
     fn failed(code: i64, why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self { outcome: Outcome::Failed, by: None, refusal: Refusal::new(code, why.clone()), why, decided: false }
+        Self { outcome: Outcome::Failed, by: None, why: why.into(), code, decided: false }
     }
 
     fn withdrawn() -> Self {
-        Self {
-            outcome: Outcome::Withdrawn,
-            by: None,
-            why: "withdrawn by the server".into(),
-            refusal: Refusal::new(-32000, "withdrawn"),
-            decided: false,
+        let why = "withdrawn by the server".into();
+        Self { outcome: Outcome::Withdrawn, by: None, why, code: -32000, decided: false }
+    }
+
+    fn view(&self) -> EndedView {
+        EndedView { outcome: self.outcome.as_str().into(), why: self.why.clone() }
+    }
+
+    fn closed(&self) -> Closed {
+        match self.decided {
+            true => Closed { outcome: self.outcome, decided_by: None, reason: None },
+            false => Closed { outcome: self.outcome, decided_by: self.by, reason: Some(self.why.clone()) },
         }
     }
 }
 
-/// A question under way.
-struct Question {
+/// A question under way. `E` is what its state machine says is to be done.
+struct Question<E> {
     asked: Asked,
     record: Record,
     entry: Arc<Entry>,
-    decisions: mpsc::UnboundedReceiver<Decision>,
+    decisions: mpsc::UnboundedReceiver<Decision<E>>,
     /// What the policy looks at.
     docket: docket::Docket,
     /// What it said about the request.
@@ -148,24 +150,6 @@ struct Looked {
     answer: Option<SamplingAnswer>,
 }
 
-/// What the request gate lets through.
-enum Passed {
-    /// This request may go to the model.
-    Send(Box<ApprovedRequest>),
-    /// This answer may go to the server, no model asked.
-    Release(Box<ReleasedResponse>),
-}
-
-/// What came of asking the model.
-enum Came {
-    /// An answer, and what the policy says about it.
-    Answer(Evaluation),
-    /// No answer, and why.
-    Failure(String),
-    /// A person's own answer, meanwhile.
-    Release(Box<ReleasedResponse>),
-}
-
 impl Asker for Pipeline {
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
         match asked.method.as_str() {
@@ -183,78 +167,17 @@ impl Asker for Pipeline {
 }
 
 impl Pipeline {
-    async fn sampling(&self, asked: Asked) -> Result<Value, Refusal> {
-        let withdrawn = asked.withdrawn.clone();
-        let origin = asked.origin.clone();
-        let mut question = match self.receive(asked).await {
-            Ok(question) => question,
-            Err(end) => {
-                // What could not be read is the server's failure, not a model's.
-                if end.outcome == Outcome::Denied {
-                    self.ends.note(&origin, &Ended::from(&end));
-                }
-                return Err(end.refusal);
-            }
+    /// Ends a question: in the windows now, in the log once it is known what became of the reply.
+    fn close<E>(&self, question: Question<E>, ended: Result<&str, &End>) {
+        let (view, closed) = match ended {
+            Ok(why) => (
+                EndedView { outcome: Outcome::Released.as_str().into(), why: why.into() },
+                Closed { outcome: Outcome::Released, decided_by: None, reason: None },
+            ),
+            Err(end) => (end.view(), end.closed()),
         };
-        let reviewed = tokio::select! {
-            biased;
-            () = withdrawn.cancelled() => Err(End::withdrawn()),
-            reviewed = self.review(&mut question) => reviewed,
-        };
-        let replied = self.reply(question, reviewed).await;
-        self.ends.note(&origin, &replied.as_ref().map_or_else(Ended::from, |_| Ended::released()));
-        replied.map_err(|end| end.refusal)
-    }
-
-    /// The two gates, and the model between them.
-    async fn review(&self, question: &mut Question) -> Result<ReleasedResponse, End> {
-        let mut approved = match self.request_gate(question).await? {
-            Passed::Send(approved) => approved,
-            Passed::Release(released) => return Ok(*released),
-        };
-        loop {
-            let passed = match self.ask_model(question, &approved).await? {
-                Came::Answer(evaluation) => self.answer_gate(question, &evaluation).await?,
-                Came::Failure(why) => self.no_answer(question, &why).await?,
-                Came::Release(released) => return Ok(*released),
-            };
-            approved = match passed {
-                Passed::Release(released) => return Ok(*released),
-                Passed::Send(again) => again,
-            };
-        }
-    }
-
-    /// The last step: the log first, then the server.
-    async fn reply(&self, mut question: Question, reviewed: Result<ReleasedResponse, End>) -> Result<Value, End> {
-        let released = match reviewed {
-            Ok(released) => {
-                let result = released.result().clone();
-                question.record.released(
-                    Released {
-                        edited: released.edited(),
-                        model: Some(released.answer().model.clone()),
-                        answer_class: Some(released.answer().content_class()),
-                        released_sha256: Some(Sha256Hex::of_json(&result)),
-                    },
-                    &result,
-                );
-                question.record.flush().await.map(|()| result)
-            }
-            Err(end) => Err(end),
-        };
-        let ended = match &released {
-            Ok(_) => EndedView { outcome: "released".into(), why: "returned to the server".into() },
-            Err(end) => EndedView { outcome: end.outcome.as_str().into(), why: end.why.clone() },
-        };
-        let closed = released.as_ref().err().map(|end| match end.decided {
-            true => Closed { outcome: end.outcome, decided_by: None, reason: None },
-            false => Closed { outcome: end.outcome, decided_by: end.by, reason: Some(end.why.clone()) },
-        });
-        self.queue.end(&question.entry, ended);
-        let closed = closed.unwrap_or(Closed { outcome: Outcome::Released, decided_by: None, reason: None });
+        self.queue.end(&question.entry, view);
         self.conclude(question.record, closed, question.asked.receipt);
-        released
     }
 
     /// A call or a connection is over, and with it what was granted for it. Its id never comes again, so nothing waits
@@ -368,6 +291,3 @@ impl Ends {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&call_id).unwrap_or_default()
     }
 }
-
-/// The kind of question this pipeline answers.
-const KIND: Kind = Kind::Sampling;

@@ -1,4 +1,4 @@
-//! The questions that wait for a person: list, show, decide.
+//! The questions that wait for a person: list, show, decide. They are of several kinds ([`subject`]).
 //!
 //! Data flow: the pipeline [`submit`](ReviewQueue::submit)s a question and waits for [`Decision`]s; the shells list,
 //! show and [`act`](ReviewQueue::act). A [`Changed`] event only says "read again": the queue is the one place where a
@@ -11,6 +11,8 @@ mod desk;
 mod entry;
 mod flood;
 mod opinion;
+mod sampling;
+mod subject;
 mod view;
 
 use std::{
@@ -22,17 +24,17 @@ use std::{
 };
 
 use samplegate_core::{
-    answer::SamplingAnswer,
-    audit::{Gate, Place, QuestionId},
-    inspect::{self, Finding, Fingerprint},
+    audit::{self, Gate, Place, QuestionId},
+    inspect::{Finding, Fingerprint},
     policy::{Offer, Scope},
-    request::{InvalidParams, SamplingRequest},
-    review::{ActionKind, Effect, Event, ModelOutcome, NotNow, Review, State},
+    request::InvalidParams,
+    review::{Effect, NotNow, Review},
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::wire::{Action, Changed, EvaluationView, ProvenanceView, ReviewItem, ReviewSummary, Topic};
-use entry::EntryState;
+use crate::wire::{Action, Changed, EvaluationView, Phase, ProvenanceView, ReviewItem, ReviewSummary, Topic};
+use sampling::Sampling;
+use subject::{Act, Subject};
 
 pub use desk::{AnswerProgress, Desk};
 pub use entry::Entry;
@@ -41,20 +43,19 @@ pub(crate) use opinion::{Given, OpinionState};
 /// Closed questions are kept this long, so that a window can say how they ended.
 const KEEP_CLOSED: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// What a person decided, for the pipeline to carry out.
+/// What a person decided, for the pipeline to carry out. `E` is what the state machine of that kind of question says is
+/// to be done.
 #[derive(Debug)]
-pub struct Decision {
+pub struct Decision<E> {
     /// What to do.
-    pub effect: Effect,
-    /// What was decided.
-    pub kind: ActionKind,
+    pub effect: E,
+    /// What the log calls it.
+    pub what: audit::Decision,
     /// At which gate.
     pub gate: Gate,
-    /// Whether something was edited at this gate.
-    pub edited: bool,
     /// What the person typed with a denial.
     pub reason: Option<String>,
-    /// What was decided about each tool call in the answer, as the log has it; none: nothing was.
+    /// What was decided about each tool call in an answer, as the log has it; none: nothing was.
     pub tool_calls: Option<serde_json::Value>,
     /// What they granted beyond this question.
     pub grant: Option<Wanted>,
@@ -121,8 +122,6 @@ pub struct Submission {
     pub fingerprint: Fingerprint,
     /// How far a decision may reach.
     pub offer: Offer,
-    /// Its state.
-    pub review: Review,
 }
 
 /// The queue. Cheap to clone.
@@ -181,13 +180,21 @@ impl ReviewQueue {
         self.changed(Topic::Status, None);
     }
 
-    /// Adds a question.
-    pub fn submit(&self, submission: Submission) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision>) {
+    /// Adds a request for a model's answer.
+    pub fn submit_sampling(
+        &self,
+        submission: Submission,
+        review: Review,
+    ) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision<Effect>>) {
         let (decisions, receiver) = mpsc::unbounded_channel();
-        let entry = Arc::new(Entry::new(submission, decisions));
+        (self.submit(submission, Subject::Sampling(Box::new(Sampling::new(review, decisions)))), receiver)
+    }
+
+    fn submit(&self, submission: Submission, subject: Subject) -> Arc<Entry> {
+        let entry = Arc::new(Entry::new(submission, subject));
         self.lock().insert(entry.id, Arc::clone(&entry));
         self.changed(Topic::Review, Some(entry.id));
-        (entry, receiver)
+        entry
     }
 
     /// The questions, oldest first; those that just ended included.
@@ -220,16 +227,11 @@ impl ReviewQueue {
         Some(self.find(id)?.item(&self.desk))
     }
 
-    /// Exactly the body that an approval now would send, or did.
+    /// Exactly the body that an approval now would send, or did; none: nothing goes to a model.
     pub fn outgoing(&self, id: QuestionId) -> Option<String> {
-        let entry = self.find(id)?;
-        let state = entry.state();
-        let (request, model) = match state.review.state() {
-            State::Asking(approved) | State::Answer { approved, .. } => (approved.request(), Some(approved.model())),
-            State::Request | State::Closed => (state.review.draft(), state.review.model()),
-        };
-        let wire = self.desk.encode(request, model?).ok()?;
-        Some(String::from_utf8_lossy(&wire.body).into_owned())
+        match &self.find(id)?.state().subject {
+            Subject::Sampling(sampling) => sampling.outgoing(&self.desk),
+        }
     }
 
     /// Notes that a question was really shown at the gate it stands at; gives what was shown, the first time in each
@@ -237,22 +239,15 @@ impl ReviewQueue {
     pub fn mark_shown(&self, id: QuestionId, revision: u32, place: Place) -> Option<Shown> {
         let entry = self.find(id)?;
         let mut state = entry.state();
-        if state.review.revision() != revision {
+        if state.subject.revision() != revision {
             return None;
         }
-        let (gate, content) = match state.review.state() {
-            State::Request => (Gate::Request, state.review.draft().params().clone()),
-            State::Answer { outcome: ModelOutcome::Answered(answer), .. } => {
-                (Gate::Answer, answer.draft().to_result(crate::pipeline::NEWEST_PROTOCOL).unwrap_or_default())
-            }
-            State::Answer { outcome: ModelOutcome::Failed(why), .. } => (Gate::Answer, why.clone().into()),
-            State::Asking(_) | State::Closed => return None,
-        };
-        if state.shown.contains(&(gate, place)) {
+        let shown = state.subject.at_gate()?;
+        if state.shown.contains(&(shown.gate, place)) {
             return None;
         }
-        state.shown.push((gate, place));
-        Some(Shown { gate, content })
+        state.shown.push((shown.gate, place));
+        Some(shown)
     }
 
     /// Takes back [`ReviewQueue::mark_shown`]: it could not be logged.
@@ -269,13 +264,12 @@ impl ReviewQueue {
     pub fn act(&self, id: QuestionId, revision: u32, action: Action) -> Result<ReviewItem, ActError> {
         let entry = self.find(id).ok_or(ActError::Gone)?;
         let mut state = entry.state();
-        if state.review.is_closed() {
+        if state.subject.is_closed() {
             return Err(ActError::Gone);
         }
-        if state.review.revision() != revision {
+        if state.subject.revision() != revision {
             return Err(ActError::Stale);
         }
-        let gate = state.gate().unwrap_or(Gate::Request);
         if let Action::Confirm { typed } = &action {
             match self.desk.wants_typed(&entry.provenance) {
                 Some(wanted) if wanted != typed.trim() => return Err(ActError::NotTyped(wanted)),
@@ -286,31 +280,24 @@ impl ReviewQueue {
             drop(state);
             return Ok(entry.item(&self.desk));
         }
-        if matches!(action, Action::Approve | Action::Return | Action::Grant { .. })
+        if action.goes_on()
             && let Some(wanted) = self.desk.wants_typed(&entry.provenance)
             && state.typed_at != Some(revision)
         {
             return Err(ActError::NotTyped(wanted));
         }
         let grant = match action {
-            Action::Grant { scope, answers } => Some(entry.wanted(&state, scope.into(), answers)?),
+            Action::Grant { scope, answers } => Some(state.wanted(scope.into(), answers)?),
             _ => None,
         };
-        let (event, reason) = self.event(action, &entry.provenance.server, gate, &state)?;
-        let (edited, tool_calls) = (state.edited(gate), state.tool_calls());
-        let kind = event.kind();
-        let effect = state.review.apply(event)?;
-        if matches!(effect, Effect::Send(_)) {
-            state.asked();
-        }
-        if let Some(kind) = kind
-            && !matches!(effect, Effect::Show)
-        {
-            // The pipeline is gone only when the question has ended: then nobody waits for this decision.
-            let _ = entry.decisions.send(Decision { effect, kind, gate, edited, reason, tool_calls, grant });
+        let denies = matches!(action, Action::Deny { .. });
+        let gate = state.subject.gate().unwrap_or(Gate::Request);
+        state.subject.act(Act { action, gate, grant }, &self.desk, &entry.provenance.server)?;
+        if matches!(state.subject.phase(), Phase::Waiting | Phase::Answering) {
+            state.unseen_answer();
         }
         drop(state);
-        if kind == Some(ActionKind::Deny) {
+        if denies {
             self.note_denial(&entry.provenance.server);
         }
         self.changed(Topic::Review, Some(id));
@@ -323,7 +310,7 @@ impl ReviewQueue {
             self.lock().values().filter(|entry| entry.provenance.server == server).map(|entry| entry.id).collect();
         let mut denied = 0;
         for id in ids {
-            let Some(revision) = self.find(id).map(|entry| entry.state().review.revision()) else { continue };
+            let Some(revision) = self.find(id).map(|entry| entry.state().subject.revision()) else { continue };
             denied += u32::from(self.act(id, revision, Action::Deny { reason: reason.into() }).is_ok());
         }
         denied
@@ -338,10 +325,8 @@ impl ReviewQueue {
     pub(crate) fn end(&self, entry: &Arc<Entry>, ended: crate::wire::EndedView) {
         let known = {
             let mut state = entry.state();
-            // Already closed by a decision, or closed now by a withdrawal; either is fine.
-            let _ = state.review.apply(Event::Withdraw);
+            state.subject.withdraw();
             state.ended = Some(ended);
-            state.end_opinion();
             state.waited || !state.shown.is_empty()
         };
         if !known {
@@ -365,46 +350,6 @@ impl ReviewQueue {
         &self.desk
     }
 
-    fn event(
-        &self,
-        action: Action,
-        server: &str,
-        gate: Gate,
-        state: &EntryState,
-    ) -> Result<(Event, Option<String>), ActError> {
-        let named = |name: String| match self.desk.forbids(server, &name) {
-            Some(why) => Err(ActError::NotAllowed(why)),
-            None => self.desk.model(&name).ok_or(ActError::NoSuchModel(name)),
-        };
-        Ok((
-            match action {
-                Action::Approve => Event::Approve,
-                Action::Grant { .. } => match gate {
-                    Gate::Request => Event::Approve,
-                    Gate::Answer => Event::Return,
-                },
-                Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
-                Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
-                Action::Redact { findings } => Event::Redact(chosen(state, &findings)),
-                Action::Restore { on } => Event::Restore(on),
-                Action::DecideToolUse { id, decision } => Event::DecideToolUse { id, decision: decision.into() },
-                Action::RemoveRefused => Event::RemoveRefused,
-                Action::Revert => Event::Revert,
-                Action::Deny { reason } => {
-                    return Ok((Event::Deny, Some(reason).filter(|text| !text.trim().is_empty())));
-                }
-                Action::AnswerByHand { text } => Event::AnswerByHand(text),
-                Action::ChooseModel { name } => Event::ChooseModel(named(name)?),
-                Action::Stop => Event::Stop,
-                Action::AskAgain { model } => Event::AskAgain(model.map(named).transpose()?),
-                Action::Return => Event::Return,
-                // Taken before it comes here: it changes nothing about the question.
-                Action::Confirm { .. } => return Err(ActError::Stale),
-            },
-            None,
-        ))
-    }
-
     fn find(&self, id: QuestionId) -> Option<Arc<Entry>> {
         self.lock().get(&id).cloned()
     }
@@ -421,13 +366,6 @@ impl ReviewQueue {
         // Nobody listening is no error.
         let _ = self.changes.send(Changed { topic, id: id.map(|id| id.to_string()) });
     }
-}
-
-/// The findings in the request as it stands now, by their positions in what the shells were given at this revision.
-fn chosen(state: &EntryState, positions: &[u32]) -> Vec<Finding> {
-    let findings = inspect::inspect(inspect::Place::Request, state.review.draft().params());
-    let position = |position: &u32| usize::try_from(*position).ok().and_then(|at| findings.get(at)).cloned();
-    positions.iter().filter_map(position).collect()
 }
 
 /// What a person was shown.

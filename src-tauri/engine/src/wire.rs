@@ -6,6 +6,7 @@
 //!
 //! Absent on purpose: secrets. A key goes in through [`KeyInput`] and never comes out.
 
+mod action;
 mod answer;
 mod audit;
 mod calls;
@@ -17,6 +18,7 @@ mod review;
 mod rules;
 mod settings;
 
+pub use action::*;
 pub use answer::*;
 pub use audit::*;
 pub use calls::*;

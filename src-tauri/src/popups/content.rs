@@ -26,7 +26,7 @@ pub(super) fn one(id: QuestionId, question: &ReviewSummary, item: &ReviewItem, a
     if question.findings > 0 {
         body.push_str("\nLook closely: something in it is hidden or unusual.");
     }
-    if may_approve && let Some(model) = &item.model {
+    if may_approve && let Some(model) = item.sampling().and_then(|sampling| sampling.model.as_ref()) {
         body.push_str(&format!("\nApprove sends this to {}.", plain(model)));
     }
     let title = match question.phase {
@@ -78,7 +78,7 @@ fn only_text(item: &ReviewItem) -> Option<&str> {
     };
     let text = block.get("text")?.as_str()?;
     let fits = text.chars().count() <= WHOLE && !text.trim().contains('\n');
-    let sendable = matches!(item.outgoing, OutgoingView::Ready { .. });
+    let sendable = matches!(item.sampling()?.outgoing, OutgoingView::Ready { .. });
     let user = message.get("role")?.as_str() == Some("user");
     (!besides && fits && user && sendable && item.findings.is_empty() && item.notes.is_empty()).then_some(text)
 }

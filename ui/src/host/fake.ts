@@ -23,6 +23,7 @@ import type { WireError } from '../bindings/WireError'
 import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
+import type { SamplingItem } from '../review/kinds'
 import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
@@ -39,7 +40,7 @@ export interface FakeOptions {
 
 interface Question {
   seed: Seed
-  item: ReviewItem
+  item: SamplingItem
   stop?: (() => void) | undefined
   typedAt?: number
   /** What the placeholders stand for. */
@@ -80,7 +81,7 @@ export interface FakeHost extends Host {
   withdraw(id: string): void
   bump(id: string): void
   goto(goto: Goto): void
-  question(id: string): ReviewItem
+  question(id: string): SamplingItem
 }
 
 const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
@@ -140,7 +141,8 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   function put(seed: Seed) {
     const hasModel = !seed.noModel
     const request = clone(seed.request)
-    const item: ReviewItem = {
+    const item: SamplingItem = {
+      kind: 'sampling',
       id: seed.id,
       revision: 1,
       phase: seed.closed ? 'closed' : 'request',
@@ -185,7 +187,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   }
 
   /** What the app offers: nothing for longer where it was flagged, edited, or its call is not known. */
-  function offer(item: ReviewItem) {
+  function offer(item: SamplingItem) {
     const gate = item.phase === 'request' ? 'request' : 'answer'
     const flagged = (gate === 'request' ? item.findings : (item.answer?.findings ?? [])).some(({ severity }) => severity === 'high' || severity === 'critical')
     const call = item.provenance.call
@@ -193,12 +195,12 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     item.offer = why === null && (item.phase === 'request' || item.phase === 'answer') ? data.offerOf(item.provenance.server, call!.name, gate) : { scopes: [], onlyOnce: why, missed: null }
   }
 
-  function body(item: ReviewItem): string {
+  function body(item: SamplingItem): string {
     const option = item.models.find((m) => m.name === item.model)
     return JSON.stringify({ model: option?.model, ...(item.request as object) })
   }
 
-  function seal(item: ReviewItem) {
+  function seal(item: SamplingItem) {
     if (item.model === null) {
       item.approvedSha256 = null
       item.outgoing = { state: 'cannot', why: 'No model is configured. Add one in Settings, or answer yourself.' }
@@ -215,14 +217,14 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     }
   }
 
-  const touch = (item: ReviewItem) => {
+  const touch = (item: SamplingItem) => {
     offer(item)
     item.revision += 1
     tell('review', item.id)
     tell('status')
   }
 
-  function close(item: ReviewItem, outcome: string, why: string) {
+  function close(item: SamplingItem, outcome: string, why: string) {
     item.phase = 'closed'
     item.actions = []
     item.ended = { outcome, why }
@@ -306,7 +308,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     }
   }
 
-  function act(id: string, revision: number, action: Action): ReviewItem {
+  function act(id: string, revision: number, action: Action): SamplingItem {
     const question = questions.get(id)
     if (!question) throw wireError('notFound', 'This question is no longer there.')
     const { item } = question
@@ -517,6 +519,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
             id: item.id,
             server: item.provenance.server,
             tool: item.provenance.call?.name ?? null,
+            kind: item.kind,
             firstLine: (item.phase === 'answer' ? (item.answer?.partial ?? '') : firstText(item.request)).split('\n')[0]!.slice(0, 200),
             phase: item.phase,
             receivedAt: item.receivedAt,

@@ -10,6 +10,7 @@ import type { WireError } from '../bindings/WireError'
 import { asWireError, type Host } from '../host/host'
 import { Reader } from '../live/reader'
 import { Arming } from './arming.svelte'
+import type { SamplingItem } from './kinds'
 import { Spots } from './spots.svelte'
 
 /** What the person is doing with the question. */
@@ -82,9 +83,8 @@ export class Desk {
 
   /** Whether a person has written something here that would be lost with the question. */
   get written(): boolean {
-    const { item } = this
     if (this.reply.trim() !== '' || this.reason.trim() !== '' || (this.mode === 'edit' && this.typed)) return true
-    return item !== null && (item.requestEdited || (item.answer?.edited ?? false))
+    return this.item !== null && (this.item.requestEdited || (this.sampling?.answer?.edited ?? false))
   }
 
   /** The selected question's line in the queue. */
@@ -129,6 +129,11 @@ export class Desk {
     }
   }
 
+  /** The question, where a model's answer is asked for. */
+  get sampling(): SamplingItem | null {
+    return this.item?.kind === 'sampling' ? this.item : null
+  }
+
   get waiting(): ReviewSummary[] {
     return this.list.filter((s) => s.phase !== 'closed')
   }
@@ -141,7 +146,7 @@ export class Desk {
   get findings() {
     const { item } = this
     if (!item) return []
-    const list = item.phase === 'answer' ? (item.answer?.findings ?? []) : item.phase === 'request' ? item.findings : []
+    const list = item.phase === 'answer' ? (this.sampling?.answer?.findings ?? []) : item.phase === 'request' ? item.findings : []
     return list.map((finding, i) => ({ number: i + 1, finding }))
   }
 
@@ -210,7 +215,7 @@ export class Desk {
 
   /** Asks for a second opinion; of a model on another computer only once that was confirmed for this question. */
   async askOpinion(confirmed: boolean) {
-    const { item } = this
+    const item = this.sampling
     if (!item?.opinion || item.opinion.asking) return
     if (!item.opinion.isLocal && !confirmed) {
       this.confirming = true

@@ -29,7 +29,7 @@ impl Terminal {
 
     /// Asks the model that the person chose for its opinion, and shows it once it is there.
     pub(super) async fn opinion(&mut self, engine: &Engine, id: QuestionId, item: &ReviewItem) {
-        let Some(offered) = &item.opinion else { return };
+        let Some(offered) = item.sampling().and_then(|sampling| sampling.opinion.as_ref()) else { return };
         let mut confirmed = false;
         if !offered.is_local {
             let warning = format!(
@@ -49,7 +49,7 @@ impl Terminal {
         }
         show::say(&show::muted(&format!("Asking {} on {}…", offered.model, offered.host)));
         loop {
-            match engine.queue().get(id).and_then(|now| now.opinion) {
+            match engine.queue().get(id).and_then(|now| now.sampling()?.opinion.clone()) {
                 Some(now) if now.asking => {
                     tokio::select! {
                         _ = changes.recv() => {}
@@ -64,7 +64,7 @@ impl Terminal {
 
     /// Asks about each tool call by itself, and whether those refused are taken out of the answer.
     pub(super) async fn each_tool_call(&mut self, item: &ReviewItem) -> Vec<Action> {
-        let Some(answer) = &item.answer else { return Vec::new() };
+        let Some(answer) = item.sampling().and_then(|sampling| sampling.answer.as_ref()) else { return Vec::new() };
         let (mut actions, mut refused) = (Vec::new(), 0);
         for (number, tool_use) in answer.tool_uses.iter().enumerate() {
             let arguments = serde_json::to_string(&tool_use.arguments).unwrap_or_default();

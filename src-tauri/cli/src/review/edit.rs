@@ -16,7 +16,7 @@ struct Section {
 pub(super) async fn run(item: &ReviewItem) -> Option<Action> {
     let (object, sections) = match item.phase {
         Phase::Answer => {
-            let result = item.answer.as_ref()?.result.clone()?;
+            let result = item.sampling()?.answer.as_ref()?.result.clone()?;
             let sections = blocks("/content", &result["content"]);
             (result, sections)
         }

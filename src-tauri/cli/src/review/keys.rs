@@ -75,14 +75,17 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     offer(by_hand, Key::ByHandInEditor);
     offer(!item.offer.scopes.is_empty(), Key::ForLonger);
     offer(has(item, ActionKind::AskAgain), Key::Again);
-    let several = item.models.len() > 1 || (item.phase == Phase::Request && item.model.is_none());
+    let sampling = item.sampling();
+    let several = sampling.is_some_and(|sampling| {
+        sampling.models.len() > 1 || (item.phase == Phase::Request && sampling.model.is_none())
+    });
     offer(has(item, ActionKind::ChooseModel) && several, Key::Model);
     offer(has(item, ActionKind::Stop), Key::Halt);
     offer(has(item, ActionKind::Revert), Key::Revert);
     offer(has(item, ActionKind::Redact), Key::Redact);
     offer(has(item, ActionKind::Restore), Key::PutBack);
     offer(has(item, ActionKind::DecideToolUse), Key::ToolCalls);
-    offer(item.opinion.as_ref().is_some_and(|opinion| !opinion.asking), Key::Opinion);
+    offer(sampling.and_then(|sampling| sampling.opinion.as_ref()).is_some_and(|opinion| !opinion.asking), Key::Opinion);
     offer(true, Key::All);
     offer(true, Key::Json);
     keys

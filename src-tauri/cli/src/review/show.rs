@@ -9,7 +9,9 @@ mod stream;
 
 use std::io::Write as _;
 
-use samplegate_engine::wire::{AnswerView, CallView, OpinionView, Phase, ReviewItem, ToolUseDecision, ToolUseView};
+use samplegate_engine::wire::{
+    AnswerView, CallView, OpinionView, Phase, ReviewItem, SamplingView, ToolUseDecision, ToolUseView,
+};
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -82,13 +84,15 @@ fn request_text(item: &ReviewItem) -> String {
     page.title(&format!(
         "{} asks {} to write something",
         item.provenance.server,
-        match &item.model {
+        match item.sampling().and_then(|sampling| sampling.model.as_ref()) {
             Some(model) => format!("{model} (a model)"),
             None => "you".into(),
         }
     ));
     provenance(&mut page, item);
-    facts(&mut page, item);
+    if let Some(sampling) = item.sampling() {
+        facts(&mut page, item, sampling);
+    }
     for note in item.notes.iter() {
         page.line(&accent(&inline(note)));
     }
@@ -103,7 +107,7 @@ fn request_text(item: &ReviewItem) -> String {
 
 /// An answer at its gate, or why there is none.
 pub(super) fn answer(item: &ReviewItem) {
-    let Some(answer) = &item.answer else { return };
+    let Some(answer) = answer_of(item) else { return };
     let mut page = Page::default();
     match &answer.error {
         Some(error) => {
@@ -155,6 +159,11 @@ pub(super) fn opinion(opinion: &OpinionView) {
     say(&page.text);
 }
 
+/// The model's answer, where one was asked.
+pub(super) fn answer_of(item: &ReviewItem) -> Option<&AnswerView> {
+    item.sampling()?.answer.as_ref()
+}
+
 /// What is known about a tool call, one line for each thing, and what was decided about it.
 pub(super) fn tool_use_facts(tool_use: &ToolUseView) -> Vec<String> {
     let mut facts = Vec::new();
@@ -195,7 +204,7 @@ pub(super) fn everything(item: &ReviewItem) -> String {
 /// The raw JSON of what stands at this gate.
 pub(super) fn raw_json(item: &ReviewItem) {
     let value = match item.phase {
-        Phase::Answer => item.answer.as_ref().and_then(|answer| answer.result.as_ref()).unwrap_or(&item.request),
+        Phase::Answer => answer_of(item).and_then(|answer| answer.result.as_ref()).unwrap_or(&item.request),
         Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => &item.request,
     };
     let mut page = Page::default();
@@ -310,9 +319,9 @@ fn provenance(page: &mut Page, item: &ReviewItem) {
     )));
 }
 
-fn facts(page: &mut Page, item: &ReviewItem) {
+fn facts(page: &mut Page, item: &ReviewItem, sampling: &SamplingView) {
     let request = &item.request;
-    let chosen = item.model.as_ref().and_then(|name| item.models.iter().find(|model| model.name == *name));
+    let chosen = sampling.model.as_ref().and_then(|name| sampling.models.iter().find(|model| model.name == *name));
     match chosen {
         Some(model) => {
             let cost = model

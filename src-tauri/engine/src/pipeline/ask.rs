@@ -4,20 +4,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use samplegate_core::{
     answer::SamplingAnswer,
-    audit::{Answered, Content, Gate, Role, Sent},
+    audit::{self, Answered, Content, Gate, Role, Sent},
     canonical::Sha256Hex,
     inspect::{self, Place},
     model_format::{Completion, WireRequest},
     price,
-    review::{ActionKind, ApprovedRequest, Event, approved_object},
+    review::{ApprovedRequest, Effect, Event, approved_object},
     settings::KeySource,
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{
-    Came, End, Looked, NEWEST_PROTOCOL, Passed, Pipeline, Question,
+    End, Looked, NEWEST_PROTOCOL, Pipeline, Question,
     gates::{decided, no_key},
+    sampling::{Came, Passed},
 };
 use crate::{
     key_command,
@@ -29,7 +30,11 @@ const SHOW_EVERY: Duration = Duration::from_millis(50);
 
 impl Pipeline {
     /// Asks the model and brings its answer to the answer gate.
-    pub(super) async fn ask_model(&self, question: &mut Question, approved: &ApprovedRequest) -> Result<Came, End> {
+    pub(super) async fn ask_model(
+        &self,
+        question: &mut Question<Effect>,
+        approved: &ApprovedRequest,
+    ) -> Result<Came, End> {
         let control = Control::default();
         let (shown, mut show) = mpsc::unbounded_channel();
         // The record may have changed since the model was chosen.
@@ -58,13 +63,13 @@ impl Pipeline {
                 }
                 decision = question.decisions.recv() => {
                     let Some(decision) = decision else { return Err(End::withdrawn()) };
-                    if decision.kind == ActionKind::Stop {
+                    if decision.what == audit::Decision::Stopped {
                         control.stop();
                         let reviewer = Some(self.reviewer.clone());
                         question.record.note(decided(
                             Gate::Answer,
-                            samplegate_core::audit::Decision::Stopped,
-                            samplegate_core::audit::DecidedBy::Person,
+                            audit::Decision::Stopped,
+                            audit::DecidedBy::Person,
                             reviewer,
                             None,
                             Vec::new(),
@@ -92,7 +97,7 @@ impl Pipeline {
     /// Notes the model's answer with what inspection and policy say about it, and brings it to the answer gate.
     async fn answered(
         &self,
-        question: &mut Question,
+        question: &mut Question<Effect>,
         approved: &ApprovedRequest,
         completion: Completion,
     ) -> Result<Came, End> {
@@ -150,7 +155,7 @@ impl Pipeline {
 
     async fn note_sent(
         &self,
-        question: &mut Question,
+        question: &mut Question<Effect>,
         approved: &ApprovedRequest,
         wire: &WireRequest,
     ) -> Result<(), End> {
@@ -239,7 +244,7 @@ impl Pipeline {
     }
 }
 
-fn failed(question: &mut Question, approved: &ApprovedRequest, why: String) -> Came {
+fn failed(question: &mut Question<Effect>, approved: &ApprovedRequest, why: String) -> Came {
     question.entry.progress(|answer| answer.waiting = None);
     question.record.note(Answered {
         model: Some(approved.model().model.clone()),
@@ -259,7 +264,7 @@ fn failed(question: &mut Question, approved: &ApprovedRequest, why: String) -> C
 }
 
 /// The gate makes it durable and tells the windows, if it asks anybody.
-fn at_answer_gate(question: &Question, event: Event) {
+fn at_answer_gate(question: &Question<Effect>, event: Event) {
     // An error: decided at this very moment; the decision is in the channel and the gate takes it from there.
     let _ = question.entry.apply(event);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
     answer::SamplingAnswer,
-    audit::DecidedBy,
+    audit::{DecidedBy, Kind},
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
@@ -19,7 +19,6 @@ use samplegate_core::{
 use serde_json::Value;
 
 use super::{
-    KIND,
     intake::{arguments, target},
     remarks::{remarks, trifecta},
 };
@@ -210,7 +209,7 @@ impl Docket {
         let local = at.to_zoned(TimeZone::system()).datetime();
         Case {
             gate,
-            kind: KIND,
+            kind: Kind::Sampling,
             host: self.host.as_deref(),
             server: &self.server,
             tool: self.tool.as_deref(),

@@ -1,101 +1,39 @@
-//! The two gates: what the policy lets through goes on, what it denies ends, what it asks waits for a person.
+//! A gate, whatever stands at it: what the policy lets through goes on, what it denies ends, what it asks waits for a
+//! person.
 
 use samplegate_core::{
-    audit::{Content, Decided, DecidedBy, Decision as Decided_, Evaluated, Gate, Role},
+    audit::{self, Decided, DecidedBy, Evaluated, Gate},
     policy::{Evaluation, Grant, Scope, Verdict},
-    review::{ActionKind, Effect, Event, NotNow},
 };
 use uuid::Uuid;
 
-use super::{End, NEWEST_PROTOCOL, Passed, Pipeline, Question};
+use super::{End, Pipeline, Question};
 use crate::{
     review_queue::{Decision, Wanted},
     secrets::SecretError,
 };
 
 impl Pipeline {
-    /// Nothing reaches a model before this.
-    pub(super) async fn request_gate(&self, question: &mut Question) -> Result<Passed, End> {
-        let evaluation = self.may_decide(question, Gate::Request, question.evaluation.clone()).await?;
-        match evaluation.verdict {
-            Verdict::Deny => self.rule_denies(question, Gate::Request, &evaluation).await,
-            Verdict::Allow => {
-                let event = match &evaluation.answer {
-                    Some(text) => Event::AnswerByHand(text.clone()),
-                    None => Event::Approve,
-                };
-                match question.entry.apply(event) {
-                    Ok(effect) => {
-                        let decision = Decision::by_rule(effect, evaluation.answer.is_some());
-                        self.carry_out(question, Gate::Request, decision, Some(&evaluation)).await
-                    }
-                    // E.g. no model is configured: the person can still answer.
-                    Err(_) => {
-                        let why = format!("{} But no model is configured that could be asked.", evaluation.reason);
-                        self.person_decides(question, Gate::Request, evaluation.by, &why).await
-                    }
-                }
-            }
-            Verdict::Ask => self.person_decides(question, Gate::Request, evaluation.by, &evaluation.reason).await,
-        }
-    }
-
-    /// Nothing returns to a server before this.
-    pub(super) async fn answer_gate(&self, question: &mut Question, evaluation: &Evaluation) -> Result<Passed, End> {
-        let evaluation = &self.may_decide(question, Gate::Answer, evaluation.clone()).await?;
-        match evaluation.verdict {
-            Verdict::Deny => self.rule_denies(question, Gate::Answer, evaluation).await,
-            Verdict::Allow => match question.entry.return_by_rule() {
-                Ok((effect, tool_calls)) => {
-                    let decision = Decision { tool_calls, ..Decision::by_rule(effect, false) };
-                    self.carry_out(question, Gate::Answer, decision, Some(evaluation)).await
-                }
-                // The rule said that nobody is asked, so there is nobody who could edit it.
-                Err(NotNow::NotCarried(why)) => {
-                    self.fails(question, format!("the answer cannot be returned: {why}")).await
-                }
-                Err(_) => self.person_decides(question, Gate::Answer, evaluation.by, &evaluation.reason).await,
-            },
-            Verdict::Ask => self.person_decides(question, Gate::Answer, evaluation.by, &evaluation.reason).await,
-        }
-    }
-
-    /// The model gave no answer: a person may write one or ask again.
-    pub(super) async fn no_answer(&self, question: &mut Question, why: &str) -> Result<Passed, End> {
-        if self.queue.has_reviewer() {
-            self.person_decides(question, Gate::Answer, DecidedBy::Nobody, "The model gave no answer.").await
-        } else {
-            self.fails(question, format!("the model failed: {why}")).await
-        }
-    }
-
-    /// Ends the question without an answer, unless a person decided at this very moment.
-    async fn fails(&self, question: &mut Question, why: String) -> Result<Passed, End> {
-        if question.entry.apply(Event::Withdraw).is_err() {
-            return self.decided_already(question, Gate::Answer).await;
-        }
-        Err(End::failed(-32603, why))
-    }
-
-    /// `asks` is who asks for a person, and so who denies where nobody can be asked; `why` says why in a sentence.
-    async fn person_decides(
+    /// Waits for a person. `asks` is who asks for one, and so who denies where nobody can be asked; `why` says why in a
+    /// sentence.
+    pub(super) async fn person_decides<E>(
         &self,
-        question: &mut Question,
+        question: &mut Question<E>,
         gate: Gate,
         asks: DecidedBy,
         why: &str,
-    ) -> Result<Passed, End> {
+    ) -> Result<Decision<E>, End> {
         self.before_anybody_looks(question).await?;
         if !self.queue.has_reviewer() {
-            if question.entry.apply(Event::Deny).is_err() {
-                return self.decided_already(question, gate).await;
+            if !question.entry.refuse() {
+                return Self::decided_already(question).await;
             }
             let by = match asks {
                 DecidedBy::Limit | DecidedBy::Drift => asks,
                 DecidedBy::Nobody | DecidedBy::Rule | DecidedBy::Person | DecidedBy::Timeout => DecidedBy::Nobody,
             };
             let end = End::denied(by, format!("{why} Nobody was there to be asked."));
-            question.record.note(decided(gate, Decided_::Denied, by, None, Some(end.why.clone()), Vec::new()));
+            question.record.note(decided(gate, audit::Decision::Denied, by, None, Some(end.why.clone()), Vec::new()));
             question.record.flush().await?;
             return Err(end);
         }
@@ -105,77 +43,40 @@ impl Pipeline {
             () = deadline(minutes) => {
                 let end = End::denied(DecidedBy::Timeout, "nobody answered in time");
                 // A decision that comes at this very moment is too late: the state machine is closed here.
-                if question.entry.apply(Event::Deny).is_ok() {
-                    question.record.note(decided(gate, Decided_::Denied, DecidedBy::Timeout, None, Some(end.why.clone()), Vec::new()));
+                if question.entry.refuse() {
+                    question.record.note(decided(gate, audit::Decision::Denied, DecidedBy::Timeout, None, Some(end.why.clone()), Vec::new()));
                     question.record.flush().await?;
                     return Err(end);
                 }
                 question.decisions.recv().await
             }
         };
-        let decision = decision.ok_or_else(End::withdrawn)?;
-        self.carry_out(question, gate, decision, None).await
+        decision.ok_or_else(End::withdrawn)
     }
 
-    /// Writes a decision to the log; only then gives what may be done.
-    pub(super) async fn carry_out(
+    /// The event that tells of a decision, with the grant that was made by it; `evaluation` is a rule's. Gives also by
+    /// whom, and why.
+    pub(super) fn decision_event<E>(
         &self,
-        question: &mut Question,
+        question: &mut Question<E>,
         gate: Gate,
-        decision: Decision,
+        decision: &Decision<E>,
         evaluation: Option<&Evaluation>,
-    ) -> Result<Passed, End> {
+    ) -> (DecidedBy, Option<String>, Decided) {
         let (by, reviewer, rules) = match evaluation {
             None => (DecidedBy::Person, Some(self.reviewer.clone()), Vec::new()),
             Some(evaluation) => (DecidedBy::Rule, None, evaluation.matched()),
         };
-        let what = match (decision.kind, decision.edited) {
-            (ActionKind::Deny, _) => Decided_::Denied,
-            (ActionKind::AnswerByHand, _) => Decided_::AnsweredByHand,
-            (ActionKind::AskAgain, _) => Decided_::AskedAgain,
-            (ActionKind::Stop, _) => Decided_::Stopped,
-            (_, true) => Decided_::Edited,
-            (_, false) => Decided_::Approved,
-        };
         let reason = decision.reason.clone().or_else(|| evaluation.map(|evaluation| evaluation.reason.clone()));
-        let mut event = decided(gate, what, by, reviewer, reason.clone(), rules);
+        let mut event = decided(gate, decision.what, by, reviewer, reason.clone(), rules);
         if let Some(wanted) = &decision.grant {
             self.grant(question, wanted, &mut event);
         }
-        match decision.effect {
-            Effect::Send(approved) => {
-                event.approved_sha256 = Some(approved.sha256());
-                question.record.note_with(event, Role::Approved, Content::json(approved.object()));
-                // Made durable together with `sent`, before anything goes out.
-                Ok(Passed::Send(approved))
-            }
-            Effect::Release(released) => {
-                event.tool_calls = decision.tool_calls;
-                if decision.kind == ActionKind::AnswerByHand
-                    && let Ok(result) = released.answer().to_result(NEWEST_PROTOCOL)
-                {
-                    question.record.note_with(event, Role::Answer, Content::json(&result));
-                } else {
-                    question.record.note(event);
-                }
-                // Made durable together with `released`, before the reply.
-                Ok(Passed::Release(released))
-            }
-            Effect::Refuse => {
-                event.tool_calls = decision.tool_calls;
-                question.record.note(event);
-                question.record.flush().await?;
-                Err(End::denied(
-                    by,
-                    reason.map_or_else(|| "denied by you".into(), |reason| format!("denied by you: {reason}")),
-                ))
-            }
-            Effect::Show | Effect::StopModel | Effect::End => Err(End::withdrawn()),
-        }
+        (by, reason, event)
     }
 
     /// Makes the grant that a person gave with a decision: both are written in one transaction, or neither.
-    fn grant(&self, question: &mut Question, wanted: &Wanted, event: &mut Decided) {
+    fn grant<E>(&self, question: &mut Question<E>, wanted: &Wanted, event: &mut Decided) {
         let now = jiff::Timestamp::now();
         let Wanted { offer, scope, answers } = wanted;
         let Some((about, until)) = offer.about.as_ref().zip(offer.until(*scope, now)) else { return };
@@ -196,25 +97,35 @@ impl Pipeline {
         question.record.granted(grant, &self.instance);
     }
 
-    async fn rule_denies(&self, question: &mut Question, gate: Gate, evaluation: &Evaluation) -> Result<Passed, End> {
-        if question.entry.apply(Event::Deny).is_err() {
-            // A person was faster (it was paused): the first answer wins.
-            return self.decided_already(question, gate).await;
+    /// Refuses by rule, limit or drift; a decision, where a person was faster (it was paused): the first answer wins.
+    pub(super) async fn rule_denies<E>(
+        &self,
+        question: &mut Question<E>,
+        gate: Gate,
+        evaluation: &Evaluation,
+    ) -> Result<Decision<E>, End> {
+        if !question.entry.refuse() {
+            return Self::decided_already(question).await;
         }
-        let reason = Some(evaluation.reason.clone());
-        question.record.note(decided(gate, Decided_::Denied, evaluation.by, None, reason, evaluation.matched()));
+        let (reason, rules) = (Some(evaluation.reason.clone()), evaluation.matched());
+        question.record.note(decided(gate, audit::Decision::Denied, evaluation.by, None, reason, rules));
         question.record.flush().await?;
         Err(End::denied(evaluation.by, evaluation.reason.clone()))
     }
 
-    async fn decided_already(&self, question: &mut Question, gate: Gate) -> Result<Passed, End> {
-        let decision = question.decisions.recv().await.ok_or_else(End::withdrawn)?;
-        self.carry_out(question, gate, decision, None).await
+    /// What a person decided at this very moment.
+    pub(super) async fn decided_already<E>(question: &mut Question<E>) -> Result<Decision<E>, End> {
+        question.decisions.recv().await.ok_or_else(End::withdrawn)
     }
 
     /// While paused, nothing is decided but what a person decides. What was allowed before a pause is judged again after
     /// it: what allowed it may have been revoked meanwhile, or be over.
-    async fn may_decide(&self, question: &mut Question, gate: Gate, judged: Evaluation) -> Result<Evaluation, End> {
+    pub(super) async fn may_decide<E>(
+        &self,
+        question: &mut Question<E>,
+        gate: Gate,
+        judged: Evaluation,
+    ) -> Result<Evaluation, End> {
         let mut paused = self.queue.paused();
         if !*paused.borrow() || (judged.verdict == Verdict::Ask && self.queue.has_reviewer()) {
             return Ok(judged);
@@ -239,7 +150,7 @@ impl Pipeline {
     }
 
     /// Makes durable what led here, and then tells the windows: what a person is shown comes after it in the log.
-    async fn before_anybody_looks(&self, question: &mut Question) -> Result<(), End> {
+    async fn before_anybody_looks<E>(&self, question: &mut Question<E>) -> Result<(), End> {
         question.record.flush().await?;
         question.entry.waits();
         self.queue.touch(&question.entry);
@@ -247,22 +158,9 @@ impl Pipeline {
     }
 }
 
-impl Decision {
-    fn by_rule(effect: Effect, fixed_text: bool) -> Self {
-        let kind = match (&effect, fixed_text) {
-            (Effect::Release(_), true) => ActionKind::AnswerByHand,
-            (Effect::Release(_), false) => ActionKind::Return,
-            (Effect::Send(_) | Effect::Show | Effect::StopModel | Effect::Refuse | Effect::End, _) => {
-                ActionKind::Approve
-            }
-        };
-        Self { effect, kind, gate: Gate::Request, edited: false, reason: None, tool_calls: None, grant: None }
-    }
-}
-
 pub(super) fn decided(
     gate: Gate,
-    decision: Decided_,
+    decision: audit::Decision,
     by: DecidedBy,
     reviewer: Option<String>,
     reason: Option<String>,

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, DecidedBy, Evaluated, Gate, NewEvent, Outcome, Received, format_time},
+    audit::{Closed, DecidedBy, Evaluated, Gate, Kind, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
     limits::Checked,
     policy::{Evaluation, Offer, UNMATCHED, Verdict},
     request::SamplingRequest,
-    review::Review,
+    review::{Effect, Review},
     settings::{SamplingTools, Server},
 };
 use serde_json::Value;
 
 use super::{
-    End, KIND, Looked, Pipeline, Question,
+    End, Looked, Pipeline, Question,
     docket::{Docket, Now},
     record::Record,
 };
@@ -27,8 +27,8 @@ use crate::{
 };
 
 impl Pipeline {
-    /// Logs what was asked, checks it, evaluates it and puts it into the queue.
-    pub(super) async fn receive(&self, asked: Asked) -> Result<Question, End> {
+    /// Logs that a model's answer was asked for, checks it, evaluates it and puts it into the queue.
+    pub(super) async fn receive_sampling(&self, asked: Asked) -> Result<Question<Effect>, End> {
         let at = asked.arrived_at;
         let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
         let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
@@ -37,7 +37,12 @@ impl Pipeline {
         let parsed = SamplingRequest::parse(asked.params.clone())
             .map_err(|error| error.to_string())
             .and_then(|request| check_tools(request, server));
-        record.received(received(self, &asked, parsed.as_ref().ok()), &asked.params, arguments(&asked.origin));
+        let event = Received {
+            context_class: parsed.as_ref().ok().map(SamplingRequest::content_class),
+            first_line: parsed.as_ref().ok().map(SamplingRequest::first_line),
+            ..received(self, &asked, Kind::Sampling)
+        };
+        record.received(event, &asked.params, arguments(&asked.origin));
         let request = match parsed {
             Ok(request) => request,
             Err(why) => {
@@ -61,7 +66,7 @@ impl Pipeline {
         limits.notes.extend(docket.remarks(&self.config.settings(), at));
         limits.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
         let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
-        let (entry, decisions) = self.queue.submit(Submission {
+        let submission = Submission {
             id,
             received_at: at,
             arrival: asked.arrival,
@@ -71,8 +76,9 @@ impl Pipeline {
             behaviour,
             fingerprint: docket.fingerprint(),
             offer,
-            review: Review::new(request, offered, model, asked.server.protocol_version.clone()),
-        });
+        };
+        let review = Review::new(request, offered, model, asked.server.protocol_version.clone());
+        let (entry, decisions) = self.queue.submit_sampling(submission, review);
         let looked = Looked { findings, answer: None };
         Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
     }
@@ -119,7 +125,7 @@ impl Pipeline {
     }
 
     /// What the policy says, at this moment, about what stands at a gate.
-    pub(super) async fn judge(&self, question: &Question, gate: Gate) -> Result<(Evaluation, Offer), End> {
+    pub(super) async fn judge<E>(&self, question: &Question<E>, gate: Gate) -> Result<(Evaluation, Offer), End> {
         let (server, tool) = question.docket.about();
         let mut before = self.store.standing(server, tool).await.map_err(|error| {
             End::denied(DecidedBy::Nobody, format!("the audit log cannot be read, so the answer is no: {error}"))
@@ -155,24 +161,24 @@ fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<Samp
     }
 }
 
-fn received(pipeline: &Pipeline, asked: &Asked, request: Option<&SamplingRequest>) -> Received {
+fn received(pipeline: &Pipeline, asked: &Asked, kind: Kind) -> Received {
     let (call, one_of) = match &asked.origin {
         Origin::Call(call) => (Some(call), None),
         Origin::OneOf(calls) => (None, u32::try_from(calls.len()).ok()),
         Origin::None => (None, None),
     };
     Received {
-        kind: KIND,
+        kind,
         host: call.map(|call| call.host.clone()),
         server: asked.server.name.clone(),
         tool: call.map(|call| target(call).to_owned()),
         call_id: call.map(|call| call.call_id.to_string()),
         round: asked.round,
         one_of,
-        context_class: request.map(SamplingRequest::content_class),
+        context_class: None,
         owner: Some(pipeline.instance.clone()),
         request_sha256: Some(Sha256Hex::of_json(&asked.params)),
-        first_line: request.map(SamplingRequest::first_line),
+        first_line: None,
     }
 }
 

@@ -9,7 +9,7 @@ use samplegate_core::{
 };
 use serde_json::json;
 
-use super::{ActError, Desk, Entry, ReviewQueue, entry::EntryState};
+use super::{ActError, Desk, Entry, ReviewQueue, sampling::Sampling, subject::Subject};
 use crate::{
     provider::Control,
     wire::{FindingView, OpinionView},
@@ -88,11 +88,12 @@ impl ReviewQueue {
     ) -> Result<(std::sync::Arc<Entry>, SamplingRequest), ActError> {
         let entry = self.find(id).ok_or(ActError::Gone)?;
         let judged = {
-            let state = entry.state();
-            if state.review.revision() != revision || !matches!(state.review.state(), State::Request) {
-                return Err(if state.review.is_closed() { ActError::Gone } else { ActError::Stale });
+            let Subject::Sampling(sampling) = &entry.state().subject;
+            let review = &sampling.review;
+            if review.revision() != revision || !matches!(review.state(), State::Request) {
+                return Err(if review.is_closed() { ActError::Gone } else { ActError::Stale });
             }
-            state.review.draft().clone()
+            review.draft().clone()
         };
         Ok((entry, judged))
     }
@@ -101,20 +102,21 @@ impl ReviewQueue {
 impl Entry {
     /// Notes that an opinion is asked for; false where one is being asked for already.
     pub(crate) fn begin_opinion(&self, asking: OpinionState) -> bool {
-        let mut state = self.state();
-        if matches!(state.opinion, OpinionState::Asking { .. }) {
+        let Subject::Sampling(sampling) = &mut self.state().subject;
+        if matches!(sampling.opinion, OpinionState::Asking { .. }) {
             return false;
         }
-        state.opinion = asking;
+        sampling.opinion = asking;
         true
     }
 
     pub(crate) fn set_opinion(&self, opinion: OpinionState) {
-        self.state().opinion = opinion;
+        let Subject::Sampling(sampling) = &mut self.state().subject;
+        sampling.opinion = opinion;
     }
 }
 
-impl EntryState {
+impl Sampling {
     /// Nobody waits for an opinion of what is over.
     pub(super) fn end_opinion(&self) {
         if let OpinionState::Asking { control, .. } = &self.opinion {
@@ -124,7 +126,7 @@ impl EntryState {
 }
 
 /// What the shells are told of it; none: none can be asked for now.
-pub(super) fn view(state: &EntryState, desk: &Desk) -> Option<OpinionView> {
+pub(super) fn view(state: &Sampling, desk: &Desk) -> Option<OpinionView> {
     if !matches!(state.review.state(), State::Request) {
         return None;
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{AnswerView, GrantScope, OfferView, OpinionView, ToolUseDecision};
+use super::{ActionKind, AnswerView, OfferView, OpinionView};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -13,6 +13,8 @@ use super::{AnswerView, GrantScope, OfferView, OpinionView, ToolUseDecision};
 pub struct ReviewSummary {
     /// The question's id (UUIDv7), the same as in the audit log.
     pub id: String,
+    /// What is asked for.
+    pub kind: QuestionKind,
     /// The server's name.
     pub server: String,
     /// The tool, prompt or resource whose call led here, where it is known.
@@ -32,6 +34,19 @@ pub struct ReviewSummary {
     pub alike: u32,
     /// The oldest of these: the card it folds into. Its own id where there is none older.
     pub folds_into: String,
+}
+
+/// What a question asks for, named as in the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionKind {
+    /// A model's answer.
+    Sampling,
+    /// A person's input.
+    Elicitation,
+    /// Leave to call a tool.
+    ToolCall,
 }
 
 /// Where a question stands between the two gates.
@@ -68,7 +83,8 @@ pub enum Severity {
     Critical,
 }
 
-/// A question in full, with everything that may be decided about it now.
+/// A question in full, with everything that may be decided about it now. What is the same for all kinds of questions is
+/// here, the rest in [`SubjectView`], whose `kind` stands beside these fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 #[serde(rename_all = "camelCase")]
@@ -89,22 +105,56 @@ pub struct ReviewItem {
     pub request: Value,
     /// Whether a person edited `request`.
     pub request_edited: bool,
-    /// The placeholders in `request` that stand for what was redacted.
-    pub placeholders: Vec<String>,
     /// Sentences about what differs from what was received and why, e.g. a lowered maxTokens.
     pub notes: Vec<String>,
-    /// Top-level fields of the request that Samplegate does not know. They are shown and never sent to a model.
+    /// Top-level fields of the request that Samplegate does not know. They are shown and go nowhere.
     pub unknown_fields: Vec<String>,
     /// SHA-256 of the canonical request as received, hex.
     pub request_sha256: String,
-    /// SHA-256 of the object that an approval now would approve, hex; none while no model is chosen.
-    pub approved_sha256: Option<String>,
     /// Findings in `request`; pointers are into it.
     pub findings: Vec<FindingView>,
     /// What the policy said, and the rules that matched.
     pub evaluation: EvaluationView,
     /// How far a decision at this gate may reach.
     pub offer: OfferView,
+    /// What may be done now. A window offers these and no others.
+    pub actions: Vec<ActionKind>,
+    /// What has to be typed before what goes on, since it is of high risk; none: nothing.
+    pub confirm: Option<String>,
+    /// How it ended, once it has.
+    pub ended: Option<EndedView>,
+    /// What is asked.
+    #[serde(flatten)]
+    pub subject: SubjectView,
+}
+
+impl ReviewItem {
+    /// What is asked, if it is a model's answer.
+    pub fn sampling(&self) -> Option<&SamplingView> {
+        match &self.subject {
+            SubjectView::Sampling(sampling) => Some(sampling),
+        }
+    }
+}
+
+/// What a question asks for, and what belongs to that kind of question only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SubjectView {
+    /// A model's answer.
+    Sampling(Box<SamplingView>),
+}
+
+/// A request for a model's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct SamplingView {
+    /// The placeholders in `request` that stand for what was redacted.
+    pub placeholders: Vec<String>,
+    /// SHA-256 of the object that an approval now would approve, hex; none while no model is chosen.
+    pub approved_sha256: Option<String>,
     /// The models that could answer, best first.
     pub models: Vec<ModelOption>,
     /// The name of the model that an approval now would use; none: there is only the person.
@@ -115,14 +165,8 @@ pub struct ReviewItem {
     pub opinion: Option<OpinionView>,
     /// The model's progress and answer, from the moment a request is approved.
     pub answer: Option<AnswerView>,
-    /// What may be done now. A window offers these and no others.
-    pub actions: Vec<ActionKind>,
-    /// What has to be typed before Approve or Return, since it is of high risk; none: nothing.
-    pub confirm: Option<String>,
     /// Quick replies for answering by hand.
     pub quick_replies: Vec<String>,
-    /// How it ended, once it has.
-    pub ended: Option<EndedView>,
 }
 
 /// Why this question is asked.
@@ -287,127 +331,4 @@ pub struct EndedView {
     pub outcome: String,
     /// A sentence, e.g. "withdrawn by the server".
     pub why: String,
-}
-
-/// What may be done about a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(rename_all = "camelCase")]
-pub enum ActionKind {
-    /// Send the request as shown.
-    Approve,
-    /// Change the request, or the answer.
-    Edit,
-    /// Replace what was found in the request by placeholders.
-    Redact,
-    /// Undo all edits.
-    Revert,
-    /// Refuse.
-    Deny,
-    /// Write the answer oneself.
-    AnswerByHand,
-    /// Use another model.
-    ChooseModel,
-    /// Stop the model and keep what came so far.
-    Stop,
-    /// Ask the model again.
-    AskAgain,
-    /// Put what was redacted back into the answer, or leave the placeholders.
-    Restore,
-    /// Approve or refuse one tool call in the answer.
-    DecideToolUse,
-    /// Take the refused tool calls out of the answer.
-    RemoveRefused,
-    /// Return the answer as shown.
-    Return,
-}
-
-/// An action, as a shell sends it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(tag = "type", rename_all = "camelCase")]
-pub enum Action {
-    /// Send the request as shown at this revision.
-    Approve,
-    /// Approve, or at the answer gate return, as shown at this revision, and let through what is alike from now on. Only
-    /// in the scopes that are offered; [`Action::Approve`] and [`Action::Return`] are for this time.
-    #[serde(rename_all = "camelCase")]
-    Grant {
-        /// Until when.
-        scope: GrantScope,
-        /// At the request gate: whether the answers to such requests go back without a look too. Means nothing at the
-        /// answer gate.
-        #[serde(default)]
-        answers: bool,
-    },
-    /// Replace the request's params by these. Validated like a server's.
-    #[serde(rename_all = "camelCase")]
-    EditRequest {
-        /// The protocol's params object.
-        params: Value,
-    },
-    /// Replace the answer by this result object.
-    #[serde(rename_all = "camelCase")]
-    EditAnswer {
-        /// The protocol's result object: role, content, model, stopReason.
-        result: Value,
-    },
-    /// Replace the spans of these findings in the request by placeholders.
-    #[serde(rename_all = "camelCase")]
-    Redact {
-        /// Their positions in the question's `findings`.
-        findings: Vec<u32>,
-    },
-    /// Put what was redacted back into the answer, or leave the placeholders.
-    #[serde(rename_all = "camelCase")]
-    Restore {
-        /// Whether it is put back.
-        on: bool,
-    },
-    /// Decide about one tool call in the answer.
-    #[serde(rename_all = "camelCase")]
-    DecideToolUse {
-        /// The call's id.
-        id: String,
-        /// What was decided.
-        decision: ToolUseDecision,
-    },
-    /// Take the refused tool calls out of the answer.
-    RemoveRefused,
-    /// Undo all edits of the gate it stands at.
-    Revert,
-    /// Refuse. The reason stays in the log; the server is not told.
-    #[serde(rename_all = "camelCase")]
-    Deny {
-        /// What the person typed, may be empty.
-        reason: String,
-    },
-    /// Answer by hand: final, no second gate.
-    #[serde(rename_all = "camelCase")]
-    AnswerByHand {
-        /// The text that goes back.
-        text: String,
-    },
-    /// Use this configured model.
-    #[serde(rename_all = "camelCase")]
-    ChooseModel {
-        /// The configured name.
-        name: String,
-    },
-    /// Stop the model; what came so far goes to the answer gate.
-    Stop,
-    /// Ask again, the same or another model, with the approved request.
-    #[serde(rename_all = "camelCase")]
-    AskAgain {
-        /// The configured name; none: the same model.
-        model: Option<String>,
-    },
-    /// Return the answer as shown at this revision.
-    Return,
-    /// Type the name that Approve or Return wants first, at this revision. Changes nothing else.
-    #[serde(rename_all = "camelCase")]
-    Confirm {
-        /// What was typed.
-        typed: String,
-    },
 }

@@ -3,7 +3,7 @@
 use samplegate_engine::wire::ReviewItem;
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{MARGIN, muted, say, write};
+use super::{MARGIN, answer_of, muted, say, write};
 use crate::output::visible;
 
 /// A model's words as they come.
@@ -15,7 +15,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn begin(item: &ReviewItem) -> Self {
-        let model = item.answer.as_ref().map(|answer| answer.asked.clone()).unwrap_or_default();
+        let model = answer_of(item).map(|answer| answer.asked.clone()).unwrap_or_default();
         say(&muted(&format!("{model} is asked · s stop, d deny, w answer yourself")));
         write(&muted(MARGIN));
         Self { shown: 0, waiting: None, column: 0 }
@@ -23,7 +23,7 @@ impl Stream {
 
     /// Writes what is new.
     pub(crate) fn grow(&mut self, item: &ReviewItem) {
-        let Some(answer) = &item.answer else { return };
+        let Some(answer) = answer_of(item) else { return };
         if answer.waiting != self.waiting {
             self.waiting.clone_from(&answer.waiting);
             if let Some(why) = &answer.waiting {

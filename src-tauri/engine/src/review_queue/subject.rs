@@ -1,0 +1,101 @@
+//! What a question asks for: one state machine for each kind, and what all of them have in common.
+//!
+//! A new kind is a variant here with a file beside `sampling.rs`, a variant of [`SubjectView`](crate::wire::SubjectView)
+//! and a view; the compiler names the rest.
+
+use samplegate_core::audit::{Gate, Kind};
+
+use super::{ActError, Decision, Desk, Sampling, Shown, Wanted};
+use crate::wire::{Action, Phase};
+
+/// What a question asks for, in the state it is in.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// A model's answer.
+    Sampling(Box<Sampling>),
+}
+
+/// What a person does, and how far it reaches.
+#[derive(Debug)]
+pub(super) struct Act {
+    pub(super) action: Action,
+    pub(super) gate: Gate,
+    /// What is granted beyond this question, if the action says so.
+    pub(super) grant: Option<Wanted>,
+}
+
+impl Subject {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Sampling(_) => Kind::Sampling,
+        }
+    }
+
+    /// Goes up with every change.
+    pub(super) fn revision(&self) -> u32 {
+        match self {
+            Self::Sampling(sampling) => sampling.review.revision(),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Sampling(sampling) => sampling.review.is_closed(),
+        }
+    }
+
+    /// The gate it stands at, or is on the way to; none: it is over.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        match self {
+            Self::Sampling(sampling) => sampling.gate(),
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Self::Sampling(sampling) => sampling.phase(),
+        }
+    }
+
+    /// What stands at its gate, whole: what a person is shown.
+    pub(super) fn at_gate(&self) -> Option<Shown> {
+        match self {
+            Self::Sampling(sampling) => sampling.at_gate(),
+        }
+    }
+
+    /// Why a decision now reaches no further than this question, because of what a person changed.
+    pub(super) fn changed_by_you(&self) -> Option<&'static str> {
+        match self {
+            Self::Sampling(sampling) => sampling.changed_by_you(),
+        }
+    }
+
+    /// Takes a person's action.
+    pub(super) fn act(&mut self, act: Act, desk: &Desk, server: &str) -> Result<(), ActError> {
+        match self {
+            Self::Sampling(sampling) => sampling.act(act, desk, server),
+        }
+    }
+
+    /// Closes it with a refusal that is not a person's; false: it was decided, or is over, already.
+    pub(super) fn refuse(&mut self) -> bool {
+        match self {
+            Self::Sampling(sampling) => sampling.refuse(),
+        }
+    }
+
+    /// Closes it, whether or not it was decided: nobody waits any more.
+    pub(super) fn withdraw(&mut self) {
+        match self {
+            Self::Sampling(sampling) => sampling.withdraw(),
+        }
+    }
+}
+
+impl<E> Decision<E> {
+    /// What a rule decided.
+    pub(crate) fn by_rule(effect: E, gate: Gate, what: samplegate_core::audit::Decision) -> Self {
+        Self { effect, what, gate, reason: None, tool_calls: None, grant: None }
+    }
+}

@@ -1,0 +1,137 @@
+//! What may be done about a question, and what a shell sends to do it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ts_rs::TS;
+
+use super::{GrantScope, ToolUseDecision};
+
+/// What may be done about a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum ActionKind {
+    /// Send the request as shown.
+    Approve,
+    /// Change the request, or the answer.
+    Edit,
+    /// Replace what was found in the request by placeholders.
+    Redact,
+    /// Undo all edits.
+    Revert,
+    /// Refuse.
+    Deny,
+    /// Write the answer oneself.
+    AnswerByHand,
+    /// Use another model.
+    ChooseModel,
+    /// Stop the model and keep what came so far.
+    Stop,
+    /// Ask the model again.
+    AskAgain,
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    Restore,
+    /// Approve or refuse one tool call in the answer.
+    DecideToolUse,
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
+    /// Return the answer as shown.
+    Return,
+}
+
+/// An action, as a shell sends it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Action {
+    /// Send the request as shown at this revision.
+    Approve,
+    /// Approve, or at the answer gate return, as shown at this revision, and let through what is alike from now on. Only
+    /// in the scopes that are offered; [`Action::Approve`] and [`Action::Return`] are for this time.
+    #[serde(rename_all = "camelCase")]
+    Grant {
+        /// Until when.
+        scope: GrantScope,
+        /// At the request gate: whether the answers to such requests go back without a look too. Means nothing at the
+        /// answer gate.
+        #[serde(default)]
+        answers: bool,
+    },
+    /// Replace the request's params by these. Validated like a server's.
+    #[serde(rename_all = "camelCase")]
+    EditRequest {
+        /// The protocol's params object.
+        params: Value,
+    },
+    /// Replace the answer by this result object.
+    #[serde(rename_all = "camelCase")]
+    EditAnswer {
+        /// The protocol's result object: role, content, model, stopReason.
+        result: Value,
+    },
+    /// Replace the spans of these findings in the request by placeholders.
+    #[serde(rename_all = "camelCase")]
+    Redact {
+        /// Their positions in the question's `findings`.
+        findings: Vec<u32>,
+    },
+    /// Put what was redacted back into the answer, or leave the placeholders.
+    #[serde(rename_all = "camelCase")]
+    Restore {
+        /// Whether it is put back.
+        on: bool,
+    },
+    /// Decide about one tool call in the answer.
+    #[serde(rename_all = "camelCase")]
+    DecideToolUse {
+        /// The call's id.
+        id: String,
+        /// What was decided.
+        decision: ToolUseDecision,
+    },
+    /// Take the refused tool calls out of the answer.
+    RemoveRefused,
+    /// Undo all edits of the gate it stands at.
+    Revert,
+    /// Refuse. The reason stays in the log; the server is not told.
+    #[serde(rename_all = "camelCase")]
+    Deny {
+        /// What the person typed, may be empty.
+        reason: String,
+    },
+    /// Answer by hand: final, no second gate.
+    #[serde(rename_all = "camelCase")]
+    AnswerByHand {
+        /// The text that goes back.
+        text: String,
+    },
+    /// Use this configured model.
+    #[serde(rename_all = "camelCase")]
+    ChooseModel {
+        /// The configured name.
+        name: String,
+    },
+    /// Stop the model; what came so far goes to the answer gate.
+    Stop,
+    /// Ask again, the same or another model, with the approved request.
+    #[serde(rename_all = "camelCase")]
+    AskAgain {
+        /// The configured name; none: the same model.
+        model: Option<String>,
+    },
+    /// Return the answer as shown at this revision.
+    Return,
+    /// Type the name that Approve or Return wants first, at this revision. Changes nothing else.
+    #[serde(rename_all = "camelCase")]
+    Confirm {
+        /// What was typed.
+        typed: String,
+    },
+}
+
+impl Action {
+    /// Whether what was asked goes on by it, so that the name is typed first where something is of high risk.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self, Self::Approve | Self::Return | Self::Grant { .. })
+    }
+}

@@ -1,0 +1,6 @@
+//! The kinds of questions, each with what only it has.
+
+import type { ReviewItem } from '../bindings/ReviewItem'
+
+/** A request for a model's answer. */
+export type SamplingItem = Extract<ReviewItem, { kind: 'sampling' }>

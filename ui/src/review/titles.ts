@@ -1,0 +1,32 @@
+//! What the review window asks, in one line.
+
+import type { ReviewItem } from '../bindings/ReviewItem'
+import { isObject } from '../text/json'
+import { plural } from '../text/measure'
+import type { SamplingItem } from './kinds'
+
+export function titleOf(item: ReviewItem): string {
+  if (item.phase === 'closed') return `${item.provenance.server}: this question is over`
+  switch (item.kind) {
+    case 'sampling':
+      return samplingTitle(item)
+  }
+}
+
+function samplingTitle(item: SamplingItem): string {
+  const { server } = item.provenance
+  const tools = isObject(item.request) && Array.isArray(item.request['tools']) ? item.request['tools'].length : 0
+  switch (item.phase) {
+    case 'request':
+      if (item.models.length === 0) return `${server} asks you to write something`
+      return tools > 0 ? `${server} asks your model to write, with ${plural(tools, 'tool')} at hand` : `${server} asks your model to write something`
+    case 'waiting':
+      return `Your request for ${server} waits`
+    case 'answering':
+      return `The model answers ${server}`
+    case 'answer':
+      return item.answer?.error && item.answer.result === null ? `No answer for ${server} yet` : `Return this answer to ${server}?`
+    case 'closed':
+      return ''
+  }
+}
