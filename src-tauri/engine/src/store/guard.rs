@@ -240,10 +240,10 @@ fn tally(
     at: Timestamp,
 ) -> Result<Tally, rusqlite::Error> {
     let today = day(at).to_string();
-    let mut tally = Tally::default();
-    tally.last_minute = connection
+    let last_minute = connection
         .prepare_cached("SELECT sum(asked) FROM minutes WHERE server = ?1 AND second >= ?2")?
         .query_row(params![server, a_minute_before(at)], |row| count(row, 0))?;
+    let mut tally = Tally { last_minute, ..Tally::default() };
     (tally.in_flight, tally.queue, tally.tokens_in_day, tally.tokens_out_day, tally.microusd_day) = connection
         .prepare_cached(
             "SELECT count(*), sum(waiting), sum(active * tokens_in), sum(active * tokens_out), sum(active * microusd) \
