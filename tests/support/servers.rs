@@ -27,9 +27,9 @@ pub fn program(variable: &str, name: &str) -> PathBuf {
         return path.into();
     }
     let here = std::env::current_exe().unwrap();
-    let built = here.parent().and_then(Path::parent).unwrap().join(name);
-    assert!(built.exists(), "{} is not built: run `cargo build --workspace` first", built.display());
-    built
+    // Tests are one folder below the programs.
+    let built = here.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|built| built.exists());
+    built.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace` first"))
 }
 
 /// The terminal command.
@@ -57,7 +57,7 @@ pub struct OverHttp {
 }
 
 impl OverHttp {
-    /// Starts one of the servers on FastMCP and waits until it can be reached.
+    /// Starts one of the servers that can be reached over HTTP, and waits until it can be reached.
     pub async fn start(script: &str) -> Self {
         Self::over(script, "http", "mcp").await
     }
@@ -89,6 +89,11 @@ impl OverHttp {
         Self { _process: process, url: format!("http://127.0.0.1:{port}/{path_in_url}") }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The lines of its `[servers.NAME]` table.
     pub fn lines(&self) -> String {
         format!("url = {:?}\n", self.url)
@@ -103,7 +108,7 @@ fn path(script: &str) -> PathBuf {
 fn interpreter(script: &str) -> PathBuf {
     match script {
         "fastmcp3_prompts.py" => given("SAMPLEGATE_TEST_PY3"),
-        "fastmcp4_rounds.py" => given("SAMPLEGATE_TEST_PY4"),
+        "fastmcp4_rounds.py" | "conforming.py" => given("SAMPLEGATE_TEST_PY4"),
         // The system's own: a version manager's shim adds variables that a test would take for ours.
         _ if Path::new("/usr/bin/python3").exists() => "/usr/bin/python3".into(),
         _ => "python3".into(),
