@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     FindingKind, Severity,
     found::{Found, Spot},
+    walk::find,
 };
 
 /// How far a string of a terminal (OSC, DCS) is followed to its end, in bytes.
@@ -13,11 +14,10 @@ const LONGEST: usize = 4096;
 /// Finds control characters and escape sequences.
 pub(super) fn scan(text: &str, found: &mut Found) {
     let bytes = text.as_bytes();
-    let lines = bytes.contains(&b'\n');
+    let lines = memchr::memchr(b'\n', bytes).is_some();
     let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| candidate(*byte)) {
-        at += next;
-        at = one(text, at, lines, found);
+    while let Some(next) = find(bytes, at, candidate) {
+        at = one(text, next, lines, found);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) use escapes::unescape;
 use super::{
     Family, FindingKind, Severity,
     found::{Found, Spot},
-    walk::{self, Text},
+    walk::{self, Text, find},
 };
 
 /// How often what was decoded is decoded again.
@@ -221,15 +221,13 @@ fn looks_encoded(raw: &str) -> bool {
 fn spaced_hex(text: &Text<'_>, found: &mut Found) {
     let bytes = text.raw.as_bytes();
     let mut at = 0;
-    // Pairs of figures with one separator: every third byte is one, so a look at three is enough to go on.
-    while at + 36 <= bytes.len() {
-        let Some(step) = separated(bytes, at) else {
-            at += 1;
-            while at < bytes.len() && bytes[at - 1].is_ascii_alphanumeric() {
-                at += 1;
-            }
+    while let Some(start) = find(bytes, at, |byte| byte.is_ascii_hexdigit()).filter(|at| at + 36 <= bytes.len()) {
+        let begins = start == at || !bytes[start - 1].is_ascii_alphanumeric();
+        let Some(step) = separated(bytes, start).filter(|_| begins) else {
+            at = start + bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
             continue;
         };
+        at = start;
         let mut values = Vec::new();
         let mut end = at;
         while let Some(value) = step.read(bytes, end) {
@@ -278,6 +276,9 @@ impl Step {
 }
 
 fn separated(bytes: &[u8], at: usize) -> Option<Step> {
+    if !bytes[at + 1].is_ascii_hexdigit() {
+        return None;
+    }
     [Step { digits: 2, radix: 16 }, Step { digits: 8, radix: 2 }]
         .into_iter()
         .find(|step| (0..3).all(|index| step.read(bytes, at + index * step.length()).is_some()))

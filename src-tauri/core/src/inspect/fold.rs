@@ -25,10 +25,11 @@ impl Folded {
         }
         let mut folded = Folding { text: String::with_capacity(length), origins: Vec::with_capacity(length) };
         let mut rest = 0;
-        while let Some(c) = raw[rest..].chars().next() {
-            if c.is_ascii() && !c.is_ascii_alphanumeric() {
-                folded.push(c, rest);
-                rest += 1;
+        while rest < length {
+            let plain = plain(&raw.as_bytes()[rest..]);
+            if plain > 0 {
+                folded.push_ascii(&raw[rest..rest + plain], rest);
+                rest += plain;
                 continue;
             }
             let word = word(&raw[rest..]);
@@ -56,10 +57,15 @@ struct Folding {
 
 impl Folding {
     fn push(&mut self, c: char, at: usize) {
-        let before = self.text.len();
         self.text.push(c);
-        let at = u32::try_from(at).unwrap_or(u32::MAX);
-        self.origins.extend(std::iter::repeat_n(at, self.text.len() - before));
+        self.origins.resize(self.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
+    }
+
+    fn push_ascii(&mut self, text: &str, at: usize) {
+        let from = self.text.len();
+        self.text.push_str(text);
+        self.text[from..].make_ascii_lowercase();
+        self.origins.extend((at..at + text.len()).map(|at| u32::try_from(at).unwrap_or(u32::MAX)));
     }
 
     fn fold(&mut self, c: char, at: usize) {
@@ -93,35 +99,40 @@ impl Folding {
                 let letter = (c as u32 - 0x1F130) % 32;
                 self.push(char::from_u32(u32::from(b'a') + letter).unwrap_or(c), at);
             }
-            // Scripts without capitals, and without anything to fold.
+            // Without capitals, and without anything to fold.
             '\u{5d0}'..='\u{61b}'
             | '\u{620}'..='\u{63f}'
             | '\u{904}'..='\u{957}'
             | '\u{2e80}'..='\u{3163}'
-            | '\u{3165}'..='\u{9fff}' => self.push(c, at),
+            | '\u{3165}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7a3}'
+            | '\u{1f200}'..='\u{1faff}'
+            // Cyrillic, in lower case already.
+            | '\u{430}'..='\u{45f}' => self.push(c, at),
             c if invisible::is_invisible(c) && !c.is_control() => {}
             c => c.to_lowercase().for_each(|lower| self.push(lower, at)),
         }
     }
 }
 
-/// The word at the beginning; at least one character.
+/// How long the words at the beginning are that are ASCII alone, and what stands between them: most of most texts.
+fn plain(bytes: &[u8]) -> usize {
+    let Some(end) = bytes.iter().position(|byte| !byte.is_ascii()) else { return bytes.len() };
+    end - bytes[..end].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+}
+
+/// The word at the beginning, which begins with no ASCII sign; at least one character.
 fn word(text: &str) -> &str {
-    let end = text.char_indices().find(|(at, c)| *at > 0 && c.is_ascii() && !c.is_ascii_alphanumeric());
+    let end = text.bytes().position(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
     // A text without any spaces is one word, which would make this no shorter than the text; that is fine: it is read
     // once. Words of two alphabets are what matters.
-    &text[..end.map_or(text.len(), |(at, _)| at)]
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// Whether letters of a look-alike alphabet stand among Latin ones.
 fn borrows(word: &str) -> bool {
-    let mut latin = false;
-    let mut twin = false;
-    for c in word.chars() {
-        latin |= c.is_ascii_alphabetic();
-        twin |= !c.is_ascii() && latin_twin(c).is_some();
-    }
-    latin && twin
+    word.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && word.chars().any(|c| !c.is_ascii() && latin_twin(c).is_some())
 }
 
 /// The Latin letter that a Cyrillic, Greek or Armenian one is drawn like.
@@ -153,4 +164,30 @@ pub(super) fn latin_twin(c: char) -> Option<char> {
         'Ζ' | 'ᴢ' => 'z',
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_as_it_is_has_no_capitals() {
+        let as_it_is = ('\u{430}'..='\u{45f}').chain('\u{ac00}'..='\u{d7a3}').chain('\u{1f200}'..='\u{1faff}');
+        for c in as_it_is {
+            assert_eq!(c.to_lowercase().collect::<String>(), c.to_string());
+            assert!(!invisible::is_invisible(c), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn places_are_those_of_the_text_as_it_came() {
+        let raw = "Plain WORDS, then Ünïcode\u{200b}, іgnоre Previous.";
+        let folded = Folded::new(raw);
+        assert_eq!(folded.text, "plain words, then unicode, ignore previous.");
+        for word in ["WORDS", "Ünïcode", "іgnоre", "Previous."] {
+            let at = folded.text.find(&Folded::new(word).text).unwrap();
+            let span = folded.origin(at..at + Folded::new(word).text.len());
+            assert!(raw[span].starts_with(word), "{word}");
+        }
+    }
 }

@@ -254,6 +254,5 @@ impl<'a> Positions<'a> {
 }
 
 fn scalars(text: &str, span: Range<usize>) -> u32 {
-    let bytes = text.as_bytes().get(span).unwrap_or_default();
-    u32::try_from(bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()).unwrap_or(u32::MAX)
+    u32::try_from(text.get(span).map_or(0, |part| part.chars().count())).unwrap_or(u32::MAX)
 }

@@ -9,6 +9,8 @@ use super::{FindingKind, Severity, found::Found, walk::Text};
 /// How far a tag, and how far a hidden element, is followed, in bytes.
 const TAG: usize = 2000;
 const ELEMENT: usize = 50_000;
+/// How far the ends of hidden elements are looked for, all of a text's together, in bytes.
+const SEARCHED: usize = 8 << 20;
 
 /// Styles that hide what they are given to.
 static HIDING: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -55,6 +57,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let mut at = 0;
     // Where no comment ends after here, none needs to be looked for: this keeps the time linear.
     let mut unclosed = false;
+    let mut left = SEARCHED;
     while let Some(next) = memchr::memchr(b'<', &bytes[at..]) {
         let start = at + next;
         at = start + 1;
@@ -74,7 +77,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
         } else if rest.as_bytes().get(1).is_some_and(u8::is_ascii_alphabetic) {
             let window = &bytes[start..bytes.len().min(start + TAG)];
             let Some(length) = memchr::memchr(b'>', window) else { continue };
-            at = element(text, start, start + length + 1, found).max(at);
+            at = element(text, start, start + length + 1, &mut left, found).max(at);
         }
     }
     if raw.contains("]:") {
@@ -100,7 +103,7 @@ fn comment(text: &Text<'_>, body: Range<usize>, span: Range<usize>, found: &mut 
 }
 
 /// Takes up an element if it is hidden, and gives where to go on: what stands in a hidden one is hidden with it.
-fn element(text: &Text<'_>, start: usize, opened: usize, found: &mut Found) -> usize {
+fn element(text: &Text<'_>, start: usize, opened: usize, left: &mut usize, found: &mut Found) -> usize {
     let raw = text.raw;
     let tag = &raw[start..opened];
     // A tag without attributes hides nothing, and most have none.
@@ -113,7 +116,7 @@ fn element(text: &Text<'_>, start: usize, opened: usize, found: &mut Found) -> u
         return opened;
     }
     let window = &raw[opened..boundary(raw, opened + ELEMENT)];
-    let close = closing(window, name);
+    let close = closing(window, name, left);
     let content = &window[..close];
     // An input has its text in an attribute.
     let words =
@@ -136,16 +139,14 @@ fn styled(attributes: &str) -> bool {
 }
 
 /// Where the element ends: at its closing tag, or at the next line's end for want of one.
-fn closing(window: &str, name: &str) -> usize {
-    let mut at = 0;
-    while let Some(next) = memchr::memmem::find(&window.as_bytes()[at..], b"</") {
-        let start = at + next;
-        if window[start + 2..].get(..name.len()).is_some_and(|closes| closes.eq_ignore_ascii_case(name)) {
-            return start;
-        }
-        at = start + 2;
-    }
-    window.find('\n').unwrap_or(window.len())
+fn closing(window: &str, name: &str, left: &mut usize) -> usize {
+    let near = &window.as_bytes()[..window.len().min(*left)];
+    let closes = |at: &usize| {
+        near.get(at + 2..at + 2 + name.len()).is_some_and(|closes| closes.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let close = memchr::memmem::find_iter(near, b"</").find(closes);
+    *left -= close.unwrap_or(near.len());
+    close.or_else(|| window.find('\n')).unwrap_or(window.len())
 }
 
 fn without_tags(html: &str) -> String {
@@ -174,4 +175,19 @@ fn words(text: &str) -> usize {
 
 fn boundary(text: &str, at: usize) -> usize {
     if at >= text.len() { text.len() } else { text.floor_char_boundary(at) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_element_is_looked_for_within_bounds() {
+        let mut left = 40;
+        assert_eq!(closing("text</b></P> more", "p", &mut left), 8);
+        assert_eq!(left, 32);
+        assert_eq!(closing("what has no end\nand goes on for more than is left of it", "p", &mut left), 15);
+        assert_eq!(left, 0);
+        assert_eq!(closing("text</p>", "p", &mut left), 8, "to the end, for want of a line's");
+    }
 }

@@ -10,6 +10,7 @@ use unicode_script::{Script, UnicodeScript as _};
 use super::{
     FindingKind, Severity,
     found::{Found, Spot},
+    walk::find,
 };
 
 /// Whether a character is one that a person does not see, or that changes how others are seen.
@@ -47,7 +48,11 @@ pub(super) fn scan(text: &str, found: &mut Found) {
     let mut right_to_left = None;
     let bytes = text.as_bytes();
     let mut from = 0;
-    while let Some(at) = bytes[from..].windows(2).position(begins).map(|at| from + at) {
+    while let Some(at) = find(bytes, from, leads) {
+        if !begins(&bytes[at..]) {
+            from = at + 1;
+            continue;
+        }
         let mut chars = text[at..].chars();
         let c = chars.next();
         let kind = c.and_then(kind_of).filter(|kind| !matches!(kind, FindingKind::Ansi | FindingKind::Control));
@@ -55,8 +60,9 @@ pub(super) fn scan(text: &str, found: &mut Found) {
             from = at + c.map_or(1, char::len_utf8);
             continue;
         };
-        let length: usize = text[at..].chars().take_while(|c| kind_of(*c) == Some(kind)).map(char::len_utf8).sum();
-        let end = at + length;
+        let first = c.map_or(0, char::len_utf8);
+        let more = text[at + first..].chars().take_while(|c| kind_of(*c) == Some(kind)).map(char::len_utf8);
+        let end = at + first + more.sum::<usize>();
         from = end;
         let (before, after) = (text[..at].chars().next_back(), text[end..].chars().next());
         let run = Run { kind, chars: &text[at..end], before, after, first: at == 0 };
@@ -70,18 +76,23 @@ pub(super) fn scan(text: &str, found: &mut Found) {
     }
 }
 
-/// The first two bytes of an invisible character in UTF-8; most text has none, whatever its script.
+/// The first byte of an invisible character in UTF-8.
+fn leads(byte: u8) -> bool {
+    matches!(byte, 0xC2 | 0xCD | 0xD8 | 0xE1..=0xE3 | 0xEF | 0xF3)
+}
+
+/// The first two bytes of one; most text has none, whatever its script.
 fn begins(bytes: &[u8]) -> bool {
     matches!(
         bytes,
-        [0xC2, 0xAD]
-            | [0xCD, 0x8F]
-            | [0xD8, 0x9C]
-            | [0xE1, 0x85 | 0x9E | 0xA0]
-            | [0xE2, 0x80 | 0x81 | 0xA0]
-            | [0xE3, 0x85]
-            | [0xEF, 0xB8 | 0xBB | 0xBE]
-            | [0xF3, 0xA0 | 0x84..=0x87]
+        [0xC2, 0xAD, ..]
+            | [0xCD, 0x8F, ..]
+            | [0xD8, 0x9C, ..]
+            | [0xE1, 0x85 | 0x9E | 0xA0, ..]
+            | [0xE2, 0x80 | 0x81 | 0xA0, ..]
+            | [0xE3, 0x85, ..]
+            | [0xEF, 0xB8 | 0xBB | 0xBE, ..]
+            | [0xF3, 0xA0 | 0x84..=0x87, ..]
     )
 }
 
@@ -139,10 +150,10 @@ impl Run<'_> {
 
     fn report(&self, span: Range<usize>, right_to_left: bool, found: &mut Found) {
         let count = self.chars.chars().count();
-        let spelt = spells(self.kind, self.chars);
         let (severity, what) = match self.kind {
             FindingKind::Bidi => bidi(self.chars, right_to_left),
-            FindingKind::ZeroWidth if count >= 8 || spelt.is_some() => (Severity::High, "zero-width character"),
+            // From eight on they can spell.
+            FindingKind::ZeroWidth if count >= 8 => (Severity::High, "zero-width character"),
             FindingKind::ZeroWidth => (Severity::Medium, "zero-width character"),
             FindingKind::Tag => (Severity::High, "tag character"),
             FindingKind::VariationSelector if count >= 2 => (Severity::High, "variation selector"),
@@ -150,6 +161,7 @@ impl Run<'_> {
             _ => (Severity::Medium, "filler character"),
         };
         found.add_spot(self.kind, severity, span, |span| {
+            let spelt = spells(self.kind, self.chars);
             let counted = format!("{count} {what}{}", if count == 1 { "" } else { "s" });
             let (why, label) = match &spelt {
                 Some(text) => {

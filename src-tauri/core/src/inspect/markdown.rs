@@ -164,7 +164,7 @@ fn attributes(text: &Text<'_>, found: &mut Found) {
 
 /// Addresses that stand in the text as they are.
 fn plain(text: &Text<'_>, found: &mut Found) {
-    for url in url::urls(text.raw) {
+    for url in &text.urls {
         if url.user.is_some_and(|user| user.contains('.') && !user.contains(':')) && !text.in_code(url.span.start) {
             let (user, host) = (url.user.unwrap_or_default().to_owned(), url.host.to_owned());
             found.add(FindingKind::LinkMismatch, Severity::Medium, url.span.clone(), || {
@@ -183,7 +183,7 @@ fn plain(text: &Text<'_>, found: &mut Found) {
                 && url.rest.ends_with('=')
                 && url.rest.rsplit(['?', '&']).next().is_some_and(|key| is_carrier(key.trim_end_matches('=')));
         if placed && !text.in_code(url.span.start) && !linked(text.raw, url.span.start) {
-            found.add(FindingKind::MdExfil, Severity::Medium, url.span, || {
+            found.add(FindingKind::MdExfil, Severity::Medium, url.span.clone(), || {
                 "An address with a place for data to be filled in.".into()
             });
         }

@@ -1,12 +1,14 @@
 //! What the words want: instructions set aside, rules for later answers, second tasks, bait for tools, requests for
 //! secrets, claims of authority or consent, made-up roles.
 //!
-//! Data flow: text → folded ([`super::fold`]) → every word of [`words`] with the role it has in a sentence → [`RULES`],
+//! Data flow: text → folded ([`super::fold`]) → every word of [`words`] with the role it has in a sentence → [`rules`],
 //! each of which is a set of roles that stand near each other. So a rule is an imperative, an object and a target, in
 //! any order and any of the languages, and not a list of sentences.
 //!
 //! Texts *about* attacks hold the same words. Quoted ones, and those that a lesson speaks of, are told as low.
 
+mod near;
+mod rules;
 mod words;
 
 use std::{ops::Range, sync::LazyLock};
@@ -20,182 +22,9 @@ use super::{
     found::Found,
     walk::{Place, Text},
 };
+use near::{Hit, Window};
+use rules::{ANCHORS, RULES, Rule};
 use words::{LITERALS, Role, WORDS};
-
-/// Roles that stand near each other, and what they amount to.
-struct Rule {
-    kind: FindingKind,
-    severity: Severity,
-    anchor: Role,
-    /// Each of these lists needs one.
-    with: &'static [&'static [Role]],
-    /// None of these may stand in the anchor's sentence.
-    without: &'static [Role],
-    /// How far from the anchor, in bytes.
-    reach: usize,
-    /// How many sentences away.
-    sentences: u32,
-    /// Whether the anchor comes first.
-    first: bool,
-    why: &'static str,
-}
-
-const fn rule(
-    kind: FindingKind,
-    anchor: Role,
-    with: &'static [&'static [Role]],
-    reach: usize,
-    why: &'static str,
-) -> Rule {
-    Rule { kind, severity: Severity::Medium, anchor, with, without: &[], reach, sentences: 0, first: false, why }
-}
-
-/// The farthest that any rule looks, in bytes.
-const FARTHEST: usize = 170;
-
-const OVERRIDE: &str = "It tells the model to set its instructions aside.";
-const PERSISTENCE: &str = "It is to hold for later answers too.";
-const SECOND_TASK: &str = "It adds a task that nobody asked for.";
-const BAIT: &str = "It leads the model to run a tool that nobody asked for.";
-const SECRETS: &str = "It asks for secrets.";
-const EXTRACTION: &str = "It asks for the model's own instructions.";
-const ROLE: &str = "It gives the model another role, one without rules.";
-
-const RULES: &[Rule] = &[
-    Rule {
-        without: &[Role::Technical, Role::Guard],
-        ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Rules], &[Role::Prior]], 90, OVERRIDE)
-    },
-    Rule {
-        without: &[Role::Technical, Role::Guard],
-        ..rule(FindingKind::Override, Role::Ignore, &[&[Role::Prompt]], 70, OVERRIDE)
-    },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::Override, Role::Overrides, &[], 0, OVERRIDE) },
-    rule(FindingKind::Persistence, Role::Future, &[&[Role::Reply]], 110, PERSISTENCE),
-    rule(FindingKind::Persistence, Role::Persists, &[], 0, PERSISTENCE),
-    Rule {
-        sentences: 1,
-        ..rule(FindingKind::SecondTask, Role::Conceal, &[&[Role::After], &[Role::Produce, Role::Run]], 170, SECOND_TASK)
-    },
-    Rule {
-        first: true,
-        sentences: 1,
-        ..rule(FindingKind::SecondTask, Role::After, &[&[Role::Amount], &[Role::Produce]], 150, SECOND_TASK)
-    },
-    rule(FindingKind::SecondTask, Role::ExtraTask, &[], 0, SECOND_TASK),
-    Rule {
-        sentences: 1,
-        ..rule(
-            FindingKind::ToolBait,
-            Role::Tool,
-            &[&[Role::Run], &[Role::Conceal, Role::Unasked, Role::Danger, Role::Consents]],
-            150,
-            BAIT,
-        )
-    },
-    rule(
-        FindingKind::ToolBait,
-        Role::SideEffect,
-        &[&[Role::Run], &[Role::After, Role::Conceal, Role::Unasked, Role::Danger]],
-        120,
-        BAIT,
-    ),
-    Rule {
-        sentences: 1,
-        ..rule(
-            FindingKind::ToolBait,
-            Role::Danger,
-            &[&[Role::Run, Role::Conceal], &[Role::Conceal, Role::Unasked]],
-            120,
-            BAIT,
-        )
-    },
-    rule(FindingKind::ToolBait, Role::Baits, &[], 0, BAIT),
-    Rule {
-        without: &[Role::How, Role::Guard],
-        ..rule(
-            FindingKind::SecretRequest,
-            Role::Secret,
-            &[&[Role::Reveal, Role::Asks], &[Role::Whose, Role::Elsewhere, Role::Conceal]],
-            80,
-            SECRETS,
-        )
-    },
-    Rule {
-        without: &[Role::How, Role::Guard],
-        ..rule(
-            FindingKind::SecretRequest,
-            Role::Secret,
-            &[&[Role::Open], &[Role::Elsewhere, Role::Conceal]],
-            80,
-            SECRETS,
-        )
-    },
-    Rule {
-        without: &[Role::How, Role::Guard],
-        ..rule(FindingKind::SecretRequest, Role::SecretPlace, &[&[Role::Reveal, Role::Open, Role::Run]], 60, SECRETS)
-    },
-    Rule {
-        without: &[Role::How, Role::Guard],
-        severity: Severity::High,
-        ..rule(
-            FindingKind::SecretRequest,
-            Role::Elsewhere,
-            &[&[Role::Reveal, Role::Open], &[Role::Talk, Role::Secret, Role::SecretPlace]],
-            110,
-            "It asks to send what was said, or secrets, to another place.",
-        )
-    },
-    Rule {
-        without: &[Role::How, Role::Guard],
-        ..rule(FindingKind::PromptExtraction, Role::Prompt, &[&[Role::Reveal]], 60, EXTRACTION)
-    },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::PromptExtraction, Role::Extracts, &[], 0, EXTRACTION) },
-    Rule {
-        without: &[Role::Guard],
-        ..rule(FindingKind::Authority, Role::Claims, &[], 0, "It claims to speak for somebody with authority.")
-    },
-    Rule {
-        without: &[Role::Guard],
-        ..rule(
-            FindingKind::Authority,
-            Role::Authority,
-            &[&[Role::Obliges], &[Role::Reveal, Role::Ignore, Role::Unasked, Role::Secret, Role::Prompt]],
-            130,
-            "It claims an authority to make the model obey.",
-        )
-    },
-    rule(FindingKind::Consent, Role::Consents, &[], 0, "It claims that you agreed already."),
-    Rule {
-        without: &[Role::Guard],
-        sentences: 1,
-        ..rule(FindingKind::RolePlay, Role::Persona, &[&[Role::Limitless]], 160, ROLE)
-    },
-    Rule { without: &[Role::Guard], ..rule(FindingKind::RolePlay, Role::Frees, &[], 0, ROLE) },
-    rule(
-        FindingKind::RolePlay,
-        Role::Marker,
-        &[],
-        0,
-        "A mark of a chat's format: it makes up a turn of another speaker.",
-    ),
-    rule(
-        FindingKind::ToolBait,
-        Role::Steers,
-        &[],
-        0,
-        "A tool's description that tells the model what to do beside the tool.",
-    ),
-];
-
-/// A word in the text.
-#[derive(Debug, Clone, Copy)]
-struct Hit {
-    role: Role,
-    start: usize,
-    end: usize,
-    sentence: u32,
-}
 
 /// A word as it is looked for.
 struct Word {
@@ -245,24 +74,23 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     // Only where both are of one length are the parts of one those of the other.
     let hits = if text.ascii { hits(&folded.text, &text.parts) } else { all_hits(&folded.text) };
     let mut told: Vec<(FindingKind, usize)> = Vec::new();
-    let mut window = 0..0;
-    for (index, anchor) in hits.iter().enumerate() {
-        // The words that any rule may look at; both ends only grow.
-        while hits[window.start].start + FARTHEST < anchor.start {
-            window.start += 1;
-        }
-        while hits.get(window.end).is_some_and(|hit| hit.start <= anchor.end + FARTHEST) {
-            window.end += 1;
-        }
+    let mut window = Window::new(&hits);
+    for (index, anchor) in hits.iter().enumerate().filter(|(_, hit)| ANCHORS.has(hit.role)) {
+        window.move_to(index);
         for rule in RULES.iter().filter(|rule| rule.anchor == anchor.role) {
-            if rule.why == RULES[RULES.len() - 1].why && text.place != Place::ToolDescription {
+            if rule.anchor == Role::Steers && text.place != Place::ToolDescription {
                 continue;
             }
-            let Some(span) = matched(rule, &hits, index, &window, text.place) else { continue };
-            let last = told.iter_mut().find(|(kind, _)| *kind == rule.kind);
+            let last = told.iter().position(|(kind, _)| *kind == rule.kind);
+            let told_to = last.map_or(0, |at| told[at].1);
+            // No span begins behind its anchor, so there is no need to look for one.
+            if anchor.start < told_to {
+                continue;
+            }
+            let Some(span) = window.matched(rule, text.place) else { continue };
             match last {
-                Some((_, end)) if span.start < *end => continue,
-                Some((_, end)) => *end = span.end,
+                _ if span.start < told_to => continue,
+                Some(at) => told[at].1 = span.end,
                 None => told.push((rule.kind, span.end)),
             }
             let severity = match found.is_full(rule.kind) {
@@ -309,7 +137,7 @@ fn hits(text: &str, parts: &[Range<usize>]) -> Vec<Hit> {
     let (mut at, mut sentence) = (0, 0);
     for hit in &mut hits {
         while at < hit.start {
-            sentence += u32::from(ends_sentence(bytes, at));
+            sentence += u32::from(MAY_END[usize::from(bytes[at])] && ends_sentence(bytes, at));
             at += 1;
         }
         hit.sentence = sentence;
@@ -332,6 +160,18 @@ fn ends_word(text: &str, at: usize) -> bool {
         Some(_) => text[at..].chars().next().is_none_or(|c| !(c.is_alphanumeric() && is_spaced(c))),
     }
 }
+
+/// The bytes that sentences end in; see [`ends_sentence`].
+const MAY_END: [bool; 256] = {
+    let mut table = [false; 256];
+    let ends = b".!?\n\x82\x81\x9F\xA4";
+    let mut index = 0;
+    while index < ends.len() {
+        table[ends[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
 
 fn ends_sentence(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {
@@ -365,54 +205,6 @@ fn is_large(text: &str, at: usize) -> bool {
     value.parse::<u64>().is_ok_and(|value| value >= 800)
         || digits.len() > 18
         || thousand.iter().any(|word| before.ends_with(word))
-}
-
-/// The span of a rule's words around an anchor.
-fn matched(rule: &Rule, hits: &[Hit], index: usize, window: &Range<usize>, place: Place) -> Option<Range<usize>> {
-    let anchor = hits[index];
-    if negated(hits, index) && matches!(rule.anchor, Role::Ignore) {
-        return None;
-    }
-    let near = |hit: &Hit| hit.start + rule.reach >= anchor.start && hit.start <= anchor.end + rule.reach;
-    let around = || {
-        let (first, hits) = (window.start, &hits[window.clone()]);
-        let near = hits.iter().enumerate().map(move |(at, hit)| (first + at, hit)).filter(move |(at, _)| *at != index);
-        near.filter(|(_, hit)| hit.sentence.abs_diff(anchor.sentence) <= rule.sentences)
-    };
-    let excludes = |role: Role| {
-        role != Role::Guard || matches!(place, Place::SystemPrompt | Place::ToolDescription | Place::Answer)
-    };
-    let excluded =
-        |hit: &Hit| rule.without.contains(&hit.role) && excludes(hit.role) && hit.sentence == anchor.sentence;
-    if around().any(|(_, hit)| excluded(hit)) {
-        return None;
-    }
-    // Verbs stand last in some languages, but close to what they are about.
-    let back = if rule.kind == FindingKind::Override { rule.reach / 2 } else { rule.reach };
-    let mut span = anchor.start..anchor.end;
-    for roles in rule.with {
-        let candidates = around().filter(|(at, hit)| {
-            roles.contains(&hit.role)
-                && near(hit)
-                && (hit.end <= anchor.start && hit.end + back >= anchor.start || hit.start >= anchor.end)
-                && (!rule.first || hit.start > anchor.start)
-                && !(matches!(hit.role, Role::Reveal | Role::Open | Role::Ignore) && negated(hits, *at))
-        });
-        let distance = |hit: &Hit| hit.start.saturating_sub(anchor.end) + anchor.start.saturating_sub(hit.end);
-        let (_, hit) = candidates.min_by_key(|(_, hit)| distance(hit))?;
-        span = span.start.min(hit.start)..span.end.max(hit.end);
-    }
-    Some(span)
-}
-
-/// Whether a "not" stands right before the word.
-fn negated(hits: &[Hit], index: usize) -> bool {
-    let hit = hits[index];
-    hits[..index]
-        .iter()
-        .rev()
-        .take(8)
-        .any(|before| before.role == Role::Not && before.end <= hit.start && before.end + 2 >= hit.start)
 }
 
 fn severity(rule: &Rule, text: &Text<'_>, folded: &str, hits: &[Hit], span: &Range<usize>, lesson: bool) -> Severity {

@@ -32,6 +32,7 @@ fn is_example(host: &str) -> bool {
 
 fn emails(text: &str, found: &mut Found) {
     let bytes = text.as_bytes();
+    let mut scheme = None;
     for at in memchr::memchr_iter(b'@', bytes) {
         let local_char =
             |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'');
@@ -72,7 +73,7 @@ fn emails(text: &str, found: &mut Found) {
         let of_url = text[..start].ends_with("://")
             || start > 0
                 && bytes[start - 1] == b':'
-                && text[..start - 1].contains("://")
+                && scheme.get_or_insert_with(|| memchr::memmem::find(bytes, b"://")).is_some_and(|at| at + 3 < start)
                 && bytes.get(start.wrapping_sub(2)).is_some_and(u8::is_ascii_alphanumeric);
         let of_repository = matches!(local, "git" | "hg")
             || text[at + 1 + host.len()..].starts_with(':')

@@ -1,11 +1,16 @@
 //! Letters that look like those of another script, in words, names and addresses (Unicode UTS #39).
 
-use std::{collections::HashMap, ops::Range, sync::LazyLock};
+use std::{borrow::Cow, collections::HashMap, ops::Range, sync::LazyLock};
 
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::confusable_detection::skeleton;
 
-use super::{FindingKind, Severity, fold::latin_twin, found::Found, url, walk::Text};
+use super::{
+    FindingKind, Severity,
+    fold::latin_twin,
+    found::Found,
+    walk::{Text, find},
+};
 
 /// Longer runs, in bytes, are tables and packed programs, not words or names.
 const LONGEST: usize = 128;
@@ -76,7 +81,7 @@ const IMITATED: &[&str] = &[
 
 /// Finds look-alike letters.
 pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
-    for url in url::urls(text.raw) {
+    for url in &text.urls {
         host(url.host, url.host_at, found);
     }
     if text.ascii {
@@ -98,31 +103,27 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
 
 /// What a host hides: letters of another script, an encoded name, the looks of a known one.
 fn host(host: &str, at: usize, found: &mut Found) {
-    let span = at..at + host.len();
-    let mut say = |severity, why: String| found.add(FindingKind::Homoglyph, severity, span.clone(), || why);
     let lower = host.to_lowercase();
-    let decoded: Vec<String> = lower
+    let labels: Vec<Cow<'_, str>> = lower
         .split('.')
-        .map(|label| label.strip_prefix("xn--").and_then(punycode).unwrap_or_else(|| label.to_owned()))
+        .map(|label| match label.strip_prefix("xn--").and_then(punycode) {
+            Some(decoded) => Cow::Owned(decoded),
+            None => Cow::Borrowed(label),
+        })
         .collect();
-    let shown = decoded.join(".");
-    let encoded = shown != lower;
+    let mut say = |why: &dyn Fn() -> String| {
+        found.add(FindingKind::Homoglyph, Severity::High, at..at + host.len(), why);
+    };
     // The name of a place may be in any script; one drawn wholly with letters that look Latin is made to be misread.
-    let misread = decoded.iter().any(|label| !label.is_ascii() && reads_as_latin(label));
-    if misread {
-        let reads: String = skeleton(&shown).collect();
-        say(Severity::High, format!("This host looks like “{reads}” and is another one."));
-        return;
-    }
-    if encoded && decoded.iter().any(|label| mixes(label)) {
-        say(Severity::High, format!("This host is shown as “{shown}”, a name of several scripts."));
-        return;
-    }
-    for label in &decoded {
-        if let Some(name) = imitates(label) {
-            say(Severity::High, format!("“{label}” looks like “{name}” and is another name."));
-            return;
-        }
+    if labels.iter().any(|label| !label.is_ascii() && reads_as_latin(label)) {
+        say(&|| {
+            let reads: String = skeleton(&labels.join(".")).collect();
+            format!("This host looks like “{reads}” and is another one.")
+        });
+    } else if labels.iter().any(|label| matches!(label, Cow::Owned(decoded) if mixes(decoded))) {
+        say(&|| format!("This host is shown as “{}”, a name of several scripts.", labels.join(".")));
+    } else if let Some((label, name)) = labels.iter().find_map(|label| Some((label, imitates(label)?))) {
+        say(&|| format!("“{label}” looks like “{name}” and is another name."));
     }
 }
 
@@ -131,19 +132,27 @@ static DRAWN: LazyLock<HashMap<String, &str>> =
     LazyLock::new(|| IMITATED.iter().map(|name| (drawn(name), *name)).collect());
 
 fn drawn(label: &str) -> String {
-    let letter = |c| match c {
-        '0' => 'o',
-        '1' | '|' | 'l' => 'i',
-        '3' => 'e',
-        '5' => 's',
-        _ => c,
-    };
-    label.replace("rn", "m").replace("vv", "w").chars().map(letter).collect()
+    let mut drawn = String::with_capacity(label.len());
+    let mut rest = label;
+    while let Some(c) = rest.chars().next() {
+        let (drawing, length) = match c {
+            'r' if rest.starts_with("rn") => ('m', 2),
+            'v' if rest.starts_with("vv") => ('w', 2),
+            '0' => ('o', 1),
+            '1' | '|' | 'l' => ('i', 1),
+            '3' => ('e', 1),
+            '5' => ('s', 1),
+            _ => (c, c.len_utf8()),
+        };
+        drawn.push(drawing);
+        rest = &rest[length..];
+    }
+    drawn
 }
 
 /// The known name that a label, or a part of it, is drawn like.
 fn imitates(label: &str) -> Option<&'static str> {
-    let parts = label.split('-').filter(|part| part.len() >= 4);
+    let parts = label.split('-').filter(|part| part.len() >= 4 && part.len() < label.len());
     parts.chain([label]).find_map(|part| DRAWN.get(&drawn(part)).copied().filter(|name| *name != part))
 }
 
@@ -310,7 +319,13 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let part = |c: char| match c {
         '\0'..='\u{7f}' => c.is_ascii_alphanumeric() || c == '_',
         '\u{3b1}'..='\u{3c9}'
+        | '\u{c0}'..='\u{d6}'
+        | '\u{d8}'..='\u{f6}'
+        | '\u{f8}'..='\u{2c1}'
         | '\u{400}'..='\u{481}'
+        | '\u{620}'..='\u{64a}'
+        | '\u{904}'..='\u{939}'
+        | '\u{ac00}'..='\u{d7a3}'
         | '\u{3041}'..='\u{3096}'
         | '\u{30a1}'..='\u{30fa}'
         | '\u{4e00}'..='\u{9fff}' => true,
@@ -321,15 +336,17 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     std::iter::from_fn(move || {
         loop {
             // Nothing to see before the next byte that is not ASCII.
-            let next = rest + text.as_bytes()[rest..].iter().position(|byte| !byte.is_ascii())?;
+            let next = find(text.as_bytes(), rest, |byte| !byte.is_ascii())?;
+            let c = text[next..].chars().next()?;
+            if !part(c) {
+                rest = next + c.len_utf8();
+                continue;
+            }
             let before = text[rest..next].bytes().rev().take_while(|byte| part(char::from(*byte))).count();
             let start = next - before;
-            let length: usize = text[start..].chars().take_while(|c| part(*c)).map(char::len_utf8).sum();
-            if length > before {
-                rest = start + length;
-                return Some((start, &text[start..rest]));
-            }
-            rest = next + text[next..].chars().next().map_or(1, char::len_utf8);
+            let length: usize = text[next..].chars().take_while(|c| part(*c)).map(char::len_utf8).sum();
+            rest = next + length;
+            return Some((start, &text[start..rest]));
         }
     })
 }
@@ -374,4 +391,20 @@ fn punycode(label: &str) -> Option<String> {
         }
     }
     Some(output.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_runs_of_letters_with_one_that_is_not_ascii() {
+        let text = "plain _größe, 支払い—naïve \u{200b}x → ok";
+        let found: Vec<&str> = words(text).map(|(at, word)| &text[at..at + word.len()]).collect();
+        assert_eq!(found, ["_größe", "支払い", "naïve"]);
+        let letters = ('\u{c0}'..='\u{d6}').chain('\u{d8}'..='\u{f6}').chain('\u{f8}'..='\u{2c1}');
+        for c in letters.chain('\u{620}'..='\u{64a}').chain('\u{904}'..='\u{939}').chain('\u{ac00}'..='\u{d7a3}') {
+            assert!(c.is_alphanumeric(), "{c:?}");
+        }
+    }
 }

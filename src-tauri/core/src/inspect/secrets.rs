@@ -14,9 +14,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use super::{FindingKind, Severity, found::Found, walk::Text};
 use rules::{ASSIGNED, Alphabet, Assigned, PREFIXED, Prefixed};
 
-/// How far behind a word its value may begin, and how long a value may be, in bytes.
+/// How far behind a word its value may begin, and how many signs may stand behind the value, in bytes.
 const GAP: usize = 48;
-const LONGEST: usize = 4096;
+const TRAILING: usize = 64;
 
 /// Words that begin a token, and words that stand before a value.
 static PREFIXES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
@@ -66,7 +66,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
             found.add(kind, severity, span, || format!("It looks like {}.", rule.what));
         }
     }
-    logins(raw, &mut taken, found);
+    logins(text, &mut taken, found);
 }
 
 /// Spans that were told already: one value is told once.
@@ -120,7 +120,7 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
         return None;
     }
     let (start, quoted) = behind(raw, name.end, rule.loose)?;
-    let rest = &bytes[start..bytes.len().min(start + LONGEST)];
+    let rest = &bytes[start..bytes.len().min(start + rule.most.saturating_add(TRAILING))];
     let length = match quoted {
         Some(quote) => rest.iter().position(|byte| *byte == quote || *byte == b'\n')?,
         None => rest.iter().position(|byte| ends_value(*byte)).unwrap_or(rest.len()),
@@ -128,11 +128,14 @@ fn assigned(raw: &str, rule: &Assigned, name: Range<usize>) -> Option<(Range<usi
     let value = raw.get(start..start + length)?;
     let value = if quoted.is_none() { value.trim_end_matches(['.', ',', ';', ')', '*', '?', '!', ':']) } else { value };
     let span = start..start + value.len();
+    if value.len() < rule.least || value.len() > rule.most {
+        return None;
+    }
     // Code that computes a value is none.
     let computed = quoted.is_none()
         && (value.contains(['(', '[', '{', '$', '<', '>'])
             || bytes.get(start + length).is_some_and(|byte| matches!(byte, b'(' | b'[')));
-    if computed || value::is_example(value) || value.len() < rule.least || value.len() > rule.most {
+    if computed || value::is_example(value) {
         return None;
     }
     if !service {
@@ -257,8 +260,8 @@ fn private_keys(raw: &str, found: &mut Found) {
 }
 
 /// `scheme://user:password@host`, and `Authorization: Basic …`.
-fn logins(raw: &str, taken: &mut Taken, found: &mut Found) {
-    for url in super::url::urls(raw) {
+fn logins(text: &Text<'_>, taken: &mut Taken, found: &mut Found) {
+    for url in &text.urls {
         let Some((user, password)) = url.user.and_then(|user| user.split_once(':')) else { continue };
         let default = matches!(
             password,

@@ -19,9 +19,14 @@ pub(super) struct Url<'a> {
     pub(super) rest: &'a str,
 }
 
+/// How many addresses within it an address is followed through: a text without blanks would be read again for each.
+const NESTED: usize = 8;
+
 /// Every address in a text, in order.
-pub(super) fn urls(text: &str) -> impl Iterator<Item = Url<'_>> {
-    memmem::find_iter(text.as_bytes(), b"://").filter_map(|at| url_around(text, at))
+pub(super) fn urls(text: &str) -> Vec<Url<'_>> {
+    let starts: Vec<usize> = memmem::find_iter(text.as_bytes(), b"://").collect();
+    let ends = starts.iter().skip(NESTED).copied().chain(std::iter::repeat(text.len()));
+    starts.iter().zip(ends).filter_map(|(at, end)| url_around(text.get(..end)?, *at)).collect()
 }
 
 /// The address at the beginning of `text`, which stands at `offset`.
@@ -77,4 +82,22 @@ pub(super) fn query(rest: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = rest.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or(query);
     query.split(['&', ';']).filter_map(|pair| pair.split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_without_blanks_are_not_read_again_and_again() {
+        let text = "http://a/?".repeat(2000);
+        let urls = urls(&text);
+        assert_eq!(urls.len(), 2000);
+        let read: usize = urls.iter().map(|url| url.span.len()).sum();
+        assert!(read <= (NESTED + 1) * text.len(), "{read} of {}", text.len());
+        // One within another is whole.
+        let text = "https://a.test/login?next=https://b.test/path end";
+        let spans: Vec<&str> = super::urls(text).iter().map(|url| &text[url.span.clone()]).collect();
+        assert_eq!(spans, ["https://a.test/login?next=https://b.test/path", "https://b.test/path"]);
+    }
 }

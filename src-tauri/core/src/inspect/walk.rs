@@ -7,6 +7,7 @@ use super::{
     controls, encoded,
     found::{self, Found},
     html, invisible, layout, markdown, meaning, personal, scripts, secrets,
+    url::{self, Url},
 };
 
 /// Where a text stands, which decides what its words may mean.
@@ -36,6 +37,8 @@ pub(super) struct Text<'a> {
     pub(super) code: Vec<std::ops::Range<usize>>,
     /// All of it but for what stands inside of long runs without words, in bytes.
     pub(super) parts: Vec<std::ops::Range<usize>>,
+    /// Every address in it, in order.
+    pub(super) urls: Vec<Url<'a>>,
     /// How often it was decoded already.
     pub(super) depth: u8,
 }
@@ -49,6 +52,7 @@ impl<'a> Text<'a> {
             ascii: raw.is_ascii(),
             code: layout::code(raw),
             parts: encoded::outside_of_dense(raw.as_bytes()),
+            urls: url::urls(raw),
             depth,
         }
     }
@@ -58,6 +62,20 @@ impl<'a> Text<'a> {
         let index = self.code.partition_point(|range| range.end <= at);
         self.code.get(index).is_some_and(|range| range.start <= at)
     }
+}
+
+/// The next byte from here on that a test holds for: byte by byte at first, then, as a test of ranges can be made of
+/// many bytes at once, in blocks.
+pub(super) fn find(bytes: &[u8], from: usize, test: impl Fn(u8) -> bool) -> Option<usize> {
+    const NEAR: usize = 16;
+    const BLOCK: usize = 64;
+    let near = bytes.len().min(from + NEAR);
+    if let Some(at) = bytes.get(from..near)?.iter().position(|byte| test(*byte)) {
+        return Some(from + at);
+    }
+    let mut blocks = bytes[near..].chunks(BLOCK).enumerate();
+    let (index, block) = blocks.find(|(_, block)| block.iter().fold(false, |any, byte| any | test(*byte)))?;
+    Some(near + index * BLOCK + block.iter().position(|byte| test(*byte))?)
 }
 
 /// Runs every family over a text; what is found stays with `found` as spots.
@@ -145,4 +163,22 @@ fn is_base64(value: &Value) -> bool {
     let base64 =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n');
     value.as_str().is_some_and(|text| text.bytes().all(base64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn the_next_byte_is_found_near_and_far() {
+        let mut bytes = vec![b'.'; 200];
+        for at in [0, 1, 15, 16, 17, 79, 80, 81, 199] {
+            bytes[at] = b'x';
+            for from in 0..=at {
+                assert_eq!(find(&bytes, from, |byte| byte == b'x'), Some(at), "{at} from {from}");
+            }
+            assert_eq!(find(&bytes, at + 1, |byte| byte == b'x'), None);
+            bytes[at] = b'.';
+        }
+    }
 }

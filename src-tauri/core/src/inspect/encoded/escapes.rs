@@ -1,6 +1,6 @@
 //! Characters written as escapes, where letters need none.
 
-use super::super::{Severity, found::Found, url, walk::Text};
+use super::super::{Severity, found::Found, walk::Text};
 use super::{is_text, only_if_telling, tell};
 
 /// The fewest escapes in a row that are looked at.
@@ -78,9 +78,9 @@ fn escape(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
 
 /// Sentences in an address, which are percent-encoded as they have to be.
 fn escaped_queries(text: &Text<'_>, found: &mut Found) {
-    for url in url::urls(text.raw).filter(|url| url.rest.len() > 40 && url.rest.contains(['%', '+'])) {
+    for url in text.urls.iter().filter(|url| url.rest.len() > 40 && url.rest.contains(['%', '+'])) {
         let decoded = unescape(url.rest);
-        only_if_telling(text, url.span, decoded, found);
+        only_if_telling(text, url.span.clone(), decoded, found);
     }
 }
 

@@ -94,6 +94,38 @@ pub(super) enum Role {
     Lesson,
 }
 
+/// A set of roles, which are fewer than 64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Roles(u64);
+
+impl Roles {
+    pub(super) const fn of(roles: &[Role]) -> Self {
+        let mut set = 0;
+        let mut index = 0;
+        while index < roles.len() {
+            set |= 1 << roles[index] as u64;
+            index += 1;
+        }
+        Self(set)
+    }
+
+    pub(super) const fn has(self, role: Role) -> bool {
+        self.0 >> role as u64 & 1 == 1
+    }
+
+    pub(super) const fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    pub(super) const fn but(self, role: Role) -> Self {
+        Self(self.0 & !(1 << role as u64))
+    }
+
+    pub(super) const fn and(self, role: Role) -> Self {
+        Self(self.0 | 1 << role as u64)
+    }
+}
+
 /// The words.
 #[rustfmt::skip]
 pub(super) const WORDS: &[(Role, &str)] = &[

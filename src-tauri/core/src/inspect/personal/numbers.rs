@@ -2,19 +2,14 @@
 
 use std::ops::Range;
 
-use super::super::{FindingKind, Severity, found::Found};
+use super::super::{FindingKind, Severity, found::Found, walk::find};
 
 /// Card, account and telephone numbers.
 pub(super) fn scan(text: &str, found: &mut Found) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
-        let byte = bytes[at];
-        if !byte.is_ascii_digit() {
-            at += 1;
-            continue;
-        }
-        let start = at;
+    while let Some(start) = find(bytes, at, |byte| byte.is_ascii_digit()) {
+        at = start;
         // Figures in a word are none of these, but for an account's behind its country.
         if start > 2 && bytes[start - 1].is_ascii_alphanumeric() && bytes[start - 3].is_ascii_alphanumeric() {
             at += bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
