@@ -56,8 +56,19 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Check keychain, servers, models and disk, and say how to mend what is wrong.
     Doctor(Json),
+    /// Serve MCP on stdin and stdout for a host that starts programs: what the running app serves, all servers or one.
+    Bridge(Bridge),
     /// Serve the built-in demo server on stdin and stdout.
     DemoServer,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Bridge {
+    /// The one server to connect to [default: all together, with prefixed names].
+    pub(crate) server: Option<String>,
+    /// The host's name, as `samplegate host add` has it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod audit;
+pub(crate) mod bridge;
 pub(crate) mod call;
 mod confine;
 pub(crate) mod doctor;

@@ -76,6 +76,7 @@ async fn run(args: Args) -> Result<exit::Exit, Failure> {
         Command::Audit(command) => commands::audit::run(&start, command).await,
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
         Command::Doctor(doctor) => commands::doctor::run(&start, doctor.json).await,
+        Command::Bridge(bridge) => commands::bridge::run(&start, bridge).await,
         Command::DemoServer => Ok(samplegate_engine::demo::serve_stdio().await.map(|()| exit::Exit::Done)?),
     }
 }

@@ -4,6 +4,7 @@
 //! Data flow: a server asks ([`mcp`]) → [`pipeline`] → [`review_queue`] → a person or a rule → [`provider`] → reply;
 //! every step is in the [`store`] first. [`engine`] holds it together for the shells, which speak [`wire`].
 
+pub mod bridge;
 pub mod config;
 pub mod demo;
 pub mod engine;

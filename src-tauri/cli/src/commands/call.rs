@@ -160,8 +160,9 @@ async fn ended_by_signals<T>(work: impl Future<Output = T>, cancel: &Cancellatio
     work.await
 }
 
+/// Waits until this process is told to end.
 #[cfg(unix)]
-async fn told_to_end() {
+pub(super) async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     let one = async |kind| match signal(kind) {
         Ok(mut signal) => drop(signal.recv().await),
@@ -175,7 +176,7 @@ async fn told_to_end() {
 }
 
 #[cfg(not(unix))]
-async fn told_to_end() {
+pub(super) async fn told_to_end() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -11,16 +11,16 @@ const MAX_FIELD_BYTES: usize = 64 * 1024;
 
 /// One event.
 #[derive(Debug, Default)]
-pub(super) struct Event {
-    pub(super) kind: Option<String>,
-    pub(super) id: Option<String>,
-    pub(super) retry: Option<u64>,
-    pub(super) data: Data,
+pub(crate) struct Event {
+    pub(crate) kind: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) retry: Option<u64>,
+    pub(crate) data: Data,
 }
 
 /// What arrived as one: the data of an event, or a line.
 #[derive(Debug, Default)]
-pub(super) enum Data {
+pub(crate) enum Data {
     #[default]
     None,
     Whole(Vec<u8>),
@@ -29,7 +29,7 @@ pub(super) enum Data {
 
 /// Reads events from bytes as they come.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     line: Vec<u8>,
     /// The line so far is data that goes straight into the event.
     in_data: bool,
@@ -39,7 +39,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn push(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) {
+    pub(crate) fn push(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if std::mem::take(&mut self.last_was_cr) && rest[0] == b'\n' {

@@ -6,26 +6,26 @@
 use serde_json::Value;
 
 /// How much of the head and of the tail is kept, in bytes.
-pub(super) const KEPT: usize = 1024;
+pub(crate) const KEPT: usize = 1024;
 
 /// What could be read.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Outline {
-    pub(super) id: Option<Value>,
-    pub(super) method: Option<String>,
-    pub(super) is_response: bool,
+pub(crate) struct Outline {
+    pub(crate) id: Option<Value>,
+    pub(crate) method: Option<String>,
+    pub(crate) is_response: bool,
 }
 
 /// Collects a message's head, tail and size while it is thrown away.
 #[derive(Debug, Default)]
-pub(super) struct Remains {
+pub(crate) struct Remains {
     head: Vec<u8>,
     tail: Vec<u8>,
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Remains {
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
@@ -34,7 +34,7 @@ impl Remains {
         self.tail.drain(..surplus);
     }
 
-    pub(super) fn outline(&self) -> Outline {
+    pub(crate) fn outline(&self) -> Outline {
         let mut outline = Outline::default();
         read_head(&self.head, &mut outline);
         read_tail(&self.tail, &mut outline);

@@ -11,17 +11,16 @@ use rmcp::{
     transport::Transport,
 };
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncWriteExt as _, BufReader},
     process::{ChildStdin, ChildStdout},
     sync::{mpsc, oneshot, watch},
 };
 
 use super::{
-    MAX_MESSAGE_BYTES,
     child::{Keeper, Pipes},
     event,
     event_stream::Data,
-    oversized::Remains,
+    line_reader::LineReader,
     receipt::{Carried, Sent},
     tap::{Arrival, Tap},
 };
@@ -43,7 +42,7 @@ pub(super) struct Stdio {
     /// `None` once closed, which closes the child's stdin.
     outgoing: Option<mpsc::UnboundedSender<Outgoing>>,
     unread: watch::Sender<usize>,
-    lines: Lines,
+    lines: LineReader<BufReader<ChildStdout>>,
     ready: VecDeque<ServerJsonRpcMessage>,
     exited: Option<String>,
 }
@@ -61,7 +60,7 @@ impl Stdio {
             keeper,
             outgoing: Some(outgoing),
             unread,
-            lines: Lines { stdout: pipes.stdout.map(BufReader::new), line: Vec::new(), remains: None },
+            lines: LineReader::new(pipes.stdout.map(BufReader::new)),
             ready: VecDeque::new(),
             exited: None,
         }
@@ -181,47 +180,5 @@ async fn write_lines(
         });
         unread.send_modify(|unread| *unread = unread.saturating_sub(1));
         let _ = written.send(result);
-    }
-}
-
-/// Reads lines with a limit. Safe to be dropped between any two polls.
-struct Lines {
-    stdout: Option<BufReader<ChildStdout>>,
-    line: Vec<u8>,
-    remains: Option<Remains>,
-}
-
-impl Lines {
-    async fn next(&mut self) -> io::Result<Option<Data>> {
-        let Some(stdout) = &mut self.stdout else {
-            return Ok(None);
-        };
-        loop {
-            let chunk = stdout.fill_buf().await?;
-            if chunk.is_empty() {
-                // A last line without its end is not a message.
-                return Ok(None);
-            }
-            let newline = chunk.iter().position(|byte| *byte == b'\n');
-            let taken = newline.unwrap_or(chunk.len());
-            let part = &chunk[..taken];
-            match &mut self.remains {
-                Some(remains) => remains.add(part),
-                None if self.line.len() + part.len() > MAX_MESSAGE_BYTES => {
-                    let mut remains = Remains::default();
-                    remains.add(&std::mem::take(&mut self.line));
-                    remains.add(part);
-                    self.remains = Some(remains);
-                }
-                None => self.line.extend_from_slice(part),
-            }
-            stdout.consume(newline.map_or(taken, |at| at + 1));
-            if newline.is_some() {
-                return Ok(Some(match self.remains.take() {
-                    Some(remains) => Data::Oversized(remains),
-                    None => Data::Whole(std::mem::take(&mut self.line)),
-                }));
-            }
-        }
     }
 }
