@@ -108,6 +108,7 @@ fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::
     // Somebody is there as long as the app runs: a window can always be opened.
     app.manage(engine.queue().attach());
     app.manage(engine.clone());
+    engine.serve_gateway(None);
     let popups = popups::Popups::new(engine.clone(), app.clone(), popups::icon(&runtime));
     tauri::async_runtime::spawn(follow(app.clone(), engine.clone(), tray, popups));
     let probe = engine.clone();

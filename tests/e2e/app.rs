@@ -43,7 +43,9 @@ impl Home {
     /// With this configuration.
     pub(crate) fn with(config: &str) -> Result<Self> {
         let home = Self::fresh()?;
-        fs::write(home.path().join("config.toml"), config)?;
+        // Apps of several tests at once would want the same port.
+        let gateway = if config.contains("[gateway]") { "" } else { "\n[gateway]\nenabled = false\n" };
+        fs::write(home.path().join("config.toml"), format!("{config}{gateway}"))?;
         Ok(home)
     }
 

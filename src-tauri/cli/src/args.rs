@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Prompt(Prompt),
     /// Read a resource.
     Read(Read),
+    /// Host all servers and the gateway, and review in this terminal whatever the servers ask.
+    Serve(Serve),
     /// Read and check the audit log.
     #[command(subcommand)]
     Audit(Audit),
@@ -486,6 +488,13 @@ pub(crate) struct Read {
     /// Print the protocol's result object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// The port on this computer where hosts connect; 0 takes any that is free [default: the configuration's].
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Debug, ClapArgs)]

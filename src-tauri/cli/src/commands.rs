@@ -12,6 +12,7 @@ pub(crate) mod model;
 pub(crate) mod offers;
 mod record;
 pub(crate) mod rule;
+pub(crate) mod serve;
 pub(crate) mod server;
 mod stdin;
 

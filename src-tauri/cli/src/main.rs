@@ -73,6 +73,7 @@ async fn run(args: Args) -> Result<exit::Exit, Failure> {
         Command::Tools(list) => commands::offers::run(&start, list, commands::offers::What::Tools).await,
         Command::Prompts(list) => commands::offers::run(&start, list, commands::offers::What::Prompts).await,
         Command::Resources(list) => commands::offers::run(&start, list, commands::offers::What::Resources).await,
+        Command::Serve(serve) => commands::serve::run(&start, serve).await,
         Command::Audit(command) => commands::audit::run(&start, command).await,
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
         Command::Doctor(doctor) => commands::doctor::run(&start, doctor.json).await,

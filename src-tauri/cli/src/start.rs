@@ -33,7 +33,13 @@ impl Start {
         self.engine(Vec::new()).await
     }
 
-    /// The same, to learn why it cannot start.
+    /// An engine that starts all servers and takes up what changes.
+    pub(crate) async fn serving(&self) -> Result<Engine, Failure> {
+        let options = Options { only: None, ..self.options(self.home()?, Vec::new())? };
+        Ok(Engine::start(options).await?)
+    }
+
+    /// An idle one, to learn why it cannot start.
     pub(crate) async fn try_idle(&self, home: Home) -> Result<Result<Engine, StartError>, Failure> {
         Ok(Engine::start(self.options(home, Vec::new())?).await)
     }

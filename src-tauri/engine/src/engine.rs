@@ -6,6 +6,7 @@
 mod calls;
 mod changes;
 mod confinement;
+mod gateway;
 mod grants;
 mod hosts;
 mod models;
@@ -29,10 +30,11 @@ use samplegate_core::{
     settings::Settings,
 };
 use serde_json::Value;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
+pub use gateway::GatewayState;
 pub use grants::GrantError;
 pub use hosts::HostError;
 pub use models::ModelError;
@@ -103,7 +105,7 @@ pub struct Engine {
     queue: ReviewQueue,
     secrets: Secrets,
     models: provider::Client,
-    servers: Arc<Servers>,
+    pub(crate) servers: Arc<Servers>,
     pipeline: Pipeline,
     changes: broadcast::Sender<Changed>,
     runs: calls::Runs,
@@ -114,6 +116,7 @@ pub struct Engine {
     stop: CancellationToken,
     tasks: TaskTracker,
     keychain: Arc<Mutex<Option<TestReport>>>,
+    gateway: watch::Sender<GatewayState>,
     /// How many grants hold, as last read; for display.
     grants: Arc<AtomicU32>,
     first_run: bool,
@@ -127,6 +130,8 @@ struct Fixed {
     place: Place,
     version: &'static str,
     client: ClientSettings,
+    /// The folder for what nothing depends on after this run.
+    runtime: PathBuf,
 }
 
 impl Engine {
@@ -188,10 +193,12 @@ impl Engine {
                 place: options.place,
                 version,
                 client,
+                runtime: options.home.runtime,
             }),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             keychain: Arc::default(),
+            gateway: watch::Sender::default(),
             grants: Arc::default(),
             first_run,
             _instance: Arc::new(instance),
@@ -390,6 +397,9 @@ impl Engine {
                 ),
                 Some("waiting"),
             );
+        }
+        if let GatewayState::Failed { why } = &*self.gateway.borrow() {
+            add(format!("{why}."), None);
         }
         if let Some(error) = self.pipeline.log_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
             add(error, None);

@@ -3,7 +3,7 @@
 //! Data flow: [`Servers`] keeps one [`Connection`] per configured server. A call goes out through
 //! [`Connection::call`]; whatever the server asks, on its own (up to 2025-11-25) or as an `input_required` result
 //! (2026-07-28), becomes an [`Asked`] and goes to the [`Asker`], whose answer goes back. Everything worth showing or
-//! logging besides is a [`ServerEvent`].
+//! logging besides is a [`ServerEvent`]; what a host is to hear of it is [`News`], as it came.
 //!
 //! Invariants:
 //! - Params of a question, results of calls and listings are the JSON that arrived, never a typed round trip: the
@@ -20,7 +20,7 @@
 
 mod child;
 pub mod confine;
-mod connection;
+pub(crate) mod connection;
 mod error;
 mod event;
 pub(crate) mod event_stream;
@@ -29,6 +29,8 @@ mod handler;
 mod http;
 mod launch;
 pub(crate) mod line_reader;
+mod lines;
+mod news;
 mod opening;
 pub(crate) mod oversized;
 mod question;
@@ -46,9 +48,11 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Connection, Listing, Progress};
+pub use connection::{Connection, Listing};
 pub use error::{CallError, ConnectError};
 pub use event::{Events, LogLevel, Noted, ServerEvent};
+pub use lines::LineError;
+pub use news::{KEPT_NEWS, News};
 pub use opening::{Connector, EraHint};
 pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind};
 pub use receipt::{Receipt, Sent};

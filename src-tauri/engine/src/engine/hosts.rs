@@ -1,6 +1,5 @@
 //! Hosts: added with a token of their own, listed, changed, removed.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use samplegate_core::{
     canonical::Sha256Hex,
     settings::{Host, InvalidSetting, Settings, check_host_name},
@@ -9,6 +8,7 @@ use samplegate_core::{
 use super::Engine;
 use crate::{
     config::ConfigError,
+    token,
     wire::{HostAdded, HostInput, HostView},
 };
 
@@ -60,7 +60,7 @@ impl Engine {
     /// The name is taken or not valid, or the configuration cannot be written.
     pub fn add_host(&self, input: HostInput) -> Result<HostAdded, HostError> {
         check_host_name(&input.name)?;
-        let token = new_token()?;
+        let token = token::random(TOKEN_PREFIX).map_err(HostError::Random)?;
         self.config.update(|settings| {
             if settings.hosts.contains_key(&input.name) {
                 return Err(HostError::Taken(input.name.clone()));
@@ -106,11 +106,4 @@ fn with(host: Host, input: &HostInput) -> Host {
 
 fn endpoint(settings: &Settings) -> String {
     format!("http://127.0.0.1:{}/mcp", settings.gateway.port)
-}
-
-/// A token of 256 random bits.
-fn new_token() -> Result<String, HostError> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| HostError::Random(error.to_string()))?;
-    Ok(format!("{TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)))
 }

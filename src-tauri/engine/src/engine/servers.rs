@@ -183,6 +183,7 @@ impl Engine {
         }
         if new_secret {
             // The settings may be what they were, and a running server has the old value.
+            self.servers.end_lines_to(&new_name);
             self.servers.restart(&new_name);
         }
         Ok(())
@@ -246,6 +247,7 @@ impl Engine {
     /// # Errors
     /// There is none of that name that is enabled.
     pub fn restart_server(&self, name: &str) -> Result<(), ServerError> {
+        self.servers.end_lines_to(name);
         if self.servers.restart(name) { Ok(()) } else { Err(ServerError::NotFound(name.into())) }
     }
 

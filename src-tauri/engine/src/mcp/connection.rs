@@ -18,12 +18,12 @@ use rmcp::{
 };
 use samplegate_core::identity::{Identity, Launch, Says};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::{
-    Asker, CallError, CallRef, Era, EraHint, ServerIdentity, Sight, TransportKind,
+    Asker, CallError, CallRef, Era, EraHint, News, ServerIdentity, Sight, TransportKind,
     flight::RpcError,
     remote,
     tap::{CallTag, Tap},
@@ -33,21 +33,12 @@ use super::{
 const MAX_PAGES: usize = 1000;
 const METHOD_NOT_FOUND: i64 = -32601;
 const LOG_LEVEL: &str = "info";
+/// Where a request of 2026-07-28 says which log messages it wants.
+pub(crate) const LOG_LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
 const RELISTEN: Duration = Duration::from_secs(5);
 
-/// Progress of a call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Progress {
-    /// How far it is.
-    pub progress: f64,
-    /// Of how much.
-    pub total: Option<f64>,
-    /// A word about it.
-    pub message: Option<String>,
-}
-
 /// What a server lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Listing {
     /// `tools/list`.
     Tools,
@@ -60,7 +51,8 @@ pub enum Listing {
 }
 
 impl Listing {
-    fn method(self) -> &'static str {
+    /// The protocol's method.
+    pub fn method(self) -> &'static str {
         match self {
             Self::Tools => "tools/list",
             Self::Prompts => "prompts/list",
@@ -69,7 +61,8 @@ impl Listing {
         }
     }
 
-    fn member(self) -> &'static str {
+    /// The member of the result that holds the items.
+    pub fn member(self) -> &'static str {
         match self {
             Self::Tools => "tools",
             Self::Prompts => "prompts",
@@ -97,6 +90,8 @@ pub struct Connection {
     pub(super) launch: Launch,
     pub(super) capabilities: ServerCapabilities,
     pub(super) max_rounds: u32,
+    /// The level of log messages a host wanted last.
+    pub(super) level: Mutex<Option<String>>,
     pub(super) stop: Mutex<Option<RunningServiceCancellationToken>>,
     /// Fires when the connection's task has ended, and with it the transport.
     pub(super) stopped: CancellationToken,
@@ -111,6 +106,21 @@ impl Connection {
     /// What was seen of what the server is; known from the first listing of its tools on.
     pub fn sight(&self) -> Sight {
         self.tap.sighting.sight()
+    }
+
+    /// Its answer to the handshake, as it came; null where it is not known.
+    pub fn welcome(&self) -> &Value {
+        self.tap.welcome.get().unwrap_or(&Value::Null)
+    }
+
+    /// What it tells from now on to nobody's call.
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.tap.relay.listen()
+    }
+
+    /// Whether a call, a request or a question is under way.
+    pub fn is_busy(&self) -> bool {
+        self.tap.is_busy()
     }
 
     /// The capabilities it declared, as JSON.
@@ -211,9 +221,81 @@ impl Connection {
         &self,
         call: CallRef,
         cancel: CancellationToken,
-        progress: Option<mpsc::Sender<Progress>>,
+        news: Option<mpsc::Sender<News>>,
     ) -> Result<Value, CallError> {
-        self.drive(call, cancel, progress).await
+        let params = call.kind.params();
+        self.drive(call, params, cancel, news).await
+    }
+
+    /// Makes a call with exactly these params, which are those of a host. Its questions go to the asker.
+    ///
+    /// # Errors
+    /// [`CallError`]. A tool's own error is a result, not an error.
+    pub async fn relay_call(
+        &self,
+        call: CallRef,
+        params: Map<String, Value>,
+        cancel: CancellationToken,
+        news: mpsc::Sender<News>,
+    ) -> Result<Value, CallError> {
+        self.drive(call, params, cancel, Some(news)).await
+    }
+
+    /// Sends a request that asks nothing back, with exactly these params, and gives the result as it came.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn relay(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+        cancel: &CancellationToken,
+    ) -> Result<Value, CallError> {
+        self.request(method, params, None, Some(cancel)).await
+    }
+
+    /// Sees to it that a server of the older era sends log messages from this level on, as far as it has levels.
+    pub async fn want_level(&self, level: &str, cancel: &CancellationToken) {
+        let before = self.level.lock().unwrap_or_else(PoisonError::into_inner).replace(level.to_owned());
+        if self.capabilities.logging.is_some() && before.as_deref() != Some(level) {
+            let params = Map::from_iter([("level".to_owned(), level.into())]);
+            let asked = self.request("logging/setLevel", params, None, Some(cancel));
+            // A server that does not answer this one is called all the same.
+            let _ = tokio::time::timeout(RELISTEN, asked).await;
+        }
+    }
+
+    /// Asks to be told of changes of a resource, for as long as what this gives is kept.
+    ///
+    /// # Errors
+    /// [`CallError`]: the server does not do that, or is gone.
+    pub async fn watch(self: &Arc<Self>, uri: &str) -> Result<DropGuard, CallError> {
+        let end = CancellationToken::new();
+        let (connection, uri, ended) = (self.clone(), uri.to_owned(), end.clone());
+        match self.identity.era {
+            Era::Legacy => {
+                let params = Map::from_iter([("uri".to_owned(), Value::from(uri))]);
+                self.request("resources/subscribe", params.clone(), None, None).await?;
+                tokio::spawn(async move {
+                    ended.cancelled().await;
+                    // The server may be gone, or be done with it.
+                    let _ = connection.request("resources/unsubscribe", params, None, None).await;
+                });
+            }
+            Era::Stateless => {
+                let mut filter = SubscriptionFilter::default();
+                filter.resource_subscriptions = Some(vec![uri]);
+                let (peer, gone) = (self.peer.clone(), self.tap.gone.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = listen(peer, filter) => {}
+                        () = gone.cancelled() => {}
+                        () = ended.cancelled() => {}
+                    }
+                });
+            }
+        }
+        Ok(end.drop_guard())
     }
 
     /// Ends the connection: an HTTP session is deleted, a process ended with its group. Safe to call twice.
@@ -235,7 +317,10 @@ impl Connection {
     ) -> Result<Value, CallError> {
         let mut params = params;
         if self.identity.era == Era::Stateless && self.capabilities.logging.is_some() {
-            params.insert("_meta".to_owned(), json!({"io.modelcontextprotocol/logLevel": LOG_LEVEL}));
+            let meta = params.entry("_meta").or_insert_with(|| json!({}));
+            if let Some(meta) = meta.as_object_mut() {
+                meta.entry(LOG_LEVEL_KEY).or_insert_with(|| LOG_LEVEL.into());
+            }
         }
         let params = (!params.is_empty()).then_some(Value::Object(params));
         let mut request = CustomRequest::new(method, params);

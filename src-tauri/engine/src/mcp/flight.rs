@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    CallRef, Origin, Progress,
+    CallRef, News, Origin,
     receipt::{Carried, Delivery, Receipt},
 };
 
@@ -50,7 +50,7 @@ pub(super) struct Waiting {
 pub(super) struct InFlight {
     pub(super) call: CallRef,
     pub(super) questions: u32,
-    pub(super) progress: Option<mpsc::Sender<Progress>>,
+    pub(super) news: Option<mpsc::Sender<News>>,
     pub(super) ended: CancellationToken,
 }
 
@@ -67,12 +67,30 @@ pub(super) struct State {
     pub(super) open_questions: usize,
     pub(super) open_bytes: usize,
     pub(super) discover: Vec<String>,
+    pub(super) initialize: Vec<String>,
     pub(super) initialize_sent: bool,
     pub(super) spoke: bool,
     pub(super) late_discover: bool,
 }
 
 impl State {
+    /// The call that a notification belongs to: the one whose response it came on, or the only one in flight.
+    pub(super) fn call_told(&self, response: Option<&str>) -> Option<&InFlight> {
+        let call = match response {
+            Some(key) => self.waiting.get(key)?.call?,
+            None => match self.open_calls().as_slice() {
+                [only] => only.call_id,
+                _ => return None,
+            },
+        };
+        self.calls.iter().find(|in_flight| in_flight.call.call_id == call)
+    }
+
+    /// Whether anything is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.calls.is_empty() || self.open_questions > 0 || !self.waiting.is_empty()
+    }
+
     fn open_calls(&self) -> Vec<CallRef> {
         let open = |call_id: Uuid| {
             self.waiting.values().any(|waiting| waiting.call == Some(call_id) && waiting.outcome.is_none())

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, Origin, Progress, Refusal, Sent, ServerEvent, TransportKind,
+    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind,
     event::shorten, receipt::Delivery, tap::CallTag,
 };
 
@@ -31,12 +31,13 @@ impl Connection {
     pub(super) async fn drive(
         &self,
         call: CallRef,
+        first: Map<String, Value>,
         cancel: CancellationToken,
-        progress: Option<mpsc::Sender<Progress>>,
+        news: Option<mpsc::Sender<News>>,
     ) -> Result<Value, CallError> {
-        let mut guard = self.tap.begin(call.clone(), progress);
+        let mut guard = self.tap.begin(call.clone(), news);
         let method = call.kind.method();
-        let mut params = call.kind.params();
+        let mut params = first.clone();
         let mut replies = Vec::new();
         let mut round = 0;
         loop {
@@ -69,7 +70,7 @@ impl Connection {
                     return Err(CallError::Closed { why: self.tap.why(), stderr: self.stderr() });
                 }
             };
-            params = call.kind.params();
+            params = first.clone();
             if let Some(answers) = answers {
                 params.insert("inputResponses".to_owned(), Value::Object(answers));
             }

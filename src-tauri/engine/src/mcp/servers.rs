@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted, ServerEvent,
-    ServerIdentity, ServerSpec, Spawner,
+    ServerIdentity, ServerSpec, Spawner, lines::Lines,
 };
 use crate::secrets::{SecretError, Secrets};
 
@@ -93,12 +93,14 @@ pub enum ServerState {
 
 /// All servers.
 pub struct Servers {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    connector: Connector,
-    secrets: Secrets,
+pub(super) struct Inner {
+    pub(super) connector: Connector,
+    pub(super) secrets: Secrets,
+    /// The hosts' own connections.
+    pub(super) lines: Lines,
     timing: Timing,
     changed: watch::Sender<u64>,
     servers: Mutex<BTreeMap<String, Entry>>,
@@ -139,6 +141,7 @@ impl Servers {
             inner: Arc::new(Inner {
                 connector: Connector { settings, spawner: Spawner::start()?, asker, events: Events::default() },
                 secrets,
+                lines: Lines::default(),
                 timing,
                 changed: watch::Sender::new(0),
                 servers: Mutex::default(),
@@ -181,7 +184,13 @@ impl Servers {
             }
         }
         self.inner.note_change();
+        self.end_stale_lines(false).await;
         join_all(stopping).await;
+    }
+
+    /// How a server is configured, where it is switched on.
+    pub(super) fn spec(&self, name: &str) -> Option<ServerSpec> {
+        self.inner.servers().get(name).filter(|entry| entry.run.is_some()).map(|entry| entry.spec.clone())
     }
 
     /// How all servers are, by name.
@@ -251,6 +260,7 @@ impl Servers {
             let mut servers = self.inner.servers();
             servers.values_mut().filter_map(|entry| entry.run.take()).map(Run::stop).collect()
         };
+        self.end_stale_lines(true).await;
         join_all(stopping).await;
         for entry in self.inner.servers().values_mut() {
             entry.state = ServerState::Disabled;
@@ -267,6 +277,7 @@ impl Drop for Servers {
                 run.stop.cancel();
             }
         }
+        drop(self.inner.lines.end(|_, _, _, _, _| true));
     }
 }
 

@@ -21,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Arrivals, Declare, Events, MAX_MESSAGE_BYTES, Origin, Progress, ServerEvent, ServerIdentity, event,
+    Arrivals, Declare, Events, MAX_MESSAGE_BYTES, News, Origin, ServerEvent, ServerIdentity, event,
     flight::{Question, RpcError, State, Waiting, json_key, key_of},
+    news::Relay,
     oversized::Outline,
     receipt::{Carried, Delivery, Sent},
     sampling::{ELICITATION, SAMPLING},
@@ -86,6 +87,10 @@ pub(super) struct Tap {
     pub(super) session: Uuid,
     /// Set when the handshake is done.
     pub(super) identity: SetOnce<ServerIdentity>,
+    /// The server's answer to the handshake, as it came.
+    pub(super) welcome: OnceLock<Value>,
+    /// What is told to nobody's call.
+    pub(super) relay: Relay,
     /// What was seen of what the server is.
     pub(super) sighting: Sighting,
     /// Fires when the connection is over.
@@ -106,6 +111,8 @@ impl Tap {
             events,
             declare,
             identity: SetOnce::new(),
+            welcome: OnceLock::new(),
+            relay: Relay::default(),
             sighting: Sighting::default(),
             gone: CancellationToken::new(),
             why: OnceLock::new(),
@@ -151,7 +158,10 @@ impl Tap {
         let mut carried = Carried::default();
         match &request.request {
             ClientRequest::DiscoverRequest(_) => state.discover.push(key),
-            ClientRequest::InitializeRequest(_) => state.initialize_sent = true,
+            ClientRequest::InitializeRequest(_) => {
+                state.initialize_sent = true;
+                state.initialize.push(key);
+            }
             ClientRequest::CustomRequest(custom) => {
                 let tag = custom.extensions().get::<CallTag>();
                 let call = tag.map(|tag| tag.call);
@@ -206,7 +216,7 @@ impl Tap {
                 }
                 self.request(method, reply_to, params, bytes, arrival)
             }
-            (Some(method), None) => self.notification(&method, object),
+            (Some(method), None) => self.notification(&method, object, arrival),
             (None, Some(id)) => self.response(&id, object, arrival),
             (None, None) => {
                 if !object.contains_key("error") {
@@ -275,14 +285,21 @@ impl Tap {
         Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}))
     }
 
-    fn notification(&self, method: &str, mut object: serde_json::Map<String, Value>) -> Filtered {
+    fn notification(&self, method: &str, mut object: serde_json::Map<String, Value>, arrival: Arrival<'_>) -> Filtered {
+        let mut params = || object.remove("params").unwrap_or(Value::Null);
         match method {
             "notifications/message" => {
-                self.note(event::log(object.remove("params").unwrap_or(Value::Null)));
+                let params = params();
+                self.tell(method, &params, arrival);
+                self.note(event::log(params));
                 return Filtered::Done;
             }
             "notifications/progress" => {
-                self.progress(object.get("params").unwrap_or(&Value::Null));
+                self.progress(params());
+                return Filtered::Done;
+            }
+            "notifications/resources/updated" => {
+                self.relay.tell(News { method: method.to_owned(), params: params() });
                 return Filtered::Done;
             }
             "notifications/tools/list_changed" => {
@@ -295,7 +312,28 @@ impl Tap {
             other if other.starts_with("notifications/subscriptions/") => {}
             _ => return Filtered::Done,
         }
+        if method.ends_with("/list_changed") {
+            let params = object.get("params").cloned().unwrap_or_default();
+            self.relay.tell(News { method: method.to_owned(), params });
+        }
         Filtered::Pass(Value::Object(object))
+    }
+
+    /// Tells the call that a notification belongs to; where that is not known, who listens to the connection.
+    fn tell(&self, method: &str, params: &Value, arrival: Arrival<'_>) {
+        let response = match arrival {
+            Arrival::Response(key) => Some(key),
+            Arrival::Pipe | Arrival::Stream => None,
+        };
+        let news = News { method: method.to_owned(), params: params.clone() };
+        let state = self.state();
+        let sink = state.call_told(response).and_then(|in_flight| in_flight.news.clone());
+        drop(state);
+        match sink {
+            // A caller that does not keep up misses some.
+            Some(sink) => drop(sink.try_send(news)),
+            None => self.relay.tell(news),
+        }
     }
 
     /// The library sends no reply to what was cancelled.
@@ -307,7 +345,7 @@ impl Tap {
         }
     }
 
-    fn progress(&self, params: &Value) {
+    fn progress(&self, params: Value) {
         let Some(token) = params.get("progressToken").and_then(json_key) else {
             return;
         };
@@ -318,22 +356,18 @@ impl Tap {
         let Some(in_flight) = state.calls.iter().find(|in_flight| in_flight.call.call_id == call_id) else {
             return;
         };
-        let progress = Progress {
+        let noted = ServerEvent::Progress {
+            call_id,
             progress: params.get("progress").and_then(Value::as_f64).unwrap_or_default(),
             total: params.get("total").and_then(Value::as_f64),
             message: params.get("message").and_then(Value::as_str).map(|text| event::shorten(text, 1024)),
         };
-        if let Some(sink) = &in_flight.progress {
+        if let Some(sink) = &in_flight.news {
             // A caller that does not keep up misses steps, never the end.
-            let _ = sink.try_send(progress.clone());
+            let _ = sink.try_send(News { method: "notifications/progress".to_owned(), params });
         }
         drop(state);
-        self.note(ServerEvent::Progress {
-            call_id,
-            progress: progress.progress,
-            total: progress.total,
-            message: progress.message,
-        });
+        self.note(noted);
     }
 
     fn response(&self, id: &Value, mut object: serde_json::Map<String, Value>, arrival: Arrival<'_>) -> Filtered {
@@ -341,6 +375,10 @@ impl Tap {
             return Filtered::Pass(Value::Object(object));
         };
         let mut state = self.state();
+        let is_welcome = state.initialize.contains(&key) || !state.initialize_sent && state.discover.contains(&key);
+        if let Some(result) = object.get("result").filter(|_| is_welcome) {
+            let _ = self.welcome.set(result.clone());
+        }
         if state.initialize_sent && state.discover.contains(&key) {
             state.late_discover |= object.contains_key("result");
             return Filtered::Done;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Tap;
 use crate::mcp::{
-    CallRef, Progress,
+    CallRef, News,
     flight::{InFlight, RpcError, key_of},
 };
 
@@ -21,11 +21,16 @@ impl Tap {
     }
 
     /// Enters a call into what is in flight.
-    pub(in crate::mcp) fn begin(&self, call: CallRef, progress: Option<mpsc::Sender<Progress>>) -> CallGuard<'_> {
+    pub(in crate::mcp) fn begin(&self, call: CallRef, news: Option<mpsc::Sender<News>>) -> CallGuard<'_> {
         let call_id = call.call_id;
         let ended = CancellationToken::new();
-        self.state().calls.push(InFlight { call, questions: 0, progress, ended: ended.clone() });
+        self.state().calls.push(InFlight { call, questions: 0, news, ended: ended.clone() });
         CallGuard { tap: self, call_id, ended, answered: false }
+    }
+
+    /// Whether a call, a request or a question is under way.
+    pub(in crate::mcp) fn is_busy(&self) -> bool {
+        self.state().is_busy()
     }
 
     /// The outcome of one of our requests, once.

@@ -1,0 +1,9 @@
+//! The gateway from outside, with real hosts and real servers: who is let in, what passes, what happens meanwhile.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+
+mod clients;
+mod door;
+mod host;
+mod meanwhile;
+mod passing;
+mod several;
