@@ -118,3 +118,34 @@ async fn a_hosts_processes_end_with_its_last_session_and_all_with_the_app() {
     home.engine.shutdown().await;
     assert_eq!(processes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_leads_back_to_itself_is_not_made_and_depth_is_limited() {
+    let (home, port) = listening(&format!(
+        "{}limits = {{ depth = 1 }}\n",
+        passing("s", Era::Legacy, &[]).replace("limits = \"none\"\n", "")
+    ))
+    .await;
+    let token = token(&home, "h");
+    for era in ERAS {
+        let host = Host::connect(era, port, Some("s"), &token).await;
+        // What a server would send on that is a host too.
+        let mark =
+            |result: &serde_json::Value| result["structuredContent"]["value"]["_meta"]["samplegate/chain"].clone();
+        let first = host.call("echo", json!({"n": 1})).await;
+        let within = |name: &str, n: u32, mark: serde_json::Value| json!({"name": name, "arguments": {"n": n}, "_meta": {"samplegate/chain": mark}});
+        let same = host.response("tools/call", within("echo", 1, mark(&first))).await;
+        assert!(same["error"]["message"].as_str().unwrap().contains("leads back to itself"), "{same}");
+        let second = host.ask("tools/call", within("echo", 2, mark(&first))).await;
+        let forged = host.ask("tools/call", within("echo", 1, "0.0".into())).await;
+        assert_eq!(forged["later"], true, "a mark that is not ours says nothing");
+        // Within one call it may ask, within two it may not.
+        let (_, coming) = host.start("tools/call", within("ask", 3, mark(&first))).await;
+        let question = home.question(Phase::Request).await;
+        home.act(&question, Action::AnswerByHand { text: "x".into() });
+        coming.all().await;
+        let (_, response) = host.start("tools/call", within("ask", 3, mark(&second))).await.1.all().await;
+        assert!(value(&response).to_string().contains("limit"), "{response}");
+    }
+    home.stop().await;
+}

@@ -47,7 +47,7 @@ use crate::{
     config::{Config, ConfigError, Hold},
     home::Home,
     mcp::{
-        BaseEnv, ClientSettings, ServerEvent, Servers, Timing,
+        BaseEnv, ClientSettings, Marks, ServerEvent, Servers, Timing,
         confine::{self, Surroundings},
     },
     pipeline::{Ends, OpinionError, Pipeline},
@@ -169,7 +169,8 @@ impl Engine {
             tail: TaskTracker::new(),
         };
         let version = env!("CARGO_PKG_VERSION");
-        let mut client = ClientSettings::new("samplegate", version, options.base_env);
+        let marks = Marks::of_home(&options.home.data).map_err(StartError::Home)?;
+        let mut client = ClientSettings::new("samplegate", version, options.base_env, marks);
         client.launcher = Some(options.program.clone());
         client.surroundings = options.surroundings;
         let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()), secrets.clone())

@@ -18,6 +18,7 @@
 //! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
 //! of configuration files. Not built yet: OAuth, tasks, roots.
 
+pub(crate) mod chain;
 mod child;
 pub mod confine;
 pub(crate) mod connection;
@@ -48,6 +49,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
+pub use chain::{Chain, Marks};
 pub use connection::{Connection, Listing};
 pub use error::{CallError, ConnectError};
 pub use event::{Events, LogLevel, Noted, ServerEvent};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Engine, ServerError};
 use crate::{
-    mcp::{CallError, CallKind, CallRef},
+    mcp::{CallError, CallKind, CallRef, Chain},
     pipeline::{Ended, call_view, now},
     wire::{self, CallInput, LogLine, RunState, RunView, Topic},
 };
@@ -111,7 +111,7 @@ impl Runs {
 impl Engine {
     /// Makes a call and waits for what comes of it. Its questions go to the queue.
     pub async fn call(&self, server: &str, host: &str, target: Target, cancel: CancellationToken) -> CallReport {
-        let call = CallRef { call_id: Uuid::now_v7(), host: host.into(), kind: target };
+        let call = CallRef { call_id: Uuid::now_v7(), host: host.into(), kind: target, chain: Chain::default() };
         self.run(server, call, cancel).await
     }
 
@@ -135,7 +135,7 @@ impl Engine {
             wire::CallKind::Prompt => CallKind::Prompt { name: input.name, arguments },
             wire::CallKind::Resource => CallKind::Resource { uri: input.name },
         };
-        let call = CallRef { call_id: Uuid::now_v7(), host: "Samplegate".into(), kind };
+        let call = CallRef { call_id: Uuid::now_v7(), host: "Samplegate".into(), kind, chain: Chain::default() };
         let id = call.call_id;
         let cancel = CancellationToken::new();
         let view = RunView {

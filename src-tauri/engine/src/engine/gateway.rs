@@ -13,7 +13,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
-use crate::{gateway::Gateway, mcp::Connection, token, wire::Topic};
+use crate::{
+    gateway::Gateway,
+    mcp::{Connection, Marks},
+    token,
+    wire::Topic,
+};
 
 /// How soon it is tried again where the port is taken: whoever has it may end.
 const RETRY: Duration = Duration::from_secs(5);
@@ -120,6 +125,11 @@ impl Engine {
             self.tell(Topic::Hosts, None);
             self.tell(Topic::Status, None);
         }
+    }
+
+    /// Knows the marks of calls made here.
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.options.client.marks
     }
 
     /// A host's call is over: what was granted for it ends.

@@ -12,7 +12,11 @@ use super::{
     names,
     request::{Request, Side},
 };
-use crate::mcp::{CallError, CallKind, CallRef, Era, KEPT_NEWS, News, connection::LOG_LEVEL_KEY};
+use crate::mcp::{
+    CallError, CallKind, CallRef, Chain, Era, KEPT_NEWS, News,
+    chain::{DEEPEST, MARK},
+    connection::LOG_LEVEL_KEY,
+};
 
 /// How often a host is told that a person is waited for, where it asked for progress.
 const STILL_WAITING: Duration = Duration::from_secs(4);
@@ -39,7 +43,8 @@ impl Request {
         if let (Side::Stateless, Era::Legacy, Some(level)) = (&self.side, connection.identity().era, self.level()) {
             connection.want_level(&level, &self.cancel).await;
         }
-        let call = CallRef { call_id: Uuid::now_v7(), host: self.caller.name.clone(), kind };
+        let chain = self.chain(&server, &kind)?;
+        let call = CallRef { call_id: Uuid::now_v7(), host: self.caller.name.clone(), kind, chain };
         let call_id = call.call_id;
         let params = self.params_for(&connection);
         let (tell, mut news) = mpsc::channel(KEPT_NEWS);
@@ -81,6 +86,22 @@ impl Request {
             }
             Err(error) => Err(Failure::call(&server, error)),
         }
+    }
+
+    /// The calls that this one is part of, as far as that can be told: the host may be one of the servers here.
+    fn chain(&mut self, server: &str, kind: &CallKind) -> Result<Chain, Failure> {
+        let mark = self.meta.rest.remove(MARK);
+        let marks = self.gateway.0.engine.marks();
+        let chain = mark.and_then(|mark| marks.read(mark.as_str()?)).unwrap_or_default();
+        if chain.has(server, kind) {
+            return Err(Failure::params(format!(
+                "this call to {server} leads back to itself: exactly the same one is already under way"
+            )));
+        }
+        if chain.depth() >= DEEPEST {
+            return Err(Failure::params(format!("this is a call within {DEEPEST} calls; it is not made")));
+        }
+        Ok(chain)
     }
 
     /// The level of log messages that the request asks for.

@@ -1,7 +1,7 @@
 //! What servers tell outside of calls, and servers that come and go: passed on to the hosts that want to hear it.
 //!
-//! A host's own connection tells that host. What the shared connection to a server of 2026-07-28 tells is for all of
-//! them, but log messages: whose they are is not known.
+//! A host's own connection tells that host. What the connection that is kept up to each server tells is for all of them,
+//! but log messages: whose they are is not known.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Endpoint, Gateway, calls, failure::Failure, fit::SUBSCRIPTION_ID, names, request::Request, session::Session,
 };
-use crate::mcp::{Connection, Era, News};
+use crate::mcp::{Connection, News};
 
 /// The lists that can change, as a subscription names them.
 const LISTS: [(&str, &str); 3] = [
@@ -112,10 +112,6 @@ impl Request {
                 out: self.out.clone(),
             },
         );
-        if let Endpoint::One(server) = &self.endpoint {
-            // Whose news are heard only while somebody has a connection to it.
-            let _ = self.connection(server).await;
-        }
         self.cancel.cancelled().await;
         listeners.remove(key);
         drop(watches);
@@ -125,13 +121,13 @@ impl Request {
 }
 
 impl Gateway {
-    /// Hears what a connection tells, from now on and once; `host` is whose own it is.
-    pub(super) fn hear(&self, server: &str, host: &str, connection: &Arc<Connection>) {
+    /// Hears what a connection tells, from now on and once; `host` is whose own it is; none: it is for all of them.
+    pub(super) fn hear(&self, server: &str, host: Option<&str>, connection: &Arc<Connection>) {
         let session = connection.session();
         if !self.0.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(session) {
             return;
         }
-        let host = (connection.identity().era == Era::Legacy).then(|| host.to_owned());
+        let host = host.map(str::to_owned);
         let (gateway, server, connection) = (self.clone(), server.to_owned(), connection.clone());
         let mut news = connection.news();
         tokio::spawn(async move {
@@ -240,15 +236,13 @@ impl Gateway {
         }
     }
 
-    /// The shared connections, by server. Those that are for all hosts are heard.
+    /// The connections that are kept up, by server. They are heard.
     fn connected(&self) -> BTreeMap<String, Uuid> {
         let settings = self.0.engine.config().settings();
         let connections = settings.servers.keys().filter_map(|name| Some((name, self.0.engine.servers.get(name)?)));
         connections
             .map(|(name, connection)| {
-                if connection.identity().era == Era::Stateless {
-                    self.hear(name, "", &connection);
-                }
+                self.hear(name, None, &connection);
                 (name.clone(), connection.session())
             })
             .collect()

@@ -52,7 +52,8 @@ impl RequestMeta {
 /// Fits a server's result to the host's revision.
 pub(super) fn fit_result(method: &str, host: Era, result: &mut Value) {
     let Some(object) = result.as_object_mut() else { return };
-    if let Some(meta) = object.get_mut("_meta").and_then(Value::as_object_mut)
+    if method != "server/discover"
+        && let Some(meta) = object.get_mut("_meta").and_then(Value::as_object_mut)
         // The host is connected to the gateway.
         && meta.remove(SERVER_INFO).is_some()
         && meta.is_empty()

@@ -230,7 +230,6 @@ impl Visit {
         let requested = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
         let known = VERSIONS.iter().find(|known| **known == requested && **known < STATELESS);
         let version = known.copied().unwrap_or(NEWEST_WITH_SESSIONS);
-        let capabilities = params.get("capabilities").cloned().unwrap_or_default();
         let stop = &self.gateway.0.stop;
         let welcome = stop.run_until_cancelled(self.gateway.welcome(&self.endpoint, crate::mcp::Era::Legacy, version));
         let welcome = welcome
@@ -243,7 +242,7 @@ impl Visit {
         if let Ok(value) = HeaderValue::from_str(&session_id) {
             response.headers_mut().insert(SESSION_ID, value);
         }
-        self.gateway.begin_session(session_id, &self.caller, self.endpoint, capabilities);
+        self.gateway.begin_session(session_id, &self.caller, self.endpoint);
         Ok(response)
     }
 

@@ -4,13 +4,14 @@
 //! answers after all and is different, the host is told that the list changed. Until then it is not waited for again.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     Endpoint, Gateway,
@@ -36,7 +37,14 @@ pub(super) struct Listed(Mutex<State>);
 struct State {
     known: HashMap<Key, Vec<Value>>,
     /// What was asked and not answered yet.
-    asked: HashSet<Key>,
+    asked: HashMap<Key, Asked>,
+}
+
+/// Since when a listing is waited for; closed when it came.
+#[derive(Clone)]
+struct Asked {
+    since: Instant,
+    done: watch::Receiver<()>,
 }
 
 impl Listed {
@@ -49,7 +57,8 @@ impl Request {
     pub(super) async fn list(&self, listing: Listing) -> Result<Value, Failure> {
         match &self.endpoint {
             Endpoint::One(server) => {
-                let connection = self.connection(server).await?;
+                let reached = self.gateway.listing_connection(server, &self.caller.name);
+                let connection = self.cancel.run_until_cancelled(reached).await.ok_or_else(gone)??;
                 let listed = connection.relay(listing.method(), self.params_for(&connection), &self.cancel).await;
                 listed.map_err(|error| Failure::call(server, error))
             }
@@ -70,21 +79,21 @@ impl Gateway {
         let settings = self.0.engine.config().settings();
         let servers: Vec<&String> =
             settings.servers.iter().filter(|(_, server)| server.enabled).map(|(name, _)| name).collect();
-        let asking: Vec<_> = servers
-            .iter()
-            .filter_map(|server| {
-                let key = ((*server).clone(), host.to_owned(), listing);
-                self.0.listed.lock().asked.insert(key.clone()).then(|| tokio::spawn(self.clone().ask(key)))
-            })
-            .collect();
-        let in_time = tokio::time::timeout(PATIENCE, join_all(asking)).await.is_ok();
+        let asking = servers.iter().map(|server| self.asked(((*server).clone(), host.to_owned(), listing)));
+        join_all(asking.map(async |mut asked| {
+            // Closed when it came.
+            let _ = tokio::time::timeout_at(asked.since + PATIENCE, asked.done.changed()).await;
+        }))
+        .await;
         let mut state = self.0.listed.lock();
         let mut items = Vec::new();
         for server in servers {
             let key = (server.clone(), host.to_owned(), listing);
-            // What comes later is compared with what was told now.
-            let known = if in_time { state.known.get(&key) } else { Some(&*state.known.entry(key).or_default()) };
-            items.extend(known.into_iter().flatten().cloned().map(|mut item| {
+            if state.asked.contains_key(&key) {
+                // What comes later is compared with what is told now.
+                state.known.entry(key.clone()).or_default();
+            }
+            items.extend(state.known.get(&key).into_iter().flatten().cloned().map(|mut item| {
                 names::rename_listed(listing, server, &mut item);
                 item
             }));
@@ -92,12 +101,29 @@ impl Gateway {
         items
     }
 
+    /// What is asked already, or is now.
+    fn asked(&self, key: Key) -> Asked {
+        let mut state = self.0.listed.lock();
+        if let Some(asked) = state.asked.get(&key) {
+            return asked.clone();
+        }
+        let (came, done) = watch::channel(());
+        let asked = Asked { since: Instant::now(), done };
+        state.asked.insert(key.clone(), asked.clone());
+        let gateway = self.clone();
+        tokio::spawn(async move {
+            gateway.ask(key).await;
+            drop(came);
+        });
+        asked
+    }
+
     /// Asks a server and notes what it lists. Ends with the server's answer, or its end.
     async fn ask(self, key: Key) {
         let (server, host, listing) = &key;
         let stop = self.0.stop.clone();
         let asked = stop.run_until_cancelled(async {
-            let connection = self.connection(server, host).await.map_err(|failure| failure.message)?;
+            let connection = self.listing_connection(server, host).await.map_err(|failure| failure.message)?;
             match connection.list(*listing).await {
                 Err(CallError::Protocol { code: METHOD_NOT_FOUND, .. }) => Ok(Vec::new()),
                 listed => listed.map_err(|error| error.to_string()),

@@ -226,6 +226,10 @@ pub(super) fn gone() -> Failure {
     Failure::internal("the request was given up")
 }
 
+fn unknown(server: &str) -> Failure {
+    Failure::params(format!("there is no server {server:?}, or it is switched off"))
+}
+
 fn offered(settings: &Settings, server: &str) -> bool {
     settings.servers.get(server).is_some_and(|server| server.enabled)
 }
@@ -236,9 +240,9 @@ impl Gateway {
         offered(&self.0.engine.config().settings(), server)
     }
 
-    pub(super) fn begin_session(&self, id: String, caller: &Caller, endpoint: Endpoint, capabilities: Value) {
+    pub(super) fn begin_session(&self, id: String, caller: &Caller, endpoint: Endpoint) {
         let ended = self.0.stop.child_token();
-        let session = Session::new(id.clone(), &caller.name, endpoint, capabilities, ended);
+        let session = Session::new(id.clone(), &caller.name, endpoint, ended);
         self.sessions().insert(id, session);
     }
 
@@ -271,14 +275,15 @@ impl Gateway {
     pub(super) async fn connection(&self, server: &str, host: &str) -> Result<Arc<Connection>, Failure> {
         let engine = &self.0.engine;
         if !self.offers(server) {
-            return Err(Failure::params(format!("there is no server {server:?}, or it is switched off")));
+            return Err(unknown(server));
         }
         if engine.servers.get(server).is_none() {
             engine.ready(server).await.map_err(|error| Failure::server(&error))?;
         }
         match engine.servers.for_host(server, host).await {
             Ok(Some(connection)) => {
-                self.hear(server, host, &connection);
+                let own = (connection.identity().era == Era::Legacy).then_some(host);
+                self.hear(server, own, &connection);
                 Ok(connection)
             }
             Ok(None) => Err(Failure::internal(format!("{server} is not ready"))),
@@ -287,6 +292,19 @@ impl Gateway {
                 let why = if stderr.is_empty() { error.why } else { format!("{}\n{stderr}", error.why) };
                 Err(Failure::internal(format!("{server}: {why}")))
             }
+        }
+    }
+
+    /// The connection that lists what a server has: the host's own, where there is one, for a server may offer more to
+    /// one than to another; else the one that is kept up, which need not be waited for.
+    pub(super) async fn listing_connection(&self, server: &str, host: &str) -> Result<Arc<Connection>, Failure> {
+        let engine = &self.0.engine;
+        if !self.offers(server) {
+            return Err(unknown(server));
+        }
+        match engine.servers.open_line(server, host).or_else(|| engine.servers.get(server)) {
+            Some(connection) => Ok(connection),
+            None => engine.ready(server).await.map_err(|error| Failure::server(&error)),
         }
     }
 

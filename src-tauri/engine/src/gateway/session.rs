@@ -26,8 +26,6 @@ pub(super) struct Session {
     /// Whose it is.
     pub(super) host: String,
     pub(super) endpoint: Endpoint,
-    /// What the host declared.
-    pub(super) capabilities: Value,
     /// Fires when it is over.
     pub(super) ended: CancellationToken,
     state: Mutex<State>,
@@ -53,18 +51,11 @@ struct Running {
 }
 
 impl Session {
-    pub(super) fn new(
-        id: String,
-        host: &str,
-        endpoint: Endpoint,
-        capabilities: Value,
-        ended: CancellationToken,
-    ) -> Arc<Self> {
+    pub(super) fn new(id: String, host: &str, endpoint: Endpoint, ended: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             id,
             host: host.to_owned(),
             endpoint,
-            capabilities,
             ended,
             state: Mutex::new(State {
                 level: None,

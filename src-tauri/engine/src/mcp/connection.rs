@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::{
-    Asker, CallError, CallRef, Era, EraHint, News, ServerIdentity, Sight, TransportKind,
+    Asker, CallError, CallRef, Era, EraHint, Marks, News, ServerIdentity, Sight, TransportKind,
     flight::RpcError,
     remote,
     tap::{CallTag, Tap},
@@ -90,6 +90,7 @@ pub struct Connection {
     pub(super) launch: Launch,
     pub(super) capabilities: ServerCapabilities,
     pub(super) max_rounds: u32,
+    pub(super) marks: Marks,
     /// The level of log messages a host wanted last.
     pub(super) level: Mutex<Option<String>>,
     pub(super) stop: Mutex<Option<RunningServiceCancellationToken>>,

@@ -264,6 +264,7 @@ impl Connector {
             launch: way.launch.clone(),
             capabilities,
             max_rounds: self.settings.max_rounds,
+            marks: self.settings.marks.clone(),
             level: Mutex::default(),
             stop,
             stopped,

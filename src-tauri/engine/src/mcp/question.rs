@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Receipt, Sight};
+use super::{Chain, Receipt, Sight};
 
 /// One question, exactly as received.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub struct CallRef {
     pub host: String,
     /// What is called.
     pub kind: CallKind,
+    /// The calls that it is part of.
+    pub chain: Chain,
 }
 
 /// What a call asks of a server.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind,
+    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind, chain::MARK,
     event::shorten, receipt::Delivery, tap::CallTag,
 };
 
@@ -31,12 +31,13 @@ impl Connection {
     pub(super) async fn drive(
         &self,
         call: CallRef,
-        first: Map<String, Value>,
+        mut first: Map<String, Value>,
         cancel: CancellationToken,
         news: Option<mpsc::Sender<News>>,
     ) -> Result<Value, CallError> {
         let mut guard = self.tap.begin(call.clone(), news);
         let method = call.kind.method();
+        self.mark(&call, &mut first);
         let mut params = first.clone();
         let mut replies = Vec::new();
         let mut round = 0;
@@ -77,6 +78,15 @@ impl Connection {
             if let Some(state) = required.state {
                 params.insert("requestState".to_owned(), state);
             }
+        }
+    }
+
+    /// Says which calls this one is part of, to be known again if it leads to another one.
+    fn mark(&self, call: &CallRef, params: &mut Map<String, Value>) {
+        let chain = call.chain.then(&self.identity.name, &call.kind);
+        let meta = params.entry("_meta").or_insert_with(|| Map::new().into());
+        if let Some(meta) = meta.as_object_mut() {
+            meta.insert(MARK.to_owned(), self.marks.mark(&chain).into());
         }
     }
 

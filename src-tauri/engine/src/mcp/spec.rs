@@ -15,7 +15,7 @@ use std::{
 use samplegate_core::settings::{Confinement, check_headers};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{BaseEnv, ConnectError, MAX_ROUNDS, confine::Surroundings};
+use super::{BaseEnv, ConnectError, MAX_ROUNDS, Marks, confine::Surroundings};
 use crate::secrets::Secrets;
 
 /// A value that is never printed or serialised, such as a token in a header or a variable.
@@ -163,6 +163,8 @@ pub struct ClientSettings {
     pub max_rounds: u32,
     /// Numbers the questions of all of them.
     pub arrivals: Arrivals,
+    /// Marks the calls that are made.
+    pub marks: Marks,
 }
 
 /// Numbers questions in the order they arrive, from 0. Clones count together.
@@ -177,7 +179,7 @@ impl Arrivals {
 
 impl ClientSettings {
     /// Settings with the usual limits.
-    pub fn new(name: impl Into<String>, version: impl Into<String>, base_env: BaseEnv) -> Self {
+    pub fn new(name: impl Into<String>, version: impl Into<String>, base_env: BaseEnv, marks: Marks) -> Self {
         Self {
             name: name.into(),
             version: version.into(),
@@ -187,6 +189,7 @@ impl ClientSettings {
             start_timeout: Duration::from_secs(30),
             max_rounds: MAX_ROUNDS,
             arrivals: Arrivals::default(),
+            marks,
         }
     }
 }

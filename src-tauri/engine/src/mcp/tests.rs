@@ -78,7 +78,7 @@ fn bench(answer: Answer) -> Bench {
 
 fn settings() -> ClientSettings {
     let vars = std::env::vars_os().chain([("NOT_GIVEN".into(), "1".into())]);
-    let mut settings = ClientSettings::new("test", "1", BaseEnv::from_vars(vars));
+    let mut settings = ClientSettings::new("test", "1", BaseEnv::from_vars(vars), Marks::alone());
     settings.start_timeout = Duration::from_secs(20);
     settings
 }
@@ -104,7 +104,7 @@ fn tool(name: &str) -> CallRef {
 
 fn with_arguments(name: &str, arguments: Value) -> CallRef {
     let kind = CallKind::Tool { name: name.to_owned(), arguments };
-    CallRef { call_id: Uuid::now_v7(), host: "test".to_owned(), kind }
+    CallRef { call_id: Uuid::now_v7(), host: "test".to_owned(), kind, chain: Chain::default() }
 }
 
 impl Bench {

@@ -57,7 +57,15 @@ impl Docket {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
         };
+        // Of several, it may be in the deepest.
+        let depth = match &asked.origin {
+            Origin::Call(call) => call.chain.depth(),
+            Origin::OneOf(calls) => calls.iter().map(|call| call.chain.depth()).max().unwrap_or_default(),
+            Origin::None => 0,
+        };
+        let rest = Self::of(&asked.server.name, &asked.params, request, model);
         Self {
+            demand: Demand { depth: depth as u64, ..rest.demand },
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
             is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
@@ -65,7 +73,7 @@ impl Docket {
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
             seen,
-            ..Self::of(&asked.server.name, &asked.params, request, model)
+            ..rest
         }
     }
 
