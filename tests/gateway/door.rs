@@ -110,7 +110,9 @@ async fn requests_of_2026_07_28_say_what_they_have_to() {
         }
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
-        (status, response.json::<Value>().await.unwrap()["error"]["code"].as_i64())
+        // What takes a moment comes as a stream; a refusal never does.
+        let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default();
+        (status, body["error"]["code"].as_i64())
     };
     let version = ("mcp-protocol-version", "2026-07-28");
     let list = ("mcp-method", "tools/list");

@@ -46,7 +46,8 @@ pub(super) fn caller(headers: &HeaderMap, settings: &Settings, bridge: Sha256Hex
     }
     let digest = Sha256Hex::of(token.trim().as_bytes());
     // All are looked at, so that the time does not tell which ones are there.
-    let found = settings.hosts.iter().filter(|(_, host)| same(host.token_sha256, digest)).last();
+    let theirs = settings.hosts.iter().filter(|(_, host)| same(host.token_sha256, digest));
+    let found = theirs.fold(None, |_, found| Some(found));
     if let Some((name, host)) = found {
         return Some(Caller::new(name, Some(host)));
     }

@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
     routing::any,
 };
 use serde_json::{Map, Value};
