@@ -2,6 +2,7 @@
 //! call which is in `capabilities/`.
 
 mod audit;
+mod login;
 mod record;
 mod review;
 mod rules;
@@ -30,6 +31,10 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::server_restart,
         settings::server_set_enabled,
         settings::server_test,
+        login::server_login,
+        login::server_login_open,
+        login::server_login_cancel,
+        login::server_logout,
         settings::server_pin,
         settings::server_approve,
         settings::confinement_test,

@@ -4,6 +4,7 @@ use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
     engine::{GrantError, ModelError, RecordError, ServerError, TryError},
+    mcp::oauth::LoginError,
     pipeline::{NotProposed, OpinionError},
     review_queue::ActError,
     store::StoreError,
@@ -58,11 +59,12 @@ impl From<ServerError> for CommandError {
             ServerError::NotFound(_) => ErrorCode::NotFound,
             ServerError::NotShown(_) => ErrorCode::Stale,
             ServerError::Taken(_) | ServerError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
-            ServerError::Secret(_) => ErrorCode::Keychain,
+            ServerError::Secret(_) | ServerError::Login(LoginError::Secret(_)) => ErrorCode::Keychain,
             ServerError::NotReady(..)
             | ServerError::AppRuns(_)
             | ServerError::Config(_)
             | ServerError::Call(_)
+            | ServerError::Login(_)
             | ServerError::Store(_) => ErrorCode::Failed,
         };
         Self::new(code, error)

@@ -10,6 +10,7 @@ mod grants;
 mod hosts;
 mod inspect;
 mod limits;
+mod logins;
 mod pins;
 mod program;
 mod record;

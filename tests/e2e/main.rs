@@ -13,6 +13,7 @@ mod grants;
 mod held;
 mod inspected;
 mod keychain;
+mod logins;
 mod main_job;
 mod model;
 mod pause;

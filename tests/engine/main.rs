@@ -11,6 +11,7 @@ mod grants;
 mod held;
 mod inspected;
 mod limits;
+mod logins;
 mod malicious;
 mod models;
 mod pins;

@@ -10,4 +10,5 @@ pub mod corpus;
 pub mod home;
 pub mod local_model;
 pub mod model;
+pub mod oauth;
 pub mod servers;

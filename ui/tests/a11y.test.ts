@@ -23,6 +23,21 @@ async function check() {
 beforeEach(() => void (location.hash = ''))
 
 describe('a screen reader finds its way', () => {
+  test('settings: signing in', async () => {
+    location.hash = 'servers'
+    const host = createFakeHost({ seeds: [] })
+    render(SettingsWindow, { host })
+    await settle()
+    await check()
+    const within = (part: string) => document.querySelector<HTMLElement>(`[data-name=drive] [data-testid=${part}]`)!
+    for (const [press, next] of [['server-sign-in', 'ready'], ['server-sign-in-open', 'waiting']] as const) {
+      within(press).click()
+      await settle(130)
+      expect(['signedIn', next]).toContain(within('server-login').dataset['step'])
+      await check()
+    }
+  }, 60_000)
+
   test.each([
     ['one question', [payment]],
     ['a flagged one in a queue', [keywords, crawler]],

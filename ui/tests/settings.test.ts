@@ -57,6 +57,48 @@ describe('servers', () => {
     expect(screen.getAllByTestId('server').map((e) => e.getAttribute('data-name'))).toContain('new')
   })
 
+  test('a person sees where they would sign in before the browser opens, and what was granted', async () => {
+    const host = await open('servers')
+    const opened = vi.spyOn(host, 'serverLoginOpen')
+    const card = () => screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'drive')!
+    expect(within(card()).getByTestId('server-state').textContent).toBe('needs you to sign in')
+    await click('server-sign-in', card())
+    await settle(120)
+    expect(within(card()).getByTestId('server-login-host').textContent).toBe('sign-in.example.com')
+    expect(opened).not.toHaveBeenCalled()
+    await click('server-sign-in-cancel', card())
+    await settle(120)
+    await click('server-sign-in', card())
+    await settle(120)
+    await click('server-sign-in-open', card())
+    expect(opened).toHaveBeenCalledWith('drive', false)
+    await settle(200)
+    expect(within(card()).getByTestId('server-login').textContent).toContain('Signed in at sign-in.example.com')
+    expect(within(card()).getByTestId('server-login-wanted').textContent).toContain('files:write')
+    await click('server-sign-out', card())
+    await settle(120)
+    expect(within(card()).getByTestId('server-login').getAttribute('data-step')).toBe('signedOut')
+  })
+
+  test('the host of a stranger cannot pass for another', async () => {
+    const host = await open('servers')
+    host.serverLogin = async () => { throw { code: 'failed', message: 'where to sign in could not be found out: \u202egpj.exe' } }
+    const card = screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'drive')!
+    await click('server-sign-in', card)
+    const told = within(card).getByTestId('server-login-error')
+    expect(told.textContent).not.toContain('\u202e')
+  })
+
+  test('a client id is saved, and its secret only when it is typed', async () => {
+    const host = await open('servers')
+    const save = vi.spyOn(host, 'serverSave')
+    const card = screen.getAllByTestId('server').find((e) => e.getAttribute('data-name') === 'drive')!
+    await click('server-edit', card)
+    await type('server-client-id', 'abc')
+    await click('server-save')
+    expect(save.mock.lastCall![1].oauth).toEqual({ clientId: 'abc', hasSecret: false })
+  })
+
   test('a server that changed shows how, and is approved as it was shown', async () => {
     const host = await open('servers')
     const approve = vi.spyOn(host, 'serverApprove')

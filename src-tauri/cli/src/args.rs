@@ -87,6 +87,10 @@ pub(crate) enum Server {
     Record(ServerRecord),
     /// Connect once and say what was seen.
     Test(Name),
+    /// Sign in to a server, in the browser that BROWSER names or the system's.
+    Login(Name),
+    /// Sign out of a server: its tokens are revoked where that is offered, and removed from the keychain.
+    Logout(Name),
     /// Show how a server differs from what you approved, and approve it as it is now.
     Approve(ServerApprove),
     /// Remove a server and its secrets.
@@ -156,6 +160,14 @@ pub(crate) struct ServerGiven {
     /// A header whose value is read from stdin, one line each, and kept in the keychain.
     #[arg(long, value_name = "K")]
     pub(crate) header_stdin: Vec<String>,
+    /// The client id that the server's authorization server gave out for Samplegate, or the https URL of a client
+    /// metadata document; empty: Samplegate registers itself. A native app with the redirect URI
+    /// http://127.0.0.1:7718/callback is what to register there.
+    #[arg(long, value_name = "ID")]
+    pub(crate) oauth_client_id: Option<String>,
+    /// Read the secret that belongs to the client id from stdin, one line, and keep it in the keychain.
+    #[arg(long, requires = "oauth_client_id")]
+    pub(crate) oauth_client_secret_stdin: bool,
     /// A variable for the server's process. It stands in the configuration file: see --env-stdin for secrets.
     #[arg(long, value_name = "K=V")]
     pub(crate) env: Vec<String>,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use samplegate_engine::{
     config::ConfigError,
     engine::{GrantError, HostError, ModelError, ServerError, StartError},
+    mcp::oauth::LoginError,
     store::StoreError,
 };
 
@@ -62,7 +63,15 @@ impl From<&ServerError> for Exit {
             | ServerError::Taken(_)
             | ServerError::NotShown(_)
             | ServerError::Config(ConfigError::Invalid(_)) => Self::Usage,
-            ServerError::NotReady(..) | ServerError::Call(_) => Self::Server,
+            ServerError::Login(LoginError::NotRemote | LoginError::OwnHeader | LoginError::PlainHttp) => Self::Usage,
+            ServerError::Login(
+                LoginError::Port(_)
+                | LoginError::Secret(_)
+                | LoginError::Log(_)
+                | LoginError::Cancelled
+                | LoginError::TimedOut,
+            ) => Self::Own,
+            ServerError::NotReady(..) | ServerError::Call(_) | ServerError::Login(_) => Self::Server,
             ServerError::AppRuns(_) | ServerError::Config(_) | ServerError::Secret(_) | ServerError::Store(_) => {
                 Self::Own
             }

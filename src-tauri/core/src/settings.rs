@@ -125,6 +125,17 @@ pub struct Server {
     pub tools: Tools,
     /// What its process may reach.
     pub confine: Confinement,
+    /// What its authorization server knows us by.
+    pub oauth: OauthClient,
+}
+
+/// What the authorization server of a remote server knows us by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OauthClient {
+    /// The client id it gave out, or the https URL of a client metadata document; none: we register ourselves.
+    pub client_id: Option<String>,
+    /// Whether a secret that belongs to the id is in the keychain.
+    pub client_secret: bool,
 }
 
 /// A server as it stands in the file: one flat table, so that an unknown key is an error with its line.
@@ -169,6 +180,10 @@ struct ServerRepr {
     tools: Tools,
     #[serde(default, skip_serializing_if = "Confinement::is_default")]
     confine: Confinement,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    oauth_client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    oauth_client_secret: bool,
 }
 
 impl TryFrom<ServerRepr> for Server {
@@ -197,6 +212,7 @@ impl TryFrom<ServerRepr> for Server {
             record: repr.record,
             tools: repr.tools,
             confine: repr.confine,
+            oauth: OauthClient { client_id: repr.oauth_client_id, client_secret: repr.oauth_client_secret },
         })
     }
 }
@@ -223,6 +239,8 @@ impl From<Server> for ServerRepr {
             record: server.record,
             tools: server.tools,
             confine: server.confine,
+            oauth_client_id: server.oauth.client_id,
+            oauth_client_secret: server.oauth.client_secret,
         };
         match server.transport {
             Transport::Stdio { command, args, cwd, env, secret_env } => {
@@ -495,6 +513,25 @@ impl Settings {
     }
 }
 
+impl OauthClient {
+    fn check(&self, transport: &Transport) -> Result<(), InvalidSetting> {
+        let Some(id) = &self.client_id else {
+            return match self.client_secret {
+                true => Err(InvalidSetting("oauth_client_secret goes with an oauth_client_id".into())),
+                false => Ok(()),
+            };
+        };
+        if !matches!(transport, Transport::Http { .. }) {
+            return Err(InvalidSetting("oauth_client_id is for a server with a url".into()));
+        }
+        // RFC 6749, appendix A.1.
+        if id.is_empty() || id.len() > 2048 || !id.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) {
+            return Err(InvalidSetting("oauth_client_id has 1 to 2048 printable ASCII characters".into()));
+        }
+        Ok(())
+    }
+}
+
 impl Server {
     /// A server that is reached this way and may not sample.
     pub fn new(transport: Transport) -> Self {
@@ -510,6 +547,7 @@ impl Server {
             record: None,
             tools: Tools::new(),
             confine: Confinement::default(),
+            oauth: OauthClient::default(),
         }
     }
 
@@ -523,6 +561,7 @@ impl Server {
     /// # Errors
     /// Says what is wrong.
     pub fn check(&self) -> Result<(), InvalidSetting> {
+        self.oauth.check(&self.transport)?;
         match &self.transport {
             Transport::Stdio { command, .. } if command.trim().is_empty() => {
                 Err(InvalidSetting("command is empty".into()))

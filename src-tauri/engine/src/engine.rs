@@ -9,6 +9,7 @@ mod confinement;
 mod gateway;
 mod grants;
 mod hosts;
+mod logins;
 mod models;
 mod pins;
 mod record;
@@ -37,6 +38,7 @@ pub use calls::{CallFailure, CallReport, Target};
 pub use gateway::GatewayState;
 pub use grants::GrantError;
 pub use hosts::HostError;
+pub use logins::Login;
 pub use models::ModelError;
 pub use record::RecordError;
 pub use rules::{LONGEST_DRY_RUN, TryError};
@@ -49,6 +51,7 @@ use crate::{
     mcp::{
         BaseEnv, ClientSettings, Marks, ServerEvent, Servers, Timing,
         confine::{self, Surroundings},
+        oauth::SignIns,
     },
     pipeline::{Ends, OpinionError, Pipeline},
     provider,
@@ -106,6 +109,8 @@ pub struct Engine {
     secrets: Secrets,
     models: provider::Client,
     pub(crate) servers: Arc<Servers>,
+    sign_ins: SignIns,
+    logins: logins::Logins,
     pipeline: Pipeline,
     changes: broadcast::Sender<Changed>,
     runs: calls::Runs,
@@ -173,6 +178,8 @@ impl Engine {
         let mut client = ClientSettings::new("samplegate", version, options.base_env, marks);
         client.launcher = Some(options.program.clone());
         client.surroundings = options.surroundings;
+        let sign_ins = SignIns::new(secrets.clone(), &options.home.data);
+        client.sign_ins = Some(sign_ins.clone());
         let servers = Servers::new(client.clone(), Timing::default(), Arc::new(pipeline.clone()), secrets.clone())
             .map_err(|error| StartError::System(error.to_string()))?;
         let engine = Self {
@@ -182,6 +189,8 @@ impl Engine {
             secrets,
             models,
             servers: Arc::new(servers),
+            sign_ins,
+            logins: logins::Logins::default(),
             pipeline,
             changes,
             runs: calls::Runs::default(),
@@ -420,8 +429,13 @@ impl Engine {
                     Some("servers"),
                 );
             }
-            if let crate::wire::ServerState::Failed { why, .. } = server.state {
-                add(format!("{}: {why}", server.config.name), Some("servers"));
+            match server.state {
+                crate::wire::ServerState::Failed { why, .. } | crate::wire::ServerState::NeedsSignIn { why } => {
+                    add(format!("{}: {why}", server.config.name), Some("servers"));
+                }
+                crate::wire::ServerState::Starting { .. }
+                | crate::wire::ServerState::Ready { .. }
+                | crate::wire::ServerState::Disabled => {}
             }
         }
         trouble
@@ -501,6 +515,9 @@ impl Engine {
                 format!("a message of {bytes} bytes ({}) was refused", method.as_deref().unwrap_or("method unknown")),
             ),
             ServerEvent::NotDeclared { method } => ("not_declared", format!("{method} was asked and is not offered")),
+            ServerEvent::WantsMore { scopes } => {
+                ("step_up", format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))
+            }
             ServerEvent::TooManyQuestions { method } => {
                 ("too_many_questions", format!("{method} was refused: too many are open"))
             }

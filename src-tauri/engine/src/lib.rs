@@ -5,6 +5,7 @@
 //! every step is in the [`store`] first. [`engine`] holds it together for the shells, which speak [`wire`].
 
 pub mod bridge;
+pub mod browser;
 pub mod config;
 pub mod demo;
 pub mod engine;

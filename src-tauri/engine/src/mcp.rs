@@ -16,7 +16,7 @@
 //! - Nothing here logs content.
 //!
 //! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
-//! of configuration files. Not built yet: OAuth, tasks, roots.
+//! of configuration files. Not built yet: tasks, roots.
 
 pub(crate) mod chain;
 mod child;
@@ -32,6 +32,7 @@ mod launch;
 pub(crate) mod line_reader;
 mod lines;
 mod news;
+pub mod oauth;
 mod opening;
 pub(crate) mod oversized;
 mod question;

@@ -23,7 +23,7 @@ protocol: string,
 /**
  * The names of its tools.
  */
-tools: Array<string>, } | { "state": "failed", 
+tools: Array<string>, } | { "state": "needsSignIn", why: string, } | { "state": "failed", 
 /**
  * Why, and what to do.
  */

@@ -2,6 +2,7 @@
 import type { LogLine } from "./LogLine";
 import type { PinSummary } from "./PinSummary";
 import type { ServerInput } from "./ServerInput";
+import type { ServerLogin } from "./ServerLogin";
 import type { ServerState } from "./ServerState";
 
 /**
@@ -24,6 +25,10 @@ pin: PinSummary | null,
  * Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
  */
 reviewDue?: string, 
+/**
+ * How the person stands with it; none: it is not signed in to.
+ */
+login?: ServerLogin, 
 /**
  * Its last log lines, oldest first.
  */

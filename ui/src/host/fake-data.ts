@@ -527,6 +527,13 @@ export const servers = (): ServerView[] => [
     log: [],
   },
   {
+    config: { name: 'drive', transport: { type: 'http', url: 'https://drive.example.com/mcp', headers: [] }, enabled: true, sampling: 'off', gates: 'both', samplingTools: { type: 'none' } },
+    state: { state: 'needsSignIn', why: 'it needs you to sign in: run `samplegate server login drive`, or sign in in the settings window' },
+    pin: null,
+    login: { step: 'signedOut', why: null },
+    log: [],
+  },
+  {
     config: { name: 'weather', transport: { type: 'stdio', command: 'weather-mcp', args: [], cwd: null, env: [] }, enabled: true, sampling: 'ask', gates: 'request', samplingTools: { type: 'all' } },
     state: {
       state: 'failed',

@@ -24,6 +24,7 @@ import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
 import type { SamplingItem } from '../review/kinds'
+import { fakeLogins } from './fake-logins'
 import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
@@ -642,6 +643,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         ? { ok: false, message: 'There is no URL.' }
         : { ok: true, message: `${input.name} 1.0.0 speaks 2025-11-25 and has 1 tool.` }
     },
+    ...fakeLogins(servers, tell),
     async serverPin(name) {
       const view = servers.find((s) => s.config.name === name)
       return view ? data.pins(clone(view)) : null

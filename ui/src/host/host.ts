@@ -77,6 +77,13 @@ export interface Host {
   serverRestart(name: string): Promise<void>
   serverSetEnabled(name: string, enabled: boolean): Promise<void>
   serverTest(input: ServerInput): Promise<TestReport>
+  /** Finds out where to sign in to a server; how it goes is in its view. */
+  serverLogin(name: string): Promise<void>
+  /** Opens the browser at the place that was found; `inMemory`: for this run only. */
+  serverLoginOpen(name: string, inMemory: boolean): Promise<void>
+  serverLoginCancel(name: string): Promise<void>
+  /** Signs out; what could not be done, if anything. */
+  serverLogout(name: string): Promise<string | null>
   /** What a server was when it was approved, and how it differs since. */
   serverPin(name: string): Promise<PinView | null>
   /** Approves a server as it was shown: `sha256` names that. */

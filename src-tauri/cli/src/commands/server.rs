@@ -1,11 +1,12 @@
 //! `samplegate server …`
 
 mod approve;
+mod login;
 
 use samplegate_core::limits::Limit;
 use samplegate_engine::{
     engine::{Engine, ServerError},
-    wire::{self, NamedValue, SamplingMode, SamplingTools, ServerInput, ServerView, TransportInput},
+    wire::{self, NamedValue, OauthClientInput, SamplingMode, SamplingTools, ServerInput, ServerView, TransportInput},
 };
 use serde_json::{Value, json};
 
@@ -26,6 +27,8 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
         Server::Show(show) => self::show(&engine, &show.name, show.json),
         Server::Record(named) => record::print(&engine, &named).await,
         Server::Test(name) => self::test(&engine, &name.name).await,
+        Server::Login(name) => login::login(&engine, &name.name).await,
+        Server::Logout(name) => login::logout(&engine, &name.name).await,
         Server::Approve(approve) => approve::run(&engine, approve).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
@@ -43,6 +46,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         sampling_tools: SamplingTools::None,
         limits: None,
         confinement: None,
+        oauth: None,
     };
     let server = with_settings(server, &add.given)?;
     let (mut tried, name) = (server.clone(), server.name.clone());
@@ -125,7 +129,8 @@ fn show(engine: &Engine, name: &str, as_json: bool) -> Result<Exit, Failure> {
         object["pin"] = pin.as_ref().map_or(Value::Null, approve::to_json);
         output::json(&object)?;
     } else {
-        output::table(&rows(&server.config).into_iter().chain(approve::rows(pin.as_ref())).collect::<Vec<_>>())?;
+        let rows = rows(&server.config).into_iter().chain(login::rows(&server)).chain(approve::rows(pin.as_ref()));
+        output::table(&rows.collect::<Vec<_>>())?;
     }
     Ok(Exit::Done)
 }
@@ -230,6 +235,17 @@ fn with_settings(mut server: ServerInput, given: &ServerGiven) -> Result<ServerI
             samplegate_core::settings::SamplingTools::Only(names) => SamplingTools::Only(names),
         };
     }
+    if let Some(id) = &given.oauth_client_id {
+        if !matches!(server.transport, TransportInput::Http { .. }) {
+            return Err(Failure::usage("--oauth-client-id is for a server with a --url"));
+        }
+        let secret = match given.oauth_client_secret_stdin {
+            true => Some(stdin::secrets(&["client secret".to_owned()])?.remove(0)),
+            false => None,
+        };
+        let client_id = Some(id.clone()).filter(|id| !id.is_empty());
+        server.oauth = Some(OauthClientInput { client_id, has_secret: secret.is_some(), secret });
+    }
     for limit in &given.limit {
         let limits = server.limits.get_or_insert_default();
         limits.read(limit).map_err(|error| Failure::usage(error.to_string()))?;
@@ -278,6 +294,8 @@ fn to_json(view: &ServerView) -> Value {
             object["transport"] = json!("http");
             object["url"] = json!(url);
             object["headers"] = values(headers);
+            object["oauth_client_id"] = json!(server.oauth.as_ref().and_then(|oauth| oauth.client_id.as_ref()));
+            object["login"] = login::to_json(view);
         }
         TransportInput::Demo => object["transport"] = json!("demo"),
     }
@@ -322,6 +340,7 @@ fn row(view: &ServerView) -> Vec<String> {
         if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
         approve::state(view.pin.as_ref()).into(),
+        login::word(view).into(),
         confine::word(server).into(),
         output::inline(&reached(server)),
     ]
@@ -353,6 +372,9 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
         TransportInput::Http { headers, .. } => ("header", headers.as_slice()),
         TransportInput::Demo => ("", [].as_slice()),
     };
+    if let Some(id) = server.oauth.as_ref().and_then(|oauth| oauth.client_id.as_ref()) {
+        rows.push(vec!["oauth client id".into(), output::inline(id)]);
+    }
     for value in values {
         let shown = value.value.as_deref().unwrap_or("(in the keychain)");
         rows.push(vec![what.into(), output::inline(&format!("{}={shown}", value.name))]);

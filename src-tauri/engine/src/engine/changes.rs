@@ -45,7 +45,7 @@ impl Changes {
         self.append(via, summary(changes), serde_json::to_value(changes).ok(), Some(config), waits)
     }
 
-    fn append(
+    pub(super) fn append(
         &self,
         via: Via,
         text: String,

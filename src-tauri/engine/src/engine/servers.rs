@@ -8,26 +8,26 @@ use std::{
 
 use samplegate_core::limits::Limits;
 use samplegate_core::settings::{
-    self, Confinement, InvalidSetting, Sampling, SamplingTools, Server, Transport, check_name,
+    self, Confinement, InvalidSetting, OauthClient, Sampling, SamplingTools, Server, Transport, check_name,
 };
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, confinement};
+use super::{Engine, confinement, logins::client_secret};
 use crate::{
     config::ConfigError,
     mcp::{
         self, CallError, Connector, Declare, Kept, Listing, LogLevel, Secret, ServerEvent, ServerSpec, Spawner,
-        TransportSpec,
+        TransportSpec, oauth::LoginError,
     },
     pipeline::now,
     secrets::SecretError,
     store::{GuardChange, StoreError},
     wire::{
-        Gates, LogLine, NamedValue, Offers, SamplingMode, ServerInput, ServerState, ServerView, TestReport, Topic,
-        TransportInput,
+        Gates, LogLine, NamedValue, OauthClientInput, Offers, SamplingMode, ServerInput, ServerState, ServerView,
+        TestReport, Topic, TransportInput,
     },
 };
 
@@ -66,6 +66,9 @@ pub enum ServerError {
     /// The server failed to answer.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// Signing in did not come about.
+    #[error(transparent)]
+    Login(#[from] LoginError),
 }
 
 impl From<InvalidSetting> for ServerError {
@@ -105,6 +108,7 @@ impl Engine {
                 },
                 pin: self.pin_summary(name),
                 review_due: super::record::review_due(server),
+                login: self.login_of(name, server),
                 log: self.log_lines(name),
             })
             .collect()
@@ -146,6 +150,9 @@ impl Engine {
                 (None, _) => {}
             }
         }
+        if let Some(secret) = input.oauth.as_ref().and_then(|oauth| oauth.secret.clone()) {
+            self.secrets.set(&client_secret(&input.name), SecretString::from(secret)).await?;
+        }
         let new_name = input.name.clone();
         let new_secret = secret_values(&input.transport).iter().any(|(_, value)| value.value.is_some());
         if let Some(old_name) = original.filter(|old_name| *old_name != new_name) {
@@ -177,6 +184,10 @@ impl Engine {
             for name in secret_names(original, old).into_iter().filter(|name| !kept.contains(name)) {
                 self.secrets.remove(&name).await?;
             }
+            if original != new_name {
+                // Tokens were got for a server of that name.
+                self.sign_ins.forget(original).await?;
+            }
         }
         if let Some(original) = original.filter(|original| *original != new_name) {
             self.remove_caches(original);
@@ -205,6 +216,8 @@ impl Engine {
         for secret in secret_names(name, &old) {
             self.secrets.remove(&secret).await?;
         }
+        self.cancel_login(name);
+        self.sign_ins.forget(name).await?;
         Ok(())
     }
 
@@ -270,12 +283,7 @@ impl Engine {
             .collect();
         let spec = self.spec(&input.name, &server, &given);
         let spec = spec.unlocked(&self.secrets).await.map_err(|error| error.to_string())?;
-        let connector = Connector {
-            settings: self.options.client.clone(),
-            spawner: Spawner::start().map_err(|error| error.to_string())?,
-            asker: Arc::new(self.pipeline.clone()),
-            events: mcp::Events::default(),
-        };
+        let connector = self.connector().map_err(|error| error.to_string())?;
         let cancel = CancellationToken::new();
         let _cancel_on_drop = cancel.clone().drop_guard();
         let connection = connector.open(&spec, mcp::EraHint::Unknown, &cancel).await.map_err(|error| {
@@ -297,6 +305,16 @@ impl Engine {
             tools.len(),
             if tools.len() == 1 { "" } else { "s" },
         ))
+    }
+
+    /// Connects beside the running servers.
+    pub(super) fn connector(&self) -> std::io::Result<Connector> {
+        Ok(Connector {
+            settings: self.options.client.clone(),
+            spawner: Spawner::start()?,
+            asker: Arc::new(self.pipeline.clone()),
+            events: mcp::Events::default(),
+        })
     }
 
     /// What a server offers.
@@ -340,6 +358,7 @@ impl Engine {
                 Some(mcp::ServerState::Failed { retry_at: Some(_), .. }) if !restarted => {
                     restarted = self.servers.restart(name);
                 }
+                Some(mcp::ServerState::NeedsSignIn { why }) => return Err(not_ready(why)),
                 Some(mcp::ServerState::Failed { why, stderr, .. }) => {
                     let stderr = stderr.join("\n");
                     return Err(not_ready(if stderr.is_empty() { why } else { format!("{why}\n{stderr}") }));
@@ -362,7 +381,7 @@ impl Engine {
     }
 
     /// A server's specification; secret values that are `given`, by the names of their entries, are not read again.
-    fn spec(&self, name: &str, server: &Server, given: &HashMap<String, String>) -> ServerSpec {
+    pub(super) fn spec(&self, name: &str, server: &Server, given: &HashMap<String, String>) -> ServerSpec {
         let (kind, secrets) = match &server.transport {
             Transport::Stdio { secret_env, .. } => ("env", secret_env.as_slice()),
             Transport::Http { secret_headers, .. } => ("header", secret_headers.as_slice()),
@@ -452,6 +471,9 @@ impl Engine {
                 ("error".into(), format!("{method} was refused: too many are open"))
             }
             ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
+            ServerEvent::WantsMore { scopes } => {
+                ("warning".into(), format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))
+            }
         };
         let line = LogLine { at: now(), level, text };
         if self.runs.log(server, &line) {
@@ -501,6 +523,7 @@ fn state_view(state: &mcp::ServerState) -> ServerState {
             protocol: identity.protocol_version.clone(),
             tools: tools.iter().filter_map(|tool| tool.get("name")?.as_str().map(ToOwned::to_owned)).collect(),
         },
+        mcp::ServerState::NeedsSignIn { why } => ServerState::NeedsSignIn { why: why.clone() },
         mcp::ServerState::Failed { why, stderr, retry_at } => ServerState::Failed {
             why: why.clone(),
             stderr: stderr.clone(),
@@ -511,7 +534,7 @@ fn state_view(state: &mcp::ServerState) -> ServerState {
 }
 
 /// The keychain entry of a variable or header.
-fn secret_name(server: &str, kind: &str, name: &str) -> String {
+pub(super) fn secret_name(server: &str, kind: &str, name: &str) -> String {
     format!("server:{server}:{kind}:{name}")
 }
 
@@ -519,7 +542,8 @@ fn secret_names(server: &str, settings: &Server) -> Vec<String> {
     match &settings.transport {
         Transport::Stdio { secret_env, .. } => secret_env.iter().map(|name| secret_name(server, "env", name)).collect(),
         Transport::Http { secret_headers, .. } => {
-            secret_headers.iter().map(|name| secret_name(server, "header", name)).collect()
+            let headers = secret_headers.iter().map(|name| secret_name(server, "header", name));
+            headers.chain(settings.oauth.client_secret.then(|| client_secret(server))).collect()
         }
         Transport::Demo { .. } => Vec::new(),
     }
@@ -573,6 +597,11 @@ pub(super) fn input(name: &str, server: &Server) -> ServerInput {
         },
         limits: Some(server.limits.clone()),
         confinement: Some(confinement::view(&server.confine)),
+        oauth: matches!(server.transport, Transport::Http { .. }).then(|| OauthClientInput {
+            client_id: server.oauth.client_id.clone(),
+            has_secret: server.oauth.client_secret,
+            secret: None,
+        }),
     }
 }
 
@@ -648,6 +677,18 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             (Some(confinement), _) => confinement::settings(confinement),
             (None, Some(old)) => old.confine.clone(),
             (None, None) => Confinement::default(),
+        },
+        oauth: match (&input.oauth, old, &transport) {
+            (_, _, Transport::Stdio { .. } | Transport::Demo { .. }) => OauthClient::default(),
+            (Some(oauth), _, _) => {
+                let client_id = oauth.client_id.clone().filter(|id| !id.is_empty());
+                // A secret belongs to an id.
+                let same = old.is_none_or(|old| old.oauth.client_id == client_id);
+                let client_secret = client_id.is_some() && (oauth.secret.is_some() || oauth.has_secret && same);
+                OauthClient { client_id, client_secret }
+            }
+            (None, Some(old), _) => old.oauth.clone(),
+            (None, None, _) => OauthClient::default(),
         },
         ..match old {
             Some(old) => Server { transport, ..old.clone() },

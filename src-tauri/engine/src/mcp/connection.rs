@@ -363,6 +363,15 @@ impl Connection {
                 CallError::Protocol { code: error.code.0.into(), message: error.message.into_owned(), data: error.data }
             }
             ServiceError::Cancelled { .. } => CallError::Cancelled,
+            ServiceError::TransportSend(error) if remote::is_about_sign_in(error.error.as_ref()) => {
+                let (why, server) = (remote::describe(error.error.as_ref()), &self.identity.name);
+                CallError::Closed {
+                    why: format!(
+                        "{why}: run `samplegate server login {server}`, or sign in in the settings window, and call again"
+                    ),
+                    stderr: Vec::new(),
+                }
+            }
             ServiceError::TransportSend(error) => {
                 CallError::Closed { why: remote::describe(error.error.as_ref()), stderr: self.stderr() }
             }

@@ -52,9 +52,11 @@ pub enum ConnectError {
         /// The last lines on standard error.
         stderr: Vec<String>,
     },
-    /// The server wants an authorisation that was not given.
-    #[error("the server wants authorization")]
+    /// A person has to sign in first.
+    #[error("it needs you to sign in: run `samplegate server login {server}`, or sign in in the settings window")]
     AuthorizationRequired {
+        /// The server.
+        server: String,
         /// Its `WWW-Authenticate` challenge.
         challenge: Option<String>,
     },

@@ -104,6 +104,11 @@ pub enum ServerEvent {
         /// The method asked.
         method: String,
     },
+    /// It wants more than the person granted at sign-in; the request was not done.
+    WantsMore {
+        /// The scopes it names.
+        scopes: Vec<String>,
+    },
     /// Refused because the capability was not declared.
     NotDeclared {
         /// The method asked.

@@ -29,6 +29,7 @@ use super::{
     ConnectError, MAX_MESSAGE_BYTES, Secret,
     event_stream::{Event, Reader},
     flight::key_of,
+    oauth::Access,
     oversized::Remains,
     remote::{Answered, EVENT_STREAM, Failure, JSON, Remote, content_type, is_kind, is_request, sent, status_failure},
     tap::{Arrival, Filtered, Tap},
@@ -48,8 +49,9 @@ pub(super) fn transport(
     tap: &Arc<Tap>,
     url: &str,
     headers: &[(String, Secret)],
+    access: Option<Access>,
 ) -> Result<StreamableHttpClientTransport<Backend>, ConnectError> {
-    let remote = Remote::new(tap, url, headers)?;
+    let remote = Remote::new(tap, url, headers, access)?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(url)
         .max_concurrent_requests(CONCURRENT_REQUESTS)
         .control_request_timeout(CONTROL_TIMEOUT);

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec, Spawner, TransportKind,
-    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, remote, spawn::Program, sse::Sse,
-    stdio::Stdio, tap::Tap,
+    TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, oauth::Access, remote,
+    spawn::Program, sse::Sse, stdio::Stdio, tap::Tap,
 };
 
 /// What is known about a server's era from an earlier connection; saves it the question it does not understand.
@@ -76,6 +76,8 @@ impl Connector {
         hint: EraHint,
         cancel: &CancellationToken,
     ) -> Result<Connection, ConnectError> {
+        let read = cancel.run_until_cancelled(self.read_sign_in(spec)).await;
+        read.unwrap_or_else(|| Err(ConnectError::Closed { why: "it was stopped".to_owned(), stderr: Vec::new() }))?;
         let (launch, look) = launch::before(&spec.transport, &self.settings).await?;
         let mut connection = self.open_in_some_way(spec, &launch, hint, cancel).await?;
         launch::after(&mut connection.launch, look).await;
@@ -123,6 +125,24 @@ impl Connector {
         })
     }
 
+    /// Reads what a person's sign-in to a server left, which takes until a locked keychain is unlocked. Else the handshake
+    /// would wait for it, and it is not the server that is slow.
+    pub(super) async fn read_sign_in(&self, spec: &ServerSpec) -> Result<(), ConnectError> {
+        match self.access(spec) {
+            Some(access) => Ok(access.read().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The person's own header stands for a sign-in.
+    fn access(&self, spec: &ServerSpec) -> Option<Access> {
+        let TransportSpec::Http { url, headers } = &spec.transport else { return None };
+        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+            return None;
+        }
+        Access::new(self.settings.sign_ins.as_ref()?, &spec.name, url)
+    }
+
     async fn attempt(&self, way: Way<'_>) -> Result<Connection, (ConnectError, bool)> {
         let spec = way.spec;
         let tap =
@@ -156,12 +176,12 @@ impl Connector {
                 }
             }
             TransportSpec::Http { url, headers } if matches!(way.handshake, Handshake::Sse) => {
-                match self.in_time(&tap, way, Sse::open(&tap, url, headers)).await {
+                match self.in_time(&tap, way, Sse::open(&tap, url, headers, self.access(spec))).await {
                     Ok(Ok(transport)) => self.shake(&tap, transport, way, TransportKind::Sse).await,
                     Ok(Err(error)) | Err(error) => Err(error),
                 }
             }
-            TransportSpec::Http { url, headers } => match http::transport(&tap, url, headers) {
+            TransportSpec::Http { url, headers } => match http::transport(&tap, url, headers, self.access(spec)) {
                 Ok(transport) => self.shake(&tap, transport, way, TransportKind::Http).await,
                 Err(error) => Err(error),
             },
@@ -169,6 +189,15 @@ impl Connector {
         if result.is_err() {
             tap.end("the handshake failed");
         }
+        let result = match (result, &spec.transport) {
+            (Err(ConnectError::AuthorizationRequired { .. }), TransportSpec::Http { headers, .. })
+                if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) =>
+            {
+                let why = "the server refuses the Authorization header it is given: give it another";
+                Err(ConnectError::Address(why.to_owned()))
+            }
+            (result, _) => result,
+        };
         result.map_err(|error| (error, tap.heard().1))
     }
 
@@ -277,7 +306,10 @@ impl Connector {
 fn handshake_error(tap: &Tap, error: &ClientInitializeError) -> ConnectError {
     if error.is_authorization_required() {
         let challenge = error.auth_challenge().filter(|challenge| !challenge.is_empty());
-        return ConnectError::AuthorizationRequired { challenge: challenge.map(str::to_owned) };
+        return ConnectError::AuthorizationRequired {
+            server: tap.server.clone(),
+            challenge: challenge.map(str::to_owned),
+        };
     }
     let stderr = tap.stderr.lines();
     let failed = |why| ConnectError::Handshake { why, stderr: stderr.clone() };

@@ -14,9 +14,10 @@ use rmcp::{
     },
 };
 use samplegate_core::model_format::is_loopback;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::{ConnectError, Secret, event, receipt::Sent, tap::Tap};
+use super::{ConnectError, Secret, ServerEvent, event, oauth::Access, receipt::Sent, tap::Tap};
 use crate::local_names::LocalNames;
 
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
@@ -34,6 +35,8 @@ const RESERVED: &[&str] = &[
     "mcp-name",
 ];
 
+/// A challenge is cut off here, in bytes.
+const MAX_CHALLENGE: usize = 16 * 1024;
 const MAX_REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -44,11 +47,17 @@ pub(super) type Failure = StreamableHttpError<reqwest::Error>;
 pub(super) struct Remote {
     client: reqwest::Client,
     tap: Arc<Tap>,
+    access: Option<Access>,
 }
 
 impl Remote {
-    /// For requests to the origin of this URL; nothing is sent yet.
-    pub(super) fn new(tap: &Arc<Tap>, url: &str, headers: &[(String, Secret)]) -> Result<Self, ConnectError> {
+    /// For requests to the origin of this URL, with the person's token if there is one; nothing is sent yet.
+    pub(super) fn new(
+        tap: &Arc<Tap>,
+        url: &str,
+        headers: &[(String, Secret)],
+        access: Option<Access>,
+    ) -> Result<Self, ConnectError> {
         let address =
             Url::parse(url).map_err(|error| ConnectError::Address(format!("the URL is not valid: {error}")))?;
         if !matches!(address.scheme(), "http" | "https") {
@@ -67,7 +76,7 @@ impl Remote {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ConnectError::Address(describe(&error)))?;
-        Ok(Self { client, tap: tap.clone() })
+        Ok(Self { client, tap: tap.clone(), access })
     }
 
     /// A request, to be given to [`Remote::send`].
@@ -77,14 +86,52 @@ impl Remote {
 
     /// Sends it. What the server answers is a failure only where it is a matter of authorization.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| {
+        let Some(access) = &self.access else { return challenge(self.once(request, None).await?) };
+        let refused = |error: &dyn Error| StreamableHttpError::Io(std::io::Error::other(error.to_string()));
+        let again = request.try_clone();
+        let token = access.token().await.map_err(|error| refused(&error))?;
+        let mut response = self.once(request, token.as_ref()).await?;
+        if let (StatusCode::UNAUTHORIZED, Some(token), Some(again)) = (response.status(), &token, again) {
+            match access.instead_of(token).await.map_err(|error| refused(&error))? {
+                Some(other) => response = self.once(again, Some(&other)).await?,
+                None => self.signed_out(),
+            }
+            if response.status() == StatusCode::UNAUTHORIZED {
+                self.signed_out();
+            }
+        }
+        let response = challenge(response);
+        if let Err(StreamableHttpError::InsufficientScope(wants)) = &response {
+            let scopes = access.wants(&wants.www_authenticate_header).await;
+            self.tap.note(ServerEvent::WantsMore { scopes });
+        }
+        response
+    }
+
+    async fn once(&self, mut request: RequestBuilder, token: Option<&SecretString>) -> Result<Response, Failure> {
+        if let Some(token) = token {
+            // Marks it as sensitive.
+            request = request.bearer_auth(token.expose_secret());
+        }
+        request.send().await.map_err(|error| {
             if error.is_connect() && self.tap.identity.get().is_some() {
                 self.tap.end("the server cannot be reached");
             }
             StreamableHttpError::Client(error.without_url())
-        })?;
-        challenge(response)
+        })
     }
+
+    /// Ends a connection that stood on a sign-in which is worth nothing any more: the next one says what to do.
+    fn signed_out(&self) {
+        if self.tap.identity.get().is_some() {
+            self.tap.end("it needs you to sign in again");
+        }
+    }
+}
+
+/// Whether a person has to sign in, or to grant more.
+pub(super) fn is_about_sign_in(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<Failure>().is_some_and(|failure| challenge_in(failure).is_some())
 }
 
 /// The challenge in a failure that is a matter of authorization.
@@ -148,6 +195,12 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
             let kind = kind.as_deref().unwrap_or("content of no type");
             return format!("the server answered with {kind}, which is not MCP");
         }
+        Some(StreamableHttpError::AuthRequired(_)) => return "it needs you to sign in".to_owned(),
+        Some(StreamableHttpError::InsufficientScope(wants)) => {
+            let scope = wants.required_scope.as_deref().unwrap_or("it does not say what");
+            return format!("it wants more than you granted it ({})", event::shorten(scope, 300));
+        }
+        Some(StreamableHttpError::Io(error)) => return event::shorten(&error.to_string(), 300),
         Some(other) => return event::shorten(&other.to_string(), 300),
         None => match error.downcast_ref::<reqwest::Error>() {
             Some(client) => client,
@@ -177,10 +230,18 @@ fn cause(error: &reqwest::Error) -> Option<String> {
     cause.map(ToString::to_string)
 }
 
+/// The challenge for a token, where there are several kinds.
+fn challenge_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let all = || headers.get_all(header::WWW_AUTHENTICATE).iter();
+    let bearer =
+        |value: &&HeaderValue| value.as_bytes().get(..6).is_some_and(|kind| kind.eq_ignore_ascii_case(b"bearer"));
+    all().find(bearer).or_else(|| all().next())
+}
+
 /// A 401, or a 403 with a challenge, is a matter of authorization.
 fn challenge(response: reqwest::Response) -> Result<reqwest::Response, Failure> {
     let status = response.status();
-    let challenge = response.headers().get(header::WWW_AUTHENTICATE);
+    let challenge = challenge_of(response.headers());
     let wanted = match status {
         StatusCode::UNAUTHORIZED => true,
         StatusCode::FORBIDDEN => challenge.is_some(),
@@ -190,7 +251,7 @@ fn challenge(response: reqwest::Response) -> Result<reqwest::Response, Failure> 
         return Ok(response);
     }
     let challenge = challenge.map(HeaderValue::as_bytes).unwrap_or_default();
-    let challenge = String::from_utf8_lossy(challenge).into_owned();
+    let challenge = event::shorten(&String::from_utf8_lossy(challenge), MAX_CHALLENGE);
     Err(if status == StatusCode::UNAUTHORIZED {
         StreamableHttpError::AuthRequired(AuthRequiredError::new(challenge))
     } else {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Asker, CallError, ClientSettings, ConnectError, Connection, Connector, EraHint, Events, Noted, ServerEvent,
-    ServerIdentity, ServerSpec, Spawner, lines::Lines,
+    ServerIdentity, ServerSpec, Spawner, TransportSpec, lines::Lines, oauth::SignedIn,
 };
 use crate::secrets::{SecretError, Secrets};
 
@@ -37,6 +37,8 @@ pub struct Timing {
     pub longest_pause: Duration,
     /// A server that ran this long starts with the first pause again.
     pub stable_after: Duration,
+    /// How often it is looked whether a person signed in in another process, while a server waits for that.
+    pub look_again: Duration,
 }
 
 impl Default for Timing {
@@ -45,6 +47,7 @@ impl Default for Timing {
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(60),
             stable_after: Duration::from_secs(60),
+            look_again: Duration::from_secs(2),
         }
     }
 }
@@ -77,6 +80,11 @@ pub enum ServerState {
         identity: ServerIdentity,
         /// Its tools, as the JSON it listed.
         tools: Vec<Value>,
+    },
+    /// A person has to sign in first.
+    NeedsSignIn {
+        /// What to do.
+        why: String,
     },
     /// It could not be reached, or it ended.
     Failed {
@@ -285,6 +293,7 @@ impl Drop for Servers {
 enum End {
     Stopped,
     Restart,
+    NeedsSignIn { why: String },
     Failed { why: String, stderr: Vec<String>, hopeless: bool },
 }
 
@@ -332,6 +341,16 @@ impl Keep {
             let started = Instant::now();
             let (why, stderr, hopeless) = match self.once().await {
                 End::Stopped => return,
+                End::NeedsSignIn { why } => {
+                    self.set(ServerState::NeedsSignIn { why }, None);
+                    tokio::select! {
+                        () = self.signed_in_elsewhere() => {}
+                        () = self.restart.notified() => {}
+                        () = self.stop.cancelled() => return,
+                    }
+                    pause = timing.first_pause;
+                    continue;
+                }
                 End::Restart => {
                     pause = timing.first_pause;
                     continue;
@@ -361,12 +380,14 @@ impl Keep {
         let connection = match opened {
             Ok(connection) => Arc::new(connection),
             Err(_) if self.stop.is_cancelled() => return End::Stopped,
+            Err(error @ ConnectError::AuthorizationRequired { .. }) => {
+                return End::NeedsSignIn { why: error.to_string() };
+            }
             Err(error) => {
                 let hopeless = matches!(
                     error,
                     ConnectError::CommandNotFound { .. }
                         | ConnectError::Address(_)
-                        | ConnectError::AuthorizationRequired { .. }
                         | ConnectError::NotKept { .. }
                         // Asked again and again, it would prompt again and again.
                         | ConnectError::Secret(SecretError::Locked(_))
@@ -382,14 +403,38 @@ impl Keep {
     }
 
     async fn open(&self, era: EraHint) -> Result<Connection, ConnectError> {
-        if !self.spec.kept.is_empty() {
+        if !self.spec.kept.is_empty() || self.signed_in().is_some() {
             self.set(ServerState::Unlocking, None);
         }
-        let unlocked = self.stop.run_until_cancelled(self.spec.unlocked(&self.inner.secrets)).await;
+        let connector = &self.inner.connector;
+        let unlocked = async {
+            let spec = self.spec.unlocked(&self.inner.secrets).await?;
+            connector.read_sign_in(&spec).await?;
+            Ok::<_, ConnectError>(spec)
+        };
+        let unlocked = self.stop.run_until_cancelled(unlocked).await;
         let stopped = || ConnectError::Closed { why: "it was stopped".to_owned(), stderr: Vec::new() };
         let spec = unlocked.ok_or_else(stopped)??;
         self.set(ServerState::Starting, None);
-        self.inner.connector.open(&spec, era, &self.stop).await
+        connector.open(&spec, era, &self.stop).await
+    }
+
+    /// What is known of the person's sign-in.
+    fn signed_in(&self) -> Option<SignedIn> {
+        let TransportSpec::Http { url, .. } = &self.spec.transport else { return None };
+        self.inner.connector.settings.sign_ins.as_ref()?.of(&self.spec.name, url)
+    }
+
+    /// Waits until a person has signed in, in another process of this home.
+    async fn signed_in_elsewhere(&self) {
+        let before = self.signed_in();
+        loop {
+            tokio::time::sleep(self.inner.timing.look_again).await;
+            let now = self.signed_in();
+            if now != before && now.is_some_and(|now| now.valid) {
+                return;
+            }
+        }
     }
 
     async fn serve(&self, connection: &Arc<Connection>, events: &mut broadcast::Receiver<Noted>) -> End {

@@ -15,7 +15,7 @@ use std::{
 use samplegate_core::settings::{Confinement, check_headers};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{BaseEnv, ConnectError, MAX_ROUNDS, Marks, confine::Surroundings};
+use super::{BaseEnv, ConnectError, MAX_ROUNDS, Marks, confine::Surroundings, oauth::SignIns};
 use crate::secrets::Secrets;
 
 /// A value that is never printed or serialised, such as a token in a header or a variable.
@@ -165,6 +165,8 @@ pub struct ClientSettings {
     pub arrivals: Arrivals,
     /// Marks the calls that are made.
     pub marks: Marks,
+    /// Where a person is signed in; none: requests carry no token.
+    pub sign_ins: Option<SignIns>,
 }
 
 /// Numbers questions in the order they arrive, from 0. Clones count together.
@@ -190,6 +192,7 @@ impl ClientSettings {
             max_rounds: MAX_ROUNDS,
             arrivals: Arrivals::default(),
             marks,
+            sign_ins: None,
         }
     }
 }

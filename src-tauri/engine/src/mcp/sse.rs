@@ -23,6 +23,7 @@ use super::{
     ConnectError, Secret, event,
     event_stream::{Data, Event, Reader},
     http::{CONCURRENT_REQUESTS, CONTROL_TIMEOUT},
+    oauth::Access,
     remote::{self, Answered, EVENT_STREAM, Failure, Remote, content_type, is_kind, is_request, sent, status_failure},
     tap::{Arrival, Tap},
 };
@@ -47,8 +48,14 @@ impl Sse {
     ///
     /// # Errors
     /// The server cannot be reached, wants authorization, sends no events, or names an endpoint of another origin.
-    pub(super) async fn open(tap: &Arc<Tap>, url: &str, headers: &[(String, Secret)]) -> Result<Self, ConnectError> {
-        let remote = Remote::new(tap, url, headers)?;
+    pub(super) async fn open(
+        tap: &Arc<Tap>,
+        url: &str,
+        headers: &[(String, Secret)],
+        access: Option<Access>,
+    ) -> Result<Self, ConnectError> {
+        let remote = Remote::new(tap, url, headers, access)?;
+        let failed = |error: &Failure| failed(tap, error);
         let request = remote.request(Method::GET, url).header(header::ACCEPT, EVENT_STREAM);
         let response = remote.send(request).await.map_err(|error| failed(&error))?;
         if !response.status().is_success() {
@@ -128,9 +135,9 @@ fn refused(why: String) -> ConnectError {
     ConnectError::Handshake { why, stderr: Vec::new() }
 }
 
-fn failed(error: &Failure) -> ConnectError {
+fn failed(tap: &Tap, error: &Failure) -> ConnectError {
     match remote::challenge_in(error) {
-        Some(challenge) => ConnectError::AuthorizationRequired { challenge },
+        Some(challenge) => ConnectError::AuthorizationRequired { server: tap.server.clone(), challenge },
         None => closed(remote::describe(error)),
     }
 }

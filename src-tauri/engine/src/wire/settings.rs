@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{LogLine, PinSummary};
+use super::{LogLine, OauthClientInput, PinSummary, ServerLogin};
 
 /// A server as configured and as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -20,6 +20,10 @@ pub struct ServerView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub review_due: Option<String>,
+    /// How the person stands with it; none: it is not signed in to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub login: Option<ServerLogin>,
     /// Its last log lines, oldest first.
     pub log: Vec<LogLine>,
 }
@@ -51,6 +55,10 @@ pub struct ServerInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub confinement: Option<ConfinementView>,
+    /// What its authorization server knows us by. Left out on the way in: what is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub oauth: Option<OauthClientInput>,
 }
 
 /// What a server's process may reach.
@@ -198,6 +206,12 @@ pub enum ServerState {
         protocol: String,
         /// The names of its tools.
         tools: Vec<String>,
+    },
+    /// It wants a person to sign in first.
+    #[serde(rename_all = "camelCase")]
+    NeedsSignIn {
+        /// What to do.
+        why: String,
     },
     /// Not running.
     #[serde(rename_all = "camelCase")]

@@ -1,0 +1,1 @@
+export type OauthClientInput = { clientId: string | null, hasSecret: boolean, secret?: string, };

@@ -1,0 +1,1 @@
+export type ServerLogin = { "step": "signedOut", why: string | null, } | { "step": "finding" } | { "step": "ready", host: string, address: string, scopes: Array<string>, } | { "step": "waiting", host: string, address: string, } | { "step": "signedIn", host: string, scopes: Array<string>, wanted: Array<string>, inMemory: boolean, };
