@@ -212,7 +212,10 @@ async fn a_server_that_cannot_start_says_why() {
                 .state
             {
                 ServerState::Failed { why, stderr, .. } => Some((why, stderr)),
-                ServerState::Starting { .. } | ServerState::Ready { .. } | ServerState::Disabled => None,
+                ServerState::Starting { .. }
+                | ServerState::Ready { .. }
+                | ServerState::NeedsSignIn { .. }
+                | ServerState::Disabled => None,
             })
         }
     };

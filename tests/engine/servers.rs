@@ -102,6 +102,7 @@ async fn servers_are_added_changed_and_removed_while_it_runs_and_secrets_go_with
         sampling_tools: samplegate_engine::wire::SamplingTools::None,
         limits: None,
         confinement: None,
+        oauth: None,
     };
     let report = home.engine.test_server(&input).await;
     assert!(report.ok, "{}", report.message);

@@ -17,7 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, ServerError, changes::via, servers::secret_name};
 use crate::{
-    mcp::oauth::{self, LoginError, Revoked, SignedIn},
+    mcp::{
+        ServerState,
+        oauth::{self, LoginError, Revoked, SignedIn},
+    },
     store::StoreError,
     wire::{ServerLogin, Topic},
 };
@@ -64,7 +67,11 @@ impl Login {
             logged.map_err(|error| error.to_string())
         });
         let signed_in = signed_in.await?;
-        engine.servers.restart(&server);
+        // One that runs takes the new token with its next request, and may have questions open.
+        if !matches!(engine.servers.state(&server), Some(ServerState::Ready { .. })) {
+            engine.servers.restart(&server);
+        }
+        engine.tell(Topic::Servers, Some(server));
         Ok(signed_in)
     }
 }

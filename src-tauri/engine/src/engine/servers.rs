@@ -153,6 +153,12 @@ impl Engine {
         if let Some(secret) = input.oauth.as_ref().and_then(|oauth| oauth.secret.clone()) {
             self.secrets.set(&client_secret(&input.name), SecretString::from(secret)).await?;
         }
+        if let Some(from) = original.filter(|original| *original != input.name && server.oauth.client_secret)
+            && input.oauth.as_ref().is_none_or(|oauth| oauth.secret.is_none())
+            && let Some(kept) = self.secrets.get(&client_secret(from)).await?
+        {
+            self.secrets.set(&client_secret(&input.name), kept).await?;
+        }
         let new_name = input.name.clone();
         let new_secret = secret_values(&input.transport).iter().any(|(_, value)| value.value.is_some());
         if let Some(old_name) = original.filter(|old_name| *old_name != new_name) {

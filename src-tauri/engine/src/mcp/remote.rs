@@ -3,7 +3,14 @@
 //! Invariants: headers given by the person go to the configured origin only (redirects elsewhere are not followed), and
 //! are marked sensitive. An error never carries a URL, whose query may hold a secret, or a response body.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use reqwest::{Method, RequestBuilder, Response, Url};
@@ -48,6 +55,8 @@ pub(super) struct Remote {
     client: reqwest::Client,
     tap: Arc<Tap>,
     access: Option<Access>,
+    /// Whether a token was ever sent.
+    signed_in: Arc<AtomicBool>,
 }
 
 impl Remote {
@@ -76,7 +85,7 @@ impl Remote {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ConnectError::Address(describe(&error)))?;
-        Ok(Self { client, tap: tap.clone(), access })
+        Ok(Self { client, tap: tap.clone(), access, signed_in: Arc::default() })
     }
 
     /// A request, to be given to [`Remote::send`].
@@ -91,14 +100,14 @@ impl Remote {
         let again = request.try_clone();
         let token = access.token().await.map_err(|error| refused(&error))?;
         let mut response = self.once(request, token.as_ref()).await?;
-        if let (StatusCode::UNAUTHORIZED, Some(token), Some(again)) = (response.status(), &token, again) {
-            match access.instead_of(token).await.map_err(|error| refused(&error))? {
-                Some(other) => response = self.once(again, Some(&other)).await?,
-                None => self.signed_out(),
-            }
-            if response.status() == StatusCode::UNAUTHORIZED {
-                self.signed_out();
-            }
+        self.signed_in.fetch_or(token.is_some(), Ordering::Relaxed);
+        if let (StatusCode::UNAUTHORIZED, Some(token), Some(again)) = (response.status(), &token, again)
+            && let Some(other) = access.instead_of(token).await.map_err(|error| refused(&error))?
+        {
+            response = self.once(again, Some(&other)).await?;
+        }
+        if response.status() == StatusCode::UNAUTHORIZED && self.signed_in.load(Ordering::Relaxed) {
+            self.signed_out();
         }
         let response = challenge(response);
         if let Err(StreamableHttpError::InsufficientScope(wants)) = &response {

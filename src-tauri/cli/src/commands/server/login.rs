@@ -34,7 +34,7 @@ pub(super) async fn login(engine: &Engine, name: &str) -> Result<Exit, Failure> 
     match browser::open(login.address(), std::env::var_os("BROWSER").as_deref()) {
         Ok(()) => output::note("It opens in your browser. Ctrl-C gives up."),
         Err(error) => {
-            output::note(&format!("No browser could be opened ({error}): open it yourself. Ctrl-C gives up."))
+            output::note(&format!("No browser could be opened ({error}): open it yourself. Ctrl-C gives up."));
         }
     }
     let signed_in = login.finish(&cancel, false).await.map_err(ServerError::from)?;
