@@ -43,4 +43,8 @@ limits?: 'none' | { [key in string]: number | 'none' },
  * What its process may reach. Left out on the way in: what is stored stays; for a new one that may sample it is
  * confined where that is possible.
  */
-confinement?: ConfinementView, oauth?: OauthClientInput, };
+confinement?: ConfinementView, 
+/**
+ * What its authorization server knows us by. Left out on the way in: what is stored stays.
+ */
+oauth?: OauthClientInput, };

@@ -23,7 +23,11 @@ protocol: string,
 /**
  * The names of its tools.
  */
-tools: Array<string>, } | { "state": "needsSignIn", why: string, } | { "state": "failed", 
+tools: Array<string>, } | { "state": "needsSignIn", 
+/**
+ * What to do.
+ */
+why: string, } | { "state": "failed", 
 /**
  * Why, and what to do.
  */

@@ -116,7 +116,9 @@ type Answer = (Result<String, String>, Option<String>);
 /// What a redirect says, if it is the one that is waited for. A parameter that is there twice makes it none
 /// (RFC 6749, section 3.1).
 fn understood(target: &str, state: &str) -> Option<Answer> {
-    let url = Url::parse(&format!("http://127.0.0.1{target}")).ok().filter(|url| url.path() == PATH)?;
+    // What does not begin with a slash would be read as a part of the host.
+    let target = target.strip_prefix('/')?;
+    let url = Url::parse(&format!("http://127.0.0.1/{target}")).ok().filter(|url| url.path() == PATH)?;
     let one = |name: &str| {
         let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         (values.next(), values.next().is_some())

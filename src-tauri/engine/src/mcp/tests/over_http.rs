@@ -260,7 +260,7 @@ async fn what_a_server_answers_instead_is_said_without_its_content() {
         let _ = axum::serve(listener, app).await;
     });
     let expected = [
-        ("closed", "the server wants authorization"),
+        ("closed", "it needs you to sign in: run `samplegate server login raw`, or sign in in the settings window"),
         ("lost", "the server answered HTTP 404 Not Found"),
         ("page", "the server answered with text/html, which is not MCP"),
     ];

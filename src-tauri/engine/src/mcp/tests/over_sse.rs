@@ -236,7 +236,7 @@ async fn what_is_no_server_at_all_is_told_by_its_first_answer() {
     let expected = [
         ("page", "the server answered HTTP 405 Method Not Allowed"),
         ("nothing", "the server answered HTTP 404 Not Found"),
-        ("key", "the server wants authorization"),
+        ("key", "it needs you to sign in: run `samplegate server login raw`, or sign in in the settings window"),
     ];
     for (path, why) in expected {
         let mut spec = raw_server("");
