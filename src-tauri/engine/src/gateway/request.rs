@@ -318,7 +318,11 @@ impl Gateway {
         match self.0.engine.servers.state(server) {
             Some(ServerState::Ready { tools, .. }) => tools,
             Some(
-                ServerState::Unlocking | ServerState::Starting | ServerState::Failed { .. } | ServerState::Disabled,
+                ServerState::Unlocking
+                | ServerState::Starting
+                | ServerState::NeedsSignIn { .. }
+                | ServerState::Failed { .. }
+                | ServerState::Disabled,
             )
             | None => Vec::new(),
         }
