@@ -105,6 +105,33 @@ describe('the main line', () => {
     expect(decided(host).filter((type) => type !== 'confirm')).toEqual(['approve', 'return'])
   })
 
+  test('high risk is asked again only once the name was typed', async () => {
+    const host = await open({ seeds: [{ ...payment, confirm: 'confirm_payment' }] })
+    await armed()
+    await type('typed-name', 'confirm_payment')
+    await click('approve')
+    await pass(200)
+    await armed()
+    expect(screen.getByTestId('ask-again').getAttribute('aria-disabled')).toBe('true')
+    await type('typed-name', 'confirm_payment')
+    await click('ask-again')
+    expect(decided(host).slice(-2)).toEqual(['confirm', 'askAgain'])
+  })
+
+  test('where the person is the default, a model can be chosen all the same', async () => {
+    const host = await open({ seeds: [{ ...payment, noneProposed: true }] })
+    await armed()
+    expect(screen.queryByTestId('approve')).toBeNull()
+    expect(screen.getByTestId('fact-model').textContent).toContain('you')
+    await key('m')
+    screen.getAllByTestId('model-option')[1]!.click()
+    await pass(0)
+    expect(host.acted.slice(-1)[0]!.action.type).toBe('chooseModel')
+    await armed()
+    await click('approve')
+    expect(decided(host)).toEqual(['chooseModel', 'approve'])
+  })
+
   test('each decision names the revision on the screen', async () => {
     const host = await open({ seeds: [payment] })
     await armed()

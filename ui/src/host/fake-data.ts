@@ -53,6 +53,8 @@ export interface Seed {
   waits?: string
   closed?: { outcome: string; why: string }
   noModel?: boolean
+  /** There are models, and the person is the default. */
+  noneProposed?: boolean
   /** A second opinion that is offered, and what it says. */
   opinion?: OpinionView
   opinionText?: string

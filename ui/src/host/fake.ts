@@ -8,6 +8,7 @@ import type { AuditQuery } from '../bindings/AuditQuery'
 import type { Changed } from '../bindings/Changed'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
+import type { HeldChange } from '../bindings/HeldChange'
 import type { ModelView } from '../bindings/ModelView'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { RuleInput } from '../bindings/RuleInput'
@@ -17,6 +18,7 @@ import type { JsonValue } from '../bindings/serde_json/JsonValue'
 import type { ServerView } from '../bindings/ServerView'
 import type { Status } from '../bindings/Status'
 import type { Severity } from '../bindings/Severity'
+import type { TestReport } from '../bindings/TestReport'
 import type { ToolUseView } from '../bindings/ToolUseView'
 import type { Topic } from '../bindings/Topic'
 import type { WireError } from '../bindings/WireError'
@@ -37,6 +39,8 @@ export interface FakeOptions {
   grants?: GrantView[]
   auditTotal?: number
   trouble?: { text: string; section: string | null }[]
+  held?: HeldChange
+  confinement?: TestReport
 }
 
 interface Question {
@@ -89,8 +93,10 @@ const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
 
 const wireError = (code: WireError['code'], message: string): WireError => ({ code, message })
 
-function requestActions(hasModel: boolean, edited: boolean, findings: number): ActionKind[] {
-  const actions: ActionKind[] = hasModel ? ['approve', 'edit', 'deny', 'answerByHand', 'chooseModel'] : ['edit', 'deny', 'answerByHand']
+function requestActions(proposed: boolean, edited: boolean, findings: number, canChoose = proposed): ActionKind[] {
+  const actions: ActionKind[] = ['edit', 'deny', 'answerByHand']
+  if (proposed) actions.push('approve')
+  if (canChoose) actions.push('chooseModel')
   if (edited) actions.push('revert')
   if (findings > 0) actions.push('redact')
   return actions
@@ -120,6 +126,7 @@ const clone = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
 
 export function createFakeHost(options: FakeOptions = {}): FakeHost {
   const { streamMs = 60, gates = 'both', auditTotal = 1240 } = options
+  let held = options.held ?? null
   const listeners = new Set<(changed: Changed) => void>()
   const gotoListeners = new Set<(goto: Goto) => void>()
   const questions = new Map<string, Question>()
@@ -171,11 +178,11 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       evaluation: { verdict: 'ask', matched: [], reason: 'No rule matches; a person is asked.' },
       offer: data.noOffer,
       models: hasModel ? data.options : [],
-      model: hasModel ? 'claude' : null,
+      model: hasModel && !seed.noneProposed ? 'claude' : null,
       outgoing: { state: 'cannot', why: '' },
       opinion: seed.opinion ? clone(seed.opinion) : null,
       answer: null,
-      actions: seed.closed ? [] : requestActions(hasModel, false, seed.findings?.length ?? 0),
+      actions: seed.closed ? [] : requestActions(hasModel && !seed.noneProposed, false, seed.findings?.length ?? 0, hasModel),
       confirm: seed.confirm ?? null,
       quickReplies: general.quickReplies,
       ended: seed.closed ?? null,
@@ -319,7 +326,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       question.typedAt = revision
       return clone(item)
     }
-    if ((action.type === 'approve' || action.type === 'return' || action.type === 'grant') && item.confirm !== null && question.typedAt !== revision) {
+    if ((action.type === 'approve' || action.type === 'return' || action.type === 'askAgain' || action.type === 'grant') && item.confirm !== null && question.typedAt !== revision) {
       throw wireError('invalid', `this is of high risk: type "${item.confirm}" first`)
     }
     const goesOn = item.phase === 'request' ? 'approve' : 'return'
@@ -346,7 +353,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.request = clone(action.params)
         item.requestEdited = JSON.stringify(item.request) !== JSON.stringify(item.received)
         if (item.requestEdited) item.findings = []
-        item.actions = requestActions(item.model !== null, item.requestEdited, item.findings.length)
+        item.actions = requestActions(item.model !== null, item.requestEdited, item.findings.length, item.models.length > 0)
         seal(item)
         break
       }
@@ -371,7 +378,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         item.placeholders = Object.keys(question.originals)
         item.requestEdited = true
         item.findings = []
-        item.actions = requestActions(item.model !== null, true, 0)
+        item.actions = requestActions(item.model !== null, true, 0, item.models.length > 0)
         seal(item)
         break
       }
@@ -402,7 +409,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
           item.request = clone(item.received)
           item.requestEdited = false
           item.findings = question.seed.findings ?? []
-          item.actions = requestActions(item.model !== null, false, item.findings.length)
+          item.actions = requestActions(item.model !== null, false, item.findings.length, item.models.length > 0)
           seal(item)
         } else {
           item.answer!.result = item.answer!.restores ? putBack(question, item.answer!.original) : clone(item.answer!.original)
@@ -422,6 +429,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
         break
       case 'chooseModel':
         item.model = action.name
+        item.actions = requestActions(true, item.requestEdited, item.findings.length)
         seal(item)
         break
       case 'stop':
@@ -628,16 +636,15 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       }
       tell('servers', name)
     },
-    async heldChange() {
-      return null
+    heldChange: async () => clone(held),
+    async heldAccept() {
+      held = null
     },
-    async heldAccept() {},
-    async heldRefuse() {
-      return null
+    async heldRefuse(_id, restore) {
+      held = restore || held === null ? null : { ...held, refused: true }
+      return restore ? 'config.refused.toml' : null
     },
-    async confinementTest() {
-      return { ok: true, message: 'bubblewrap works' }
-    },
+    confinementTest: async () => options.confinement ?? { ok: true, message: 'bubblewrap works' },
     async serverTest(input) {
       return input.transport.type === 'http' && !input.transport.url
         ? { ok: false, message: 'There is no URL.' }

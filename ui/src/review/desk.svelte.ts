@@ -184,7 +184,7 @@ export class Desk {
     this.busy = true
     this.error = null
     try {
-      if (item.confirm !== null && (action.type === 'approve' || action.type === 'return')) {
+      if (item.confirm !== null && (action.type === 'approve' || action.type === 'return' || action.type === 'askAgain' || action.type === 'grant')) {
         await this.host.reviewAct(item.id, item.revision, { type: 'confirm', typed: this.named.trim() })
       }
       const after = await this.host.reviewAct(item.id, item.revision, action)
