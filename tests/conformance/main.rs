@@ -2,9 +2,11 @@
 //! and a server. `README.md` beside this says how to run one scenario by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
+mod gateway;
 mod suite;
 
-use suite::Role;
+use gateway::Gateway;
+use suite::{Of, Role};
 use support::servers::OverHttp;
 
 const STATEFUL: &str = "2025-11-25";
@@ -12,13 +14,20 @@ const STATELESS: &str = "2026-07-28";
 
 /// Plays the client's part of every scenario with Samplegate.
 async fn client(revision: &str) {
-    suite::run(Role::Client, env!("CARGO_BIN_EXE_conformance-client"), revision).await.assert_conforms();
+    suite::run(Role::Client, Of::Samplegate, env!("CARGO_BIN_EXE_conformance-client"), revision)
+        .await
+        .assert_conforms();
 }
 
-/// The reference: without it, what goes wrong through the gateway could be the server's fault.
-async fn server(revision: &str) {
+/// What passes between the suite and the reference server passes with the gateway between them.
+async fn gateway(revision: &str) {
     let reference = OverHttp::start("conforming.py").await;
-    suite::run(Role::Server, reference.url(), revision).await.assert_conforms();
+    let direct = suite::run(Role::Server, Of::Reference, reference.url(), revision).await;
+    let gateway = Gateway::before(reference.url()).await;
+    let through = suite::run(Role::Server, Of::Samplegate, gateway.url(), revision).await;
+    through.assert_as_good_as(&direct);
+    // First what is ours: but nothing is shown by a server that does not conform.
+    direct.assert_conforms();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,11 +41,11 @@ async fn the_client_conforms_at_the_stateless_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reference_server_conforms_at_the_stateful_revision() {
-    server(STATEFUL).await;
+async fn the_gateway_is_as_good_as_its_server_at_the_stateful_revision() {
+    gateway(STATEFUL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_reference_server_conforms_at_the_stateless_revision() {
-    server(STATELESS).await;
+async fn the_gateway_is_as_good_as_its_server_at_the_stateless_revision() {
+    gateway(STATELESS).await;
 }

@@ -117,6 +117,10 @@ async fn requests_of_2026_07_28_say_what_they_have_to() {
     let version = ("mcp-protocol-version", "2026-07-28");
     let list = ("mcp-method", "tools/list");
     assert_eq!(send(&[version, list], "tools/list", json!({"_meta": meta})).await, (200, None));
+    for gone in ["initialize", "ping", "logging/setLevel", "resources/subscribe"] {
+        let said = send(&[version, ("mcp-method", gone), ("mcp-name", "u:x")], gone, json!({"_meta": meta})).await;
+        assert_eq!(said, (404, Some(-32601)), "{gone}");
+    }
     assert_eq!(send(&[version], "tools/list", json!({"_meta": meta})).await, (400, Some(-32020)));
     assert_eq!(send(&[list], "tools/list", json!({"_meta": meta})).await, (400, Some(-32020)));
     assert_eq!(send(&[version, list], "tools/list", json!({})).await, (400, Some(-32602)));

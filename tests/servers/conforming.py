@@ -13,6 +13,7 @@ import warnings
 import anyio
 import mcp_types as t
 import uvicorn
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -95,7 +96,7 @@ def form(message: str, required: list[str] | None = None, **properties: dict) ->
     return {"message": message, "requested_schema": schema}
 
 
-# What the older revision asks for: plain results, then questions while a call runs.
+# Plain results, then questions while a call runs, which in the newer revision are results too.
 
 
 @tool("Plain text.")
@@ -161,25 +162,37 @@ async def test_reconnection(ctx, _params):
 
 @tool("Asks the client's model.", prompt={"type": "string", "description": "What to ask"})
 async def test_sampling(ctx, params):
-    message = t.SamplingMessage(role="user", content=text(params.arguments["prompt"]))
-    answer = await ctx.session.create_message([message], max_tokens=100, related_request_id=ctx.request_id)
+    if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        answer = given(params, "answer", t.CreateMessageResult)
+        if not answer:
+            return ask(answer=sample(params.arguments["prompt"], 100))
+    else:
+        message = t.SamplingMessage(role="user", content=text(params.arguments["prompt"]))
+        answer = await ctx.session.create_message([message], max_tokens=100, related_request_id=ctx.request_id)
     return f"LLM response: {answer.content.text}"
 
 
-async def fill_in(ctx, asked: dict) -> str:
-    answer = await ctx.session.elicit_form(**asked, related_request_id=ctx.request_id)
-    return f"action={answer.action}, content={json.dumps(answer.content or {})}"
+async def fill_in(ctx, params, said: str, asked: dict) -> str | t.InputRequiredResult:
+    """Has a form filled in, in the way of the request's revision, and says what came back."""
+    if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        answer = given(params, "form", t.ElicitResult)
+        if not answer:
+            return ask(form=t.ElicitRequest(params=t.ElicitRequestFormParams(**asked)))
+    else:
+        answer = await ctx.session.elicit_form(**asked, related_request_id=ctx.request_id)
+    return f"{said}: action={answer.action}, content={json.dumps(answer.content or {})}"
 
 
 @tool("Asks the person.", message={"type": "string", "description": "What to show"})
 async def test_elicitation(ctx, params):
     username = {"type": "string", "description": "User's response"}
     email = {"type": "string", "description": "User's email address"}
-    return "User response: " + await fill_in(ctx, form(params.arguments["message"], username=username, email=email))
+    asked = form(params.arguments["message"], username=username, email=email)
+    return await fill_in(ctx, params, "User response", asked)
 
 
 @tool("Asks with a default in every field.")
-async def test_elicitation_sep1034_defaults(ctx, _params):
+async def test_elicitation_sep1034_defaults(ctx, params):
     asked = form(
         "Please review and update the form fields with defaults",
         [],
@@ -189,11 +202,11 @@ async def test_elicitation_sep1034_defaults(ctx, _params):
         status={"type": "string", "enum": ["active", "inactive", "pending"], "default": "active"},
         verified={"type": "boolean", "description": "Verification status", "default": True},
     )
-    return "Elicitation completed: " + await fill_in(ctx, asked)
+    return await fill_in(ctx, params, "Elicitation completed", asked)
 
 
 @tool("Asks with every kind of choice.")
-async def test_elicitation_sep1330_enums(ctx, _params):
+async def test_elicitation_sep1330_enums(ctx, params):
     options, legacy = ["option1", "option2", "option3"], ["opt1", "opt2", "opt3"]
     choices = [("value1", "First Choice"), ("value2", "Second Choice"), ("value3", "Third Choice")]
     titled = [{"const": value, "title": title} for value, title in choices]
@@ -206,10 +219,10 @@ async def test_elicitation_sep1330_enums(ctx, _params):
         untitledMulti={"type": "array", "items": {"type": "string", "enum": options}},
         titledMulti={"type": "array", "items": {"anyOf": titled}},
     )
-    return "Elicitation completed: " + await fill_in(ctx, asked)
+    return await fill_in(ctx, params, "Elicitation completed", asked)
 
 
-# What the newer revision asks for: questions as results, capabilities of each request, changes to listen for.
+# What the newer revision alone asks for: questions as results, capabilities of each request, changes to listen for.
 
 
 def elicit(message: str, **properties: dict) -> t.ElicitRequest:

@@ -166,6 +166,10 @@ mod tests {
         let mut result = json!({"content": [], "_meta": {SERVER_INFO: {}}});
         fit_result("tools/call", Era::Stateless, &mut result);
         assert_eq!(result, json!({"content": [], "resultType": "complete"}));
+        let named = welcome(Era::Stateless, "", &[], json!({"name": "s"}), Welcome::of_all(None));
+        let mut discovered = named.clone();
+        fit_result("server/discover", Era::Stateless, &mut discovered);
+        assert_eq!(discovered, named, "who it is stays in the answer that says so");
         let mut kept = json!({"tools": [], "resultType": "complete", "ttlMs": 5, "cacheScope": "public"});
         let before = kept.clone();
         fit_result("tools/list", Era::Stateless, &mut kept);

@@ -138,7 +138,9 @@ impl Visit {
         };
         let meta = RequestMeta::take(&mut params);
         let version = self.version(meta.version.is_some())?;
-        if is_request && method == "initialize" {
+        // From 2026-07-28 on there is no such method.
+        let in_session = meta.version.is_none() && !headers::are_standard(&self.headers);
+        if is_request && method == "initialize" && in_session {
             return self.initialize(id, params).await;
         }
         let refused = |failure: &Failure| malformed(failure, &id);
