@@ -35,6 +35,8 @@ impl From<ActError> for CommandError {
             | ActError::NotTyped(_)
             | ActError::NotNow(_)
             | ActError::Invalid(_)
+            | ActError::Dialog(_)
+            | ActError::OfAnotherKind
             | ActError::OnlyOnce(_) => ErrorCode::Invalid,
         };
         Self::new(code, error)

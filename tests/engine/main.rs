@@ -5,6 +5,7 @@ mod bad_input;
 mod changes;
 #[cfg(target_os = "linux")]
 mod confinement;
+mod elicitation;
 mod flood;
 mod gates;
 mod grants;

@@ -65,6 +65,7 @@ pub fn options(folder: &Path) -> Options {
         program: servers::samplegate(),
         reviewer: "tester".into(),
         place: Place::Window,
+        browser: Some("true".into()),
         secrets: Arc::new(MemorySecrets::default()),
         holds_changes: false,
         only: None,

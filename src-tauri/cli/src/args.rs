@@ -183,6 +183,9 @@ pub(crate) struct ServerGiven {
     /// Which tools it may put into sampling requests: none, all, or names with commas.
     #[arg(long, value_name = "none|all|A,B")]
     pub(crate) sampling_tools: Option<String>,
+    /// Whether it may ask you for input: a form, or an address to open in the browser. `off` does not even declare it.
+    #[arg(long, value_enum)]
+    pub(crate) elicitation: Option<Elicitation>,
     #[command(flatten)]
     pub(crate) approved: Approved,
     /// A limit, e.g. per_minute=10, usd_per_day=0.5 or per_call=none; `none` alone lifts all of them.
@@ -200,6 +203,12 @@ pub(crate) struct ServerGiven {
     /// Whether a confined server may use the network.
     #[arg(long, value_enum)]
     pub(crate) network: Option<Switch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Elicitation {
+    Off,
+    Ask,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@
 
 mod each;
 mod edit;
+mod form;
 mod keys;
 mod outside;
 mod show;
@@ -227,6 +228,9 @@ impl Terminal {
             Key::Stop => return Chosen::Stop,
             // Asked beside the question, above.
             Key::Opinion => None,
+            Key::Approve if let Some(asked) = item.elicitation() => {
+                Some(Action::Accept { values: asked.typed.clone() })
+            }
             Key::Approve => match item.phase {
                 Phase::Answer => Some(Action::Return),
                 Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Some(Action::Approve),
@@ -234,6 +238,8 @@ impl Terminal {
             Key::Deny => {
                 self.input.line("Why? (stays in the log; may be empty) ").await.map(|reason| Action::Deny { reason })
             }
+            Key::ByHand if let Some(asked) = item.elicitation() => self.fill(asked).await,
+            Key::Cancel => Some(Action::Cancel),
             Key::ByHand => {
                 let replies = item.sampling().map_or(&[][..], |sampling| &sampling.quick_replies);
                 let hint = if replies.is_empty() { String::new() } else { format!(" (e.g. {})", replies.join(", ")) };
@@ -272,7 +278,7 @@ impl Terminal {
                 None
             }
             Key::Help => {
-                show::help(&keys::offered(item));
+                show::help(&keys::offered(item), item.elicitation().is_some());
                 None
             }
         };

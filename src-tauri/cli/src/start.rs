@@ -56,6 +56,7 @@ impl Start {
             program: std::env::current_exe()?,
             reviewer: startup::reviewer(self.reviewer.clone(), variable),
             place: Place::Terminal,
+            browser: variable("BROWSER"),
             secrets: Arc::new(Keychain::new(home.keychain_service.clone())),
             holds_changes: false,
             only: Some(only),

@@ -28,6 +28,7 @@ mod secrets;
 mod tools;
 mod url;
 mod walk;
+mod wants;
 
 use serde_json::Value;
 
@@ -35,7 +36,10 @@ pub use behaviour::{Fingerprint, Recent, behaviour};
 pub use finding::{Family, Finding, FindingKind, Severity};
 pub use input::Input;
 pub use invisible::is_invisible;
+pub(crate) use scripts::drawn_host;
+pub(crate) use url::registered as registered_domain;
 pub use walk::Place;
+pub use wants::wants_a_secret;
 
 use crate::audit::Gate;
 use found::Found;

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod audit;
 pub mod canonical;
+pub mod elicitation;
 pub mod identity;
 pub mod inspect;
 pub mod limits;

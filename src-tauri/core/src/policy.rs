@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use crate::{
-    audit::DecidedBy,
+    audit::{DecidedBy, Kind},
     inspect::Family,
     limits::Checked,
     settings::{Gates, Sampling, ToolCalls},
@@ -146,6 +146,14 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
 fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, DecidedBy, String, Option<String>) {
     let strictest = matched.iter().map(|rule| verdict_of(rule.action)).max();
     let said = |verdict, by, reason: &str| (verdict, by, reason.to_owned(), None);
+    // What a person would say cannot be said by a rule: it may only spare them the question.
+    if case.kind == Kind::Elicitation {
+        return match strictest {
+            Some(Verdict::Deny) => said(Verdict::Deny, DecidedBy::Rule, "A rule denies it."),
+            Some(Verdict::Ask) => said(Verdict::Ask, DecidedBy::Nobody, "A rule asks."),
+            Some(Verdict::Allow) | None => said(Verdict::Ask, DecidedBy::Nobody, UNMATCHED),
+        };
+    }
     match strictest {
         Some(Verdict::Deny) => said(Verdict::Deny, DecidedBy::Rule, "A rule denies it."),
         Some(Verdict::Ask) => said(Verdict::Ask, DecidedBy::Nobody, "A rule asks."),
@@ -177,7 +185,7 @@ pub const TRIFECTA: &str = "The lethal trifecta: its tools together read private
 
 /// What no rule and no grant can undo.
 fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
-    if case.calling.is_none() && case.sampling == Sampling::Off {
+    if case.kind == Kind::Sampling && case.sampling == Sampling::Off {
         evaluation.raise(Verdict::Deny, DecidedBy::Rule, "Sampling is off for this server.");
     }
     if let Some(hit) = limits.denies.first() {

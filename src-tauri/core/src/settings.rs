@@ -113,6 +113,8 @@ pub struct Server {
     pub gates: Gates,
     /// Which tools it may put into sampling requests.
     pub sampling_tools: SamplingTools,
+    /// Whether it may ask the person for input.
+    pub elicitation: Elicitation,
     /// How much it can do.
     pub risk: Risk,
     /// Whether what is of high risk also wants the name of the tool, or of the server, typed.
@@ -168,6 +170,8 @@ struct ServerRepr {
     gates: Gates,
     #[serde(default, skip_serializing_if = "SamplingTools::is_none")]
     sampling_tools: SamplingTools,
+    #[serde(default, skip_serializing_if = "Elicitation::is_default")]
+    elicitation: Elicitation,
     #[serde(default = "medium", skip_serializing_if = "is_medium")]
     risk: Risk,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -206,6 +210,7 @@ impl TryFrom<ServerRepr> for Server {
             sampling: repr.sampling,
             gates: repr.gates,
             sampling_tools: repr.sampling_tools,
+            elicitation: repr.elicitation,
             risk: repr.risk,
             typed_confirmation: repr.typed_confirmation,
             limits: repr.limits,
@@ -233,6 +238,7 @@ impl From<Server> for ServerRepr {
             sampling: server.sampling,
             gates: server.gates,
             sampling_tools: server.sampling_tools,
+            elicitation: server.elicitation,
             risk: server.risk,
             typed_confirmation: server.typed_confirmation,
             limits: server.limits,
@@ -336,6 +342,25 @@ impl Gates {
             | (Self::Answer, crate::audit::Gate::Answer) => true,
             (Self::Request, crate::audit::Gate::Answer) | (Self::Answer, crate::audit::Gate::Request) => false,
         }
+    }
+}
+
+/// Whether a server may ask the person for input. It costs nothing and nobody but the person answers, so it is on unless
+/// they say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Elicitation {
+    /// `elicitation` is not even declared.
+    Off,
+    /// The person is asked.
+    #[default]
+    Ask,
+}
+
+impl Elicitation {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -541,6 +566,7 @@ impl Server {
             sampling: Sampling::Off,
             gates: Gates::Both,
             sampling_tools: SamplingTools::None,
+            elicitation: Elicitation::Ask,
             risk: Risk::Medium,
             typed_confirmation: false,
             limits: Limits::default(),

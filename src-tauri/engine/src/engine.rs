@@ -17,6 +17,7 @@ mod rules;
 mod servers;
 
 use std::{
+    ffi::OsString,
     io,
     path::PathBuf,
     sync::{
@@ -75,6 +76,8 @@ pub struct Options {
     pub reviewer: String,
     /// Where they are shown questions.
     pub place: Place,
+    /// The variable `BROWSER`: what opens the addresses that the person accepts; none: the system's.
+    pub browser: Option<OsString>,
     /// Where secrets are kept.
     pub secrets: Arc<dyn SecretStore>,
     /// Whether changes of the configuration from outside that allow more wait here for a person.
@@ -168,6 +171,7 @@ impl Engine {
             models: models.clone(),
             reviewer: options.reviewer.clone(),
             place: options.place,
+            browser: options.browser.clone(),
             instance: instance.id().to_owned(),
             log_trouble: Arc::default(),
             ends: Ends::default(),

@@ -10,6 +10,7 @@
 
 mod ask;
 mod docket;
+mod elicitation;
 mod gates;
 mod history;
 mod intake;
@@ -26,6 +27,7 @@ pub use opinion::OpinionError;
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -73,6 +75,8 @@ pub struct Pipeline {
     pub reviewer: String,
     /// Where they are shown questions.
     pub place: Place,
+    /// The variable `BROWSER`: what opens the addresses that the person accepts; none: the system's.
+    pub browser: Option<OsString>,
     /// The name of this process's lock, for closing its questions should it die.
     pub instance: String,
     /// What came of the questions of each call, until the call is over.
@@ -154,6 +158,7 @@ impl Asker for Pipeline {
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
         match asked.method.as_str() {
             "sampling/createMessage" => self.sampling(asked).boxed(),
+            "elicitation/create" => self.elicitation(asked).boxed(),
             other => {
                 let refusal = Refusal::new(-32601, format!("{other} is not offered"));
                 futures::future::ready(Err(refusal)).boxed()

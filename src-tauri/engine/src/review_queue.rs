@@ -8,6 +8,7 @@
 //! shells are offered exactly the actions that the state machine allows.
 
 mod desk;
+mod elicitation;
 mod entry;
 mod flood;
 mod opinion;
@@ -25,6 +26,7 @@ use std::{
 
 use samplegate_core::{
     audit::{self, Gate, Place, QuestionId},
+    elicitation::{self as elicit, Dialog, DialogError},
     inspect::{Finding, Fingerprint},
     policy::{Offer, Scope},
     request::InvalidParams,
@@ -33,12 +35,14 @@ use samplegate_core::{
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::wire::{Action, Changed, EvaluationView, Phase, ProvenanceView, ReviewItem, ReviewSummary, Topic};
+use elicitation::Asking;
 use sampling::Sampling;
 use subject::{Act, Subject};
 
 pub use desk::{AnswerProgress, Desk};
 pub use entry::Entry;
 pub(crate) use opinion::{Given, OpinionState};
+pub(crate) use view::elicitation::findings as elicitation_findings;
 
 /// Closed questions are kept this long, so that a window can say how they ended.
 const KEEP_CLOSED: std::time::Duration = std::time::Duration::from_secs(20);
@@ -99,6 +103,12 @@ pub enum ActError {
     /// The server's record does not allow the model.
     #[error("{0}")]
     NotAllowed(String),
+    /// What was typed into a form is not to be accepted.
+    #[error(transparent)]
+    Dialog(#[from] DialogError),
+    /// An action on a question of another kind.
+    #[error("this cannot be done with a question of this kind")]
+    OfAnotherKind,
 }
 
 /// What the pipeline brings.
@@ -190,6 +200,16 @@ impl ReviewQueue {
         (self.submit(submission, Subject::Sampling(Box::new(Sampling::new(review, decisions)))), receiver)
     }
 
+    /// Adds a question to the person.
+    pub fn submit_elicitation(
+        &self,
+        submission: Submission,
+        dialog: Dialog,
+    ) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision<elicit::Effect>>) {
+        let (decisions, receiver) = mpsc::unbounded_channel();
+        (self.submit(submission, Subject::Elicitation(Box::new(Asking::new(dialog, decisions)))), receiver)
+    }
+
     fn submit(&self, submission: Submission, subject: Subject) -> Arc<Entry> {
         let entry = Arc::new(Entry::new(submission, subject));
         self.lock().insert(entry.id, Arc::clone(&entry));
@@ -231,6 +251,7 @@ impl ReviewQueue {
     pub fn outgoing(&self, id: QuestionId) -> Option<String> {
         match &self.find(id)?.state().subject {
             Subject::Sampling(sampling) => sampling.outgoing(&self.desk),
+            Subject::Elicitation(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use samplegate_core::{audit::QuestionId, inspect};
-use samplegate_engine::wire::{ActionKind, OutgoingView, Phase, ReviewItem, ReviewSummary};
+use samplegate_engine::wire::{ActionKind, OutgoingView, Phase, QuestionKind, ReviewItem, ReviewSummary};
 
 use super::Popup;
 
@@ -28,6 +28,10 @@ pub(super) fn one(id: QuestionId, question: &ReviewSummary, item: &ReviewItem, a
     }
     if may_approve && let Some(model) = item.sampling().and_then(|sampling| sampling.model.as_ref()) {
         body.push_str(&format!("\nApprove sends this to {}.", plain(model)));
+    }
+    if question.kind == QuestionKind::Elicitation {
+        let title = format!("{from} asks for your input");
+        return Popup { title, body, about: Some((id, item.revision)), may_deny: true, may_approve: false };
     }
     let title = match question.phase {
         Phase::Answer => format!("{from}: return this answer?"),

@@ -55,7 +55,15 @@ name: string, } | { "type": "stop" } | { "type": "askAgain",
 /**
  * The configured name; none: the same model.
  */
-model: string | null, } | { "type": "return" } | { "type": "confirm", 
+model: string | null, } | { "type": "return" } | { "type": "fill", 
+/**
+ * By field, as in [`ElicitationView::typed`](super::ElicitationView::typed).
+ */
+values: JsonValue, } | { "type": "accept", 
+/**
+ * By field, as in [`ElicitationView::typed`](super::ElicitationView::typed); an empty object for an address.
+ */
+values: JsonValue, } | { "type": "cancel" } | { "type": "confirm", 
 /**
  * What was typed.
  */

@@ -3,4 +3,4 @@
 /**
  * What may be done about a question.
  */
-export type ActionKind = "approve" | "edit" | "redact" | "revert" | "deny" | "answerByHand" | "chooseModel" | "stop" | "askAgain" | "restore" | "decideToolUse" | "removeRefused" | "return";
+export type ActionKind = "approve" | "edit" | "redact" | "revert" | "deny" | "answerByHand" | "chooseModel" | "stop" | "askAgain" | "restore" | "decideToolUse" | "removeRefused" | "return" | "fill" | "accept" | "cancel";

@@ -35,6 +35,10 @@ gates: Gates,
  */
 samplingTools: SamplingTools, 
 /**
+ * Whether it may ask you for input. Left out on the way in: what is stored stays; a new one may.
+ */
+elicitation?: boolean, 
+/**
  * Its limits by key, where they are not the default; `none`: no limit. US dollars where the key says so. Left out on
  * the way in: what is stored stays.
  */

@@ -10,7 +10,7 @@ import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
 import type { HeldChange } from '../bindings/HeldChange'
 import type { ModelView } from '../bindings/ModelView'
-import type { ReviewItem } from '../bindings/ReviewItem'
+import type { ReviewSummary } from '../bindings/ReviewSummary'
 import type { RuleInput } from '../bindings/RuleInput'
 import type { RuleView } from '../bindings/RuleView'
 import type { RunView } from '../bindings/RunView'
@@ -25,13 +25,15 @@ import type { WireError } from '../bindings/WireError'
 import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
-import type { SamplingItem } from '../review/kinds'
+import type { ElicitationItem, SamplingItem } from '../review/kinds'
+import { actOn, elicitationOf, type FormSeed } from './fake-elicitation'
 import { fakeLogins } from './fake-logins'
 import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
 export interface FakeOptions {
   seeds?: Seed[]
+  forms?: FormSeed[]
   /** Milliseconds between two pieces of a streamed answer; 0: the answer is there at once. */
   streamMs?: number
   gates?: 'both' | 'request' | 'answer'
@@ -87,6 +89,9 @@ export interface FakeHost extends Host {
   bump(id: string): void
   goto(goto: Goto): void
   question(id: string): SamplingItem
+  /** A question to the person. */
+  form(id: string): ElicitationItem
+  endForm(id: string, why: string): void
 }
 
 const severities: Severity[] = ['info', 'low', 'medium', 'high', 'critical']
@@ -130,6 +135,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   const listeners = new Set<(changed: Changed) => void>()
   const gotoListeners = new Set<(goto: Goto) => void>()
   const questions = new Map<string, Question>()
+  const forms = new Map<string, ElicitationItem>()
   const servers: ServerView[] = data.servers()
   let models: ModelView[] = clone(data.models)
   let rules: RuleView[] = clone(data.rules)
@@ -500,6 +506,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   }
 
   for (const seed of options.seeds ?? [data.keywords, data.payment, data.crawler, data.notes]) put(seed)
+  for (const seed of options.forms ?? []) forms.set(seed.id, elicitationOf(seed))
 
   const host: FakeHost = {
     shown: [],
@@ -517,9 +524,19 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     bump: (id) => touch(need(id).item),
     goto: (goto) => gotoListeners.forEach((listener) => listener(goto)),
     question: (id) => need(id).item,
+    form: (id) => forms.get(id)!,
+    endForm(id, why) {
+      const form = forms.get(id)!
+      Object.assign(form, { phase: 'closed', actions: [], ended: { outcome: 'withdrawn', why }, revision: form.revision + 1 })
+      tell('review', id)
+    },
 
     async reviewList() {
-      return [...questions.values()]
+      const asking: ReviewSummary[] = [...forms.values()].map((form) => ({
+        id: form.id, kind: form.kind, server: form.provenance.server, tool: form.provenance.call?.name ?? null, firstLine: form.message, phase: form.phase, receivedAt: form.receivedAt,
+        findings: form.findings.length, worst: form.findings[0]?.severity ?? null, alike: 1, foldsInto: form.id,
+      }))
+      const listed = [...questions.values()]
         .sort((a, b) => a.item.receivedAt.localeCompare(b.item.receivedAt))
         .map(({ item, seed }) => {
           const findings = item.phase === 'answer' ? (item.answer?.findings ?? []) : item.findings
@@ -543,13 +560,23 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
           const alike = all.filter((o) => s.phase === 'request' && about(o) === about(s))
           return alike.length > 3 ? { ...s, alike: alike.length, foldsInto: alike[0]!.id } : s
         })
+      return [...listed, ...asking]
     },
-    reviewGet: async (id) => clone(need(id).item),
+    reviewGet: async (id) => clone(forms.get(id) ?? need(id).item),
     async reviewShown(id, revision) {
       host.shown.push({ id, revision })
     },
     async reviewAct(id, revision, action) {
       host.acted.push({ id, revision, action: clone(action) })
+      const form = forms.get(id)
+      if (form) {
+        if (form.phase === 'closed') throw wireError('notFound', 'This question is no longer there.')
+        if (form.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+        const why = actOn(form, action)
+        if (why !== null) throw wireError('invalid', why)
+        if (action.type !== 'fill') tell('review', id)
+        return clone(form)
+      }
       if (action.type === 'deny') {
         const { server } = need(id).item.provenance
         denials.set(server, (denials.get(server) ?? 0) + 1)

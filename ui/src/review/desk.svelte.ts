@@ -5,12 +5,14 @@ import type { ActionKind } from '../bindings/ActionKind'
 import type { GrantScope } from '../bindings/GrantScope'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
+import type { JsonValue } from '../bindings/serde_json/JsonValue'
 import type { Status } from '../bindings/Status'
 import type { WireError } from '../bindings/WireError'
 import { asWireError, type Host } from '../host/host'
 import { Reader } from '../live/reader'
 import { Arming } from './arming.svelte'
-import type { SamplingItem } from './kinds'
+import { FormState } from './form.svelte'
+import type { ElicitationItem, SamplingItem } from './kinds'
 import { Spots } from './spots.svelte'
 
 /** What the person is doing with the question. */
@@ -18,7 +20,7 @@ export type Mode = 'read' | 'edit' | 'deny' | 'answer' | 'models'
 
 const decidable = (s: ReviewSummary) => s.phase === 'request' || s.phase === 'answer'
 
-const done: { [type in Action['type']]?: string } = { deny: 'denied', answerByHand: 'answered by you', return: 'the answer was returned', grant: 'the answer was returned' }
+const done: { [type in Action['type']]?: string } = { deny: 'denied', accept: 'your answer was sent', cancel: 'cancelled', answerByHand: 'answered by you', return: 'the answer was returned', grant: 'the answer was returned' }
 
 /** Question and gate: what has to be looked at afresh when it changes. */
 const sceneOf = (item: ReviewItem | ReviewSummary) => `${item.id} ${item.phase}`
@@ -52,6 +54,8 @@ export class Desk {
   lastId = $state<string | null>(null)
   loaded = $state(false)
   spots = $state.raw(new Spots())
+  /** What is typed into the form of a question to the person. */
+  form = $state.raw<FormState | null>(null)
   readonly arming = new Arming()
   #listReader: Reader
   #itemReader: Reader
@@ -134,6 +138,11 @@ export class Desk {
     return this.item?.kind === 'sampling' ? this.item : null
   }
 
+  /** The question, where the person is asked for input. */
+  get elicitation(): ElicitationItem | null {
+    return this.item?.kind === 'elicitation' ? this.item : null
+  }
+
   get waiting(): ReviewSummary[] {
     return this.list.filter((s) => s.phase !== 'closed')
   }
@@ -192,7 +201,7 @@ export class Desk {
       this.mode = 'read'
       this.#show(after, true)
       if (after.phase === 'closed') {
-        this.lastId = after.id
+        this.lastId = after.kind === 'sampling' ? after.id : null
         this.last = `${after.provenance.server}: ${done[action.type] ?? after.ended?.why ?? 'decided'}.`
         await this.#next(after.id)
       }
@@ -211,6 +220,24 @@ export class Desk {
     } finally {
       this.busy = false
     }
+  }
+
+  /** Lets the app keep and check what is typed. Nothing else changes, so nothing has to be looked at again. */
+  async fill(values: JsonValue): Promise<boolean> {
+    const { item } = this
+    if (!item || item.phase === 'closed') return false
+    try {
+      this.#show(await this.host.reviewAct(item.id, item.revision, { type: 'fill', values }), true)
+      return true
+    } catch {
+      // It is over, or changed: what there is now is read anyhow.
+      return false
+    }
+  }
+
+  /** Accepts exactly what stands in the form. */
+  accept() {
+    return this.act({ type: 'accept', values: this.form?.whole ?? {} })
   }
 
   /** Asks for a second opinion; of a model on another computer only once that was confirmed for this question. */
@@ -376,7 +403,11 @@ export class Desk {
       this.scope = null
       this.answersToo = false
     }
-    if (before?.id !== item.id) this.#blank()
+    if (before?.id !== item.id) {
+      this.#blank()
+      this.form?.stop()
+      this.form = item.kind === 'elicitation' ? new FormState(this, item.id, item.typed) : null
+    }
     if (item.phase === 'closed') {
       this.arming.nothing()
       if (sceneChanged) {

@@ -4,7 +4,7 @@ import type { ActionKind } from '../bindings/ActionKind'
 
 export type Command =
   | 'approve' | 'return' | 'deny' | 'answerByHand' | 'edit' | 'askAgain' | 'chooseModel' | 'stop'
-  | 'redact' | 'decideToolUse' | 'opinion' | 'forLonger' | 'later' | 'raw' | 'help' | 'next' | 'previous'
+  | 'accept' | 'cancel' | 'fill' | 'redact' | 'decideToolUse' | 'opinion' | 'forLonger' | 'later' | 'raw' | 'help' | 'next' | 'previous'
 
 export interface Press {
   key: string
@@ -19,9 +19,10 @@ export interface Press {
 
 /** The actions a key stands for; the first that is offered is meant. */
 const byKey: { [key: string]: ActionKind[] } = {
-  a: ['approve', 'return'],
+  a: ['approve', 'return', 'accept'],
+  c: ['cancel'],
   d: ['deny'],
-  w: ['answerByHand'],
+  w: ['answerByHand', 'fill'],
   e: ['edit'],
   r: ['askAgain'],
   m: ['chooseModel', 'askAgain'],
@@ -53,7 +54,7 @@ export function commandOf(press: Press, actions: readonly ActionKind[]): Command
       return 'previous'
   }
   // With Caps Lock on, A alone is still A.
-  if (press.key === 'A' && press.shiftKey) return byKey['a']!.some((action) => actions.includes(action)) ? 'forLonger' : null
+  if (press.key === 'A' && press.shiftKey) return actions.includes('approve') || actions.includes('return') ? 'forLonger' : null
   const key = press.key.toLowerCase()
   const kind = byKey[key]?.find((action) => actions.includes(action))
   if (!kind) return null

@@ -4,3 +4,6 @@ import type { ReviewItem } from '../bindings/ReviewItem'
 
 /** A request for a model's answer. */
 export type SamplingItem = Extract<ReviewItem, { kind: 'sampling' }>
+
+/** A question to the person. */
+export type ElicitationItem = Extract<ReviewItem, { kind: 'elicitation' }>

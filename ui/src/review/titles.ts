@@ -10,6 +10,8 @@ export function titleOf(item: ReviewItem): string {
   switch (item.kind) {
     case 'sampling':
       return samplingTitle(item)
+    case 'elicitation':
+      return item.asks.mode === 'url' ? `${item.provenance.server} wants your browser to open a page` : `${item.provenance.server} asks for your input`
   }
 }
 

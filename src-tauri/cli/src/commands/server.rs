@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{confine, record, stdin};
 use crate::{
-    args::{Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
+    args::{Elicitation, Gates, Sampling, Server, ServerAdd, ServerGiven, ServerSet},
     exit::{Exit, Failure},
     output,
     start::Start,
@@ -44,6 +44,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         sampling: SamplingMode::Off,
         gates: wire::Gates::Both,
         sampling_tools: SamplingTools::None,
+        elicitation: None,
         limits: None,
         confinement: None,
         oauth: None,
@@ -246,6 +247,9 @@ fn with_settings(mut server: ServerInput, given: &ServerGiven) -> Result<ServerI
         let client_id = Some(id.clone()).filter(|id| !id.is_empty());
         server.oauth = Some(OauthClientInput { client_id, has_secret: secret.is_some(), secret });
     }
+    if let Some(elicitation) = given.elicitation {
+        server.elicitation = Some(elicitation == Elicitation::Ask);
+    }
     for limit in &given.limit {
         let limits = server.limits.get_or_insert_default();
         limits.read(limit).map_err(|error| Failure::usage(error.to_string()))?;
@@ -279,6 +283,7 @@ fn to_json(view: &ServerView) -> Value {
             SamplingTools::All => json!("all"),
             SamplingTools::Only(names) => json!(names),
         },
+        "elicitation": if server.elicitation == Some(false) { "off" } else { "ask" },
         "confinement": confine::to_json(server),
         "limits": limits(server).map(|(limit, value)| (limit.as_str().to_owned(), number(limit, value))).collect::<serde_json::Map<_, _>>(),
     });

@@ -7,7 +7,7 @@ use crossterm::{
     terminal,
 };
 use futures::StreamExt as _;
-use samplegate_engine::wire::{ActionKind, Phase, ReviewItem};
+use samplegate_engine::wire::{ActionKind, AsksView, Phase, ReviewItem};
 
 use super::{has, show};
 
@@ -30,6 +30,8 @@ pub(super) enum Key {
     PutBack,
     ToolCalls,
     Opinion,
+    /// Neither yes nor no, to a question for input.
+    Cancel,
     All,
     Json,
     /// Ctrl-C: deny, and end the call.
@@ -55,6 +57,7 @@ impl Key {
             Self::PutBack => 'p',
             Self::ToolCalls => 't',
             Self::Opinion => 'o',
+            Self::Cancel => 'c',
             Self::All => 'v',
             Self::Json => 'j',
             Self::Stop => '\u{3}',
@@ -67,10 +70,13 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     let mut keys = Vec::new();
     let mut offer = |applies: bool, key: Key| keys.extend(applies.then_some(key));
     let by_hand = has(item, ActionKind::AnswerByHand);
-    offer(has(item, ActionKind::Approve) || has(item, ActionKind::Return), Key::Approve);
+    let asked = item.elicitation();
+    let filled = has(item, ActionKind::Accept) && asked.is_some_and(|asked| asked.problems.is_empty());
+    offer(has(item, ActionKind::Approve) || has(item, ActionKind::Return) || filled, Key::Approve);
     offer(has(item, ActionKind::Edit), Key::Edit);
     offer(has(item, ActionKind::Deny), Key::Deny);
-    offer(by_hand, Key::ByHand);
+    let has_fields = asked.is_some_and(|asked| matches!(&asked.asks, AsksView::Form { fields } if !fields.is_empty()));
+    offer(by_hand || has_fields && has(item, ActionKind::Fill), Key::ByHand);
     offer(true, Key::Help);
     offer(by_hand, Key::ByHandInEditor);
     offer(!item.offer.scopes.is_empty(), Key::ForLonger);
@@ -86,6 +92,7 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     offer(has(item, ActionKind::Restore), Key::PutBack);
     offer(has(item, ActionKind::DecideToolUse), Key::ToolCalls);
     offer(sampling.and_then(|sampling| sampling.opinion.as_ref()).is_some_and(|opinion| !opinion.asking), Key::Opinion);
+    offer(has(item, ActionKind::Cancel), Key::Cancel);
     offer(true, Key::All);
     offer(true, Key::Json);
     keys

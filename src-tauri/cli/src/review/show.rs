@@ -4,19 +4,21 @@
 #![expect(clippy::print_stderr, reason = "this is what a person looks at")]
 
 mod differences;
+mod elicitation;
 mod findings;
 mod stream;
 
 use std::io::Write as _;
 
 use samplegate_engine::wire::{
-    AnswerView, CallView, OpinionView, Phase, ReviewItem, SamplingView, ToolUseDecision, ToolUseView,
+    AnswerView, CallView, OpinionView, Phase, ReviewItem, SamplingView, SubjectView, ToolUseDecision, ToolUseView,
 };
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::keys::Key;
 use differences::differences;
+pub(super) use elicitation::{choice_text, label, takes, value_text};
 use findings::findings;
 pub(super) use findings::spanned;
 pub(super) use stream::Stream;
@@ -80,6 +82,13 @@ pub(super) fn request(item: &ReviewItem) {
 }
 
 fn request_text(item: &ReviewItem) -> String {
+    match &item.subject {
+        SubjectView::Sampling(_) => sampling_text(item),
+        SubjectView::Elicitation(asked) => elicitation::text(item, asked),
+    }
+}
+
+fn sampling_text(item: &ReviewItem) -> String {
     let mut page = Page::default();
     page.title(&format!(
         "{} asks {} to write something",
@@ -213,9 +222,12 @@ pub(super) fn raw_json(item: &ReviewItem) {
 }
 
 /// What the keys do.
-pub(super) fn help(offered: &[Key]) {
+pub(super) fn help(offered: &[Key], asks_you: bool) {
     for key in offered {
         let does = match key {
+            Key::Approve if asks_you => "accept: answer with what is filled in, or open the address",
+            Key::Deny if asks_you => "decline: the server is told no",
+            Key::ByHand if asks_you => "fill in the form, field by field",
             Key::Approve => "approve: go on with exactly what is shown",
             Key::Edit => "edit every text of it in your editor",
             Key::Deny => "deny; the server is told that it was refused, not why",
@@ -231,6 +243,7 @@ pub(super) fn help(offered: &[Key]) {
             Key::PutBack => "put what was redacted back into the answer, or leave the placeholders",
             Key::Opinion => "a second opinion, by the model you chose for it; it decides nothing",
             Key::ToolCalls => "approve or refuse each tool call in the answer",
+            Key::Cancel => "cancel: say neither yes nor no to it",
             Key::All => "all of it in your pager",
             Key::Json => "the raw JSON",
             Key::Stop => "end the call",

@@ -101,6 +101,15 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     }
 }
 
+/// How a host in its registered letters is drawn, where that differs.
+pub(crate) fn drawn_host(host: &str) -> Option<String> {
+    let decoded: Vec<String> = host
+        .split('.')
+        .map(|label| label.strip_prefix("xn--").and_then(punycode).unwrap_or_else(|| label.to_owned()))
+        .collect();
+    Some(decoded.join(".")).filter(|drawn| drawn != host)
+}
+
 /// What a host hides: letters of another script, an encoded name, the looks of a known one.
 fn host(host: &str, at: usize, found: &mut Found) {
     let lower = host.to_lowercase();

@@ -67,7 +67,7 @@ fn ends(c: char) -> bool {
 }
 
 /// The part of a host that somebody registered: its last two labels, or three under the common two-part suffixes.
-pub(super) fn registered(host: &str) -> String {
+pub(crate) fn registered(host: &str) -> String {
     let host = host.trim_end_matches('.').to_lowercase();
     let labels: Vec<&str> = host.split('.').collect();
     let two_part = labels.len() >= 3

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Confinement, Gates, HUMAN, Host, HostMode, Record, Sampling, SamplingTools, Server, SettingChange, Settings, Tool,
-    ToolCalls, Tools, changes,
+    Confinement, Elicitation, Gates, HUMAN, Host, HostMode, Record, Sampling, SamplingTools, Server, SettingChange,
+    Settings, Tool, ToolCalls, Tools, changes,
 };
 use crate::{
     limits::Limit,
@@ -83,6 +83,7 @@ fn server_is_narrower(field: &str, before: &Server, after: &Server) -> bool {
         },
         "gates" => after.gates == Gates::Both,
         "sampling_tools" => tools_are_fewer(&before.sampling_tools, &after.sampling_tools),
+        "elicitation" => after.elicitation == Elicitation::Off,
         "risk" => after.risk >= before.risk,
         "limits" => no_higher(|limit| before.limits.for_server(limit), |limit| after.limits.for_server(limit)),
         "record" => record_is_narrower(before.record.as_ref(), after.record.as_ref()),

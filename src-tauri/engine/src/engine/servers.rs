@@ -8,7 +8,7 @@ use std::{
 
 use samplegate_core::limits::Limits;
 use samplegate_core::settings::{
-    self, Confinement, InvalidSetting, OauthClient, Sampling, SamplingTools, Server, Transport, check_name,
+    self, Confinement, Elicitation, InvalidSetting, OauthClient, Sampling, SamplingTools, Server, Transport, check_name,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -431,7 +431,7 @@ impl Engine {
             declare: Declare {
                 sampling,
                 sampling_tools: sampling && !server.sampling_tools.is_none(),
-                elicitation: false,
+                elicitation: server.elicitation == Elicitation::Ask,
             },
         }
     }
@@ -601,6 +601,7 @@ pub(super) fn input(name: &str, server: &Server) -> ServerInput {
             SamplingTools::All => crate::wire::SamplingTools::All,
             SamplingTools::Only(names) => crate::wire::SamplingTools::Only(names.clone()),
         },
+        elicitation: Some(server.elicitation == Elicitation::Ask),
         limits: Some(server.limits.clone()),
         confinement: Some(confinement::view(&server.confine)),
         oauth: matches!(server.transport, Transport::Http { .. }).then(|| OauthClientInput {
@@ -673,6 +674,11 @@ fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             crate::wire::SamplingTools::None => SamplingTools::None,
             crate::wire::SamplingTools::All => SamplingTools::All,
             crate::wire::SamplingTools::Only(names) => SamplingTools::Only(names.clone()),
+        },
+        elicitation: match (input.elicitation, old) {
+            (Some(true), _) | (None, None) => Elicitation::Ask,
+            (Some(false), _) => Elicitation::Off,
+            (None, Some(old)) => old.elicitation,
         },
         limits: match (&input.limits, old) {
             (Some(limits), _) => limits.clone(),

@@ -3,7 +3,7 @@
 //! The only file that names the protocol library's sampling types, which are deprecated since 2026-07-28; questions
 //! themselves are handled as JSON everywhere.
 
-use rmcp::model::{ClientCapabilities, ElicitationCapability, FormElicitationCapability};
+use rmcp::model::{ClientCapabilities, ElicitationCapability, FormElicitationCapability, UrlElicitationCapability};
 
 use super::Declare;
 
@@ -31,7 +31,8 @@ impl Declare {
             capabilities.sampling = Some(sampling);
         }
         if self.elicitation {
-            capabilities.elicitation = Some(ElicitationCapability::new().with_form(FormElicitationCapability::new()));
+            let both = ElicitationCapability::new().with_form(FormElicitationCapability::new());
+            capabilities.elicitation = Some(both.with_url(UrlElicitationCapability::new()));
         }
         capabilities
     }

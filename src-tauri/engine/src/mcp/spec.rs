@@ -139,7 +139,7 @@ pub struct Declare {
     pub sampling: bool,
     /// `sampling.tools`; only with `sampling`.
     pub sampling_tools: bool,
-    /// `elicitation`, form mode.
+    /// `elicitation`, as a form and as an address to open.
     pub elicitation: bool,
 }
 

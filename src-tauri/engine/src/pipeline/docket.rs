@@ -6,6 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{DecidedBy, Kind},
+    elicitation::Elicitation,
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
@@ -30,6 +31,7 @@ use crate::{
 /// What the policy looks at, besides the settings and what was there before.
 #[derive(Debug, Clone)]
 pub(super) struct Docket {
+    kind: Kind,
     server: String,
     host: Option<String>,
     tool: Option<String>,
@@ -77,6 +79,30 @@ impl Docket {
         }
     }
 
+    /// A question to the person. No model is asked, so it costs nothing but their time.
+    pub(super) fn elicitation(asked: &Asked, elicitation: &Elicitation, seen: Option<Arc<Seen>>) -> Self {
+        let call = match &asked.origin {
+            Origin::Call(call) => Some(call),
+            Origin::OneOf(_) | Origin::None => None,
+        };
+        let bytes = asked.params.to_string().len();
+        Self {
+            kind: Kind::Elicitation,
+            server: asked.server.name.clone(),
+            host: call.map(|call| call.host.clone()),
+            tool: call.map(|call| target(call).to_owned()),
+            is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
+            arguments: arguments(&asked.origin).cloned(),
+            call_id: call.map(|call| call.call_id.to_string()),
+            session: asked.session.map(|session| session.to_string()),
+            facts: Facts { prompt: elicitation.message().to_owned(), bytes, ..Facts::default() },
+            fingerprint: Fingerprint::of(elicitation.params()),
+            demand: Demand { bytes: bytes as u64, free: true, ..Demand::default() },
+            model: None,
+            seen,
+        }
+    }
+
     /// A question that is over, as the log keeps it.
     pub(super) fn past(entry: &Entry, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
         let summary = &entry.summary;
@@ -96,6 +122,7 @@ impl Docket {
         let uses = request.messages().iter().flat_map(|message| &message.blocks);
         let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
         Self {
+            kind: Kind::Sampling,
             server: server.to_owned(),
             host: None,
             tool: None,
@@ -217,7 +244,7 @@ impl Docket {
         let local = at.to_zoned(TimeZone::system()).datetime();
         Case {
             gate,
-            kind: Kind::Sampling,
+            kind: self.kind,
             host: self.host.as_deref(),
             server: &self.server,
             tool: self.tool.as_deref(),

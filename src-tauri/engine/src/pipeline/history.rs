@@ -223,6 +223,10 @@ pub async fn propose(
     wanted: Option<Action>,
 ) -> Result<Proposed, NotProposed> {
     let entry = store.show(id).await?;
+    if entry.summary.kind == Kind::Elicitation {
+        let why = "no rule can answer a question to you; one with kind = \"elicitation\" can deny such questions";
+        return Err(NotProposed::Never(why.into()));
+    }
     let filter = Filter {
         kind: Some(entry.summary.kind),
         server: Some(entry.summary.server.clone()),

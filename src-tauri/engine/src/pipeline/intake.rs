@@ -85,7 +85,7 @@ impl Pipeline {
 
     /// Limits and policy, judged and written in one transaction with what was noted before: what other questions, of
     /// this process or another, have used is neither more nor less than what it is judged by.
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         record: &mut Record,
         docket: &Docket,
@@ -161,7 +161,7 @@ fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<Samp
     }
 }
 
-fn received(pipeline: &Pipeline, asked: &Asked, kind: Kind) -> Received {
+pub(super) fn received(pipeline: &Pipeline, asked: &Asked, kind: Kind) -> Received {
     let (call, one_of) = match &asked.origin {
         Origin::Call(call) => (Some(call), None),
         Origin::OneOf(calls) => (None, u32::try_from(calls.len()).ok()),
@@ -215,7 +215,7 @@ pub(crate) fn call_view(call: &CallRef) -> CallView {
     }
 }
 
-fn provenance(asked: &Asked) -> ProvenanceView {
+pub(super) fn provenance(asked: &Asked) -> ProvenanceView {
     let (call, one_of) = match &asked.origin {
         Origin::Call(call) => (Some(call_view(call)), Vec::new()),
         Origin::OneOf(calls) => (None, calls.iter().map(call_view).collect()),

@@ -88,7 +88,8 @@ impl ReviewQueue {
     ) -> Result<(std::sync::Arc<Entry>, SamplingRequest), ActError> {
         let entry = self.find(id).ok_or(ActError::Gone)?;
         let judged = {
-            let Subject::Sampling(sampling) = &entry.state().subject;
+            let state = entry.state();
+            let Subject::Sampling(sampling) = &state.subject else { return Err(ActError::OfAnotherKind) };
             let review = &sampling.review;
             if review.revision() != revision || !matches!(review.state(), State::Request) {
                 return Err(if review.is_closed() { ActError::Gone } else { ActError::Stale });
@@ -102,17 +103,19 @@ impl ReviewQueue {
 impl Entry {
     /// Notes that an opinion is asked for; false where one is being asked for already.
     pub(crate) fn begin_opinion(&self, asking: OpinionState) -> bool {
-        let Subject::Sampling(sampling) = &mut self.state().subject;
-        if matches!(sampling.opinion, OpinionState::Asking { .. }) {
-            return false;
+        match &mut self.state().subject {
+            Subject::Sampling(sampling) if !matches!(sampling.opinion, OpinionState::Asking { .. }) => {
+                sampling.opinion = asking;
+                true
+            }
+            Subject::Sampling(_) | Subject::Elicitation(_) => false,
         }
-        sampling.opinion = asking;
-        true
     }
 
     pub(crate) fn set_opinion(&self, opinion: OpinionState) {
-        let Subject::Sampling(sampling) = &mut self.state().subject;
-        sampling.opinion = opinion;
+        if let Subject::Sampling(sampling) = &mut self.state().subject {
+            sampling.opinion = opinion;
+        }
     }
 }
 

@@ -98,6 +98,7 @@ impl Sampling {
                 Action::Return => Event::Return,
                 // Taken before it comes here: it changes nothing about the question.
                 Action::Confirm { .. } => return Err(ActError::Stale),
+                Action::Fill { .. } | Action::Accept { .. } | Action::Cancel => return Err(ActError::OfAnotherKind),
             },
             None,
         ))
@@ -229,7 +230,7 @@ impl Entry {
     /// Applies an event that is not a person's.
     pub(crate) fn apply(&self, event: Event) -> Result<Effect, NotNow> {
         let mut state = self.state();
-        let Subject::Sampling(sampling) = &mut state.subject;
+        let Subject::Sampling(sampling) = &mut state.subject else { return Err(NotNow::NotOffered) };
         let effect = sampling.apply(event)?;
         if matches!(effect, Effect::Send(_)) {
             state.unseen_answer();
@@ -239,20 +240,25 @@ impl Entry {
 
     /// See [`Sampling::return_by_rule`].
     pub(crate) fn return_by_rule(&self) -> Result<(Effect, Option<Value>), NotNow> {
-        let Subject::Sampling(sampling) = &mut self.state().subject;
-        sampling.return_by_rule()
+        match &mut self.state().subject {
+            Subject::Sampling(sampling) => sampling.return_by_rule(),
+            Subject::Elicitation(_) => Err(NotNow::NotOffered),
+        }
     }
 
     /// An answer as it would be returned if nobody edits it: with what was redacted from the request.
     pub(crate) fn as_returned(&self, answer: &SamplingAnswer) -> SamplingAnswer {
-        let Subject::Sampling(sampling) = &self.state().subject;
-        sampling.review.as_returned(answer)
+        match &self.state().subject {
+            Subject::Sampling(sampling) => sampling.review.as_returned(answer),
+            Subject::Elicitation(_) => answer.clone(),
+        }
     }
 
     /// Changes what is known about the answer.
     pub(crate) fn progress(&self, change: impl FnOnce(&mut AnswerProgress)) {
-        let Subject::Sampling(sampling) = &mut self.state().subject;
-        change(&mut sampling.answer);
+        if let Subject::Sampling(sampling) = &mut self.state().subject {
+            change(&mut sampling.answer);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use samplegate_core::audit::{Gate, Kind};
 
-use super::{ActError, Decision, Desk, Sampling, Shown, Wanted};
+use super::{ActError, Decision, Desk, Sampling, Shown, Wanted, elicitation::Asking};
 use crate::wire::{Action, Phase};
 
 /// What a question asks for, in the state it is in.
@@ -13,6 +13,8 @@ use crate::wire::{Action, Phase};
 pub(super) enum Subject {
     /// A model's answer.
     Sampling(Box<Sampling>),
+    /// A person's input.
+    Elicitation(Box<Asking>),
 }
 
 /// What a person does, and how far it reaches.
@@ -28,6 +30,7 @@ impl Subject {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Sampling(_) => Kind::Sampling,
+            Self::Elicitation(_) => Kind::Elicitation,
         }
     }
 
@@ -35,12 +38,14 @@ impl Subject {
     pub(super) fn revision(&self) -> u32 {
         match self {
             Self::Sampling(sampling) => sampling.review.revision(),
+            Self::Elicitation(asking) => asking.dialog.revision(),
         }
     }
 
     pub(super) fn is_closed(&self) -> bool {
         match self {
             Self::Sampling(sampling) => sampling.review.is_closed(),
+            Self::Elicitation(asking) => asking.dialog.is_over(),
         }
     }
 
@@ -48,12 +53,14 @@ impl Subject {
     pub(super) fn gate(&self) -> Option<Gate> {
         match self {
             Self::Sampling(sampling) => sampling.gate(),
+            Self::Elicitation(asking) => (!asking.dialog.is_over()).then_some(Gate::Request),
         }
     }
 
     pub(super) fn phase(&self) -> Phase {
         match self {
             Self::Sampling(sampling) => sampling.phase(),
+            Self::Elicitation(asking) => asking.phase(),
         }
     }
 
@@ -61,6 +68,7 @@ impl Subject {
     pub(super) fn at_gate(&self) -> Option<Shown> {
         match self {
             Self::Sampling(sampling) => sampling.at_gate(),
+            Self::Elicitation(asking) => asking.at_gate(),
         }
     }
 
@@ -68,6 +76,7 @@ impl Subject {
     pub(super) fn changed_by_you(&self) -> Option<&'static str> {
         match self {
             Self::Sampling(sampling) => sampling.changed_by_you(),
+            Self::Elicitation(_) => None,
         }
     }
 
@@ -75,6 +84,7 @@ impl Subject {
     pub(super) fn act(&mut self, act: Act, desk: &Desk, server: &str) -> Result<(), ActError> {
         match self {
             Self::Sampling(sampling) => sampling.act(act, desk, server),
+            Self::Elicitation(asking) => asking.act(act),
         }
     }
 
@@ -82,6 +92,7 @@ impl Subject {
     pub(super) fn refuse(&mut self) -> bool {
         match self {
             Self::Sampling(sampling) => sampling.refuse(),
+            Self::Elicitation(asking) => asking.refuse(),
         }
     }
 
@@ -89,6 +100,7 @@ impl Subject {
     pub(super) fn withdraw(&mut self) {
         match self {
             Self::Sampling(sampling) => sampling.withdraw(),
+            Self::Elicitation(asking) => asking.withdraw(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A question as the shells see it.
 
 mod answer;
+pub(crate) mod elicitation;
 mod sampling;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
     let mut state = entry.state();
     let told = match &mut state.subject {
         Subject::Sampling(sampling) => sampling::told(sampling, &entry.provenance.server, desk),
+        Subject::Elicitation(asking) => elicitation::told(asking),
     };
     ReviewItem {
         id: entry.id.to_string(),
@@ -55,7 +57,8 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         evaluation: state.evaluation.clone(),
         offer: offer(told.decides, &state.offer()),
         actions: told.actions,
-        confirm: desk.wants_typed(&entry.provenance),
+        // A person's own words need no second confirmation.
+        confirm: desk.wants_typed(&entry.provenance).filter(|_| !matches!(state.subject, Subject::Elicitation(_))),
         ended: state.ended.clone(),
         subject: told.subject,
     }
@@ -91,6 +94,10 @@ fn summary(entry: &Entry) -> ReviewSummary {
     let state = entry.state();
     let (first_line, mut findings) = match &state.subject {
         Subject::Sampling(sampling) => sampling::in_line(sampling),
+        Subject::Elicitation(asking) => {
+            let asked = asking.dialog.asked();
+            (asked.first_line(), elicitation::findings(asked))
+        }
     };
     // That one was asked before is said in the question, and no reason to look in the list.
     findings.extend(entry.behaviour.iter().filter(|finding| finding.severity > inspect::Severity::Low).cloned());

@@ -37,6 +37,12 @@ pub enum ActionKind {
     RemoveRefused,
     /// Return the answer as shown.
     Return,
+    /// Fill in a form, without answering yet.
+    Fill,
+    /// Answer with what stands in the form, or open the address.
+    Accept,
+    /// Say neither yes nor no.
+    Cancel,
 }
 
 /// An action, as a shell sends it.
@@ -121,6 +127,20 @@ pub enum Action {
     },
     /// Return the answer as shown at this revision.
     Return,
+    /// Keep what is typed into a form, so that nothing is lost with the window. It is checked, and goes nowhere.
+    #[serde(rename_all = "camelCase")]
+    Fill {
+        /// By field, as in [`ElicitationView::typed`](super::ElicitationView::typed).
+        values: Value,
+    },
+    /// Answer with exactly this, or open the address.
+    #[serde(rename_all = "camelCase")]
+    Accept {
+        /// By field, as in [`ElicitationView::typed`](super::ElicitationView::typed); an empty object for an address.
+        values: Value,
+    },
+    /// Say neither yes nor no to a question for input.
+    Cancel,
     /// Type the name that Approve or Return wants first, at this revision. Changes nothing else.
     #[serde(rename_all = "camelCase")]
     Confirm {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{ActionKind, AnswerView, OfferView, OpinionView};
+use super::{ActionKind, AnswerView, ElicitationView, OfferView, OpinionView};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -133,6 +133,15 @@ impl ReviewItem {
     pub fn sampling(&self) -> Option<&SamplingView> {
         match &self.subject {
             SubjectView::Sampling(sampling) => Some(sampling),
+            SubjectView::Elicitation(_) => None,
+        }
+    }
+
+    /// What is asked, if it is a person's input.
+    pub fn elicitation(&self) -> Option<&ElicitationView> {
+        match &self.subject {
+            SubjectView::Elicitation(elicitation) => Some(elicitation),
+            SubjectView::Sampling(_) => None,
         }
     }
 }
@@ -144,6 +153,8 @@ impl ReviewItem {
 pub enum SubjectView {
     /// A model's answer.
     Sampling(Box<SamplingView>),
+    /// A person's input.
+    Elicitation(Box<ElicitationView>),
 }
 
 /// A request for a model's answer.

@@ -45,6 +45,10 @@ pub struct ServerInput {
     pub gates: Gates,
     /// Which tools it may put into sampling requests.
     pub sampling_tools: SamplingTools,
+    /// Whether it may ask you for input. Left out on the way in: what is stored stays; a new one may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub elicitation: Option<bool>,
     /// Its limits by key, where they are not the default; `none`: no limit. US dollars where the key says so. Left out on
     /// the way in: what is stored stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
