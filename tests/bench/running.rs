@@ -50,6 +50,7 @@ pub(crate) fn options(folder: &std::path::Path) -> anyhow::Result<Options> {
         program: crate::myself()?,
         reviewer: "bench".into(),
         place: Place::Terminal,
+        browser: None,
         secrets: Arc::new(NoSecrets),
         holds_changes: false,
         only: None,

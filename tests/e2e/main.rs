@@ -9,6 +9,7 @@ mod app;
 mod bare_session;
 mod decisions;
 mod desktop;
+mod elicitation;
 mod grants;
 mod held;
 mod inspected;

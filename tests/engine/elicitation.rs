@@ -108,7 +108,10 @@ async fn rules_deny_and_never_answer_and_where_nobody_is_it_is_cancelled() {
     home.reviewer = None;
     let report = ask(&home, a_form()).await.unwrap();
     assert_eq!(text(&report.result.unwrap()), "{\"result\": {\"action\": \"cancel\"}}");
-    assert_eq!((report.questions[0].outcome, report.questions[0].by), (Outcome::Denied, Some(DecidedBy::Nobody)));
+    // Nobody, or drift, where what the server is was not seen by then.
+    let ended = &report.questions[0];
+    assert_eq!(ended.outcome, Outcome::Denied);
+    assert!(matches!(ended.by, Some(DecidedBy::Nobody | DecidedBy::Drift)), "{ended:?}");
     home.stop().await;
 }
 

@@ -107,7 +107,7 @@ fn path(script: &str) -> PathBuf {
 /// What runs a script.
 fn interpreter(script: &str) -> PathBuf {
     match script {
-        "fastmcp3_prompts.py" => given("SAMPLEGATE_TEST_PY3"),
+        "fastmcp3_prompts.py" | "fastmcp3_elicit.py" => given("SAMPLEGATE_TEST_PY3"),
         "fastmcp4_rounds.py" | "conforming.py" => given("SAMPLEGATE_TEST_PY4"),
         // The system's own: a version manager's shim adds variables that a test would take for ours.
         _ if Path::new("/usr/bin/python3").exists() => "/usr/bin/python3".into(),

@@ -386,3 +386,110 @@ async fn a_killed_process_leaves_no_grant_of_its_call_or_connection() {
         assert!(grants(home.path()).is_empty(), "{scope}");
     }
 }
+
+/// A home whose server asks the person.
+fn asks() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("[servers.s]\n{}", python("raw_elicit.py", &[]));
+    std::fs::write(folder.path().join("config.toml"), config).unwrap();
+    folder
+}
+
+fn ask(home: &Path, params: &Value, env: &[(&str, &str)]) -> Session {
+    Session::start(home, &["call", "s", "ask", &json!({ "params": params }).to_string(), "--json"], env)
+}
+
+/// What the server was told, from the result on stdout.
+async fn answered(session: Session) -> Value {
+    let (out, code) = session.end().await;
+    let result: Value = serde_json::from_str(out.trim()).unwrap_or_else(|_| panic!("no result: {out:?}"));
+    assert_eq!(code, 0);
+    serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_filled_in_field_by_field() {
+    let home = asks();
+    let params = json!({"message": "Who comes?", "requestedSchema": {"type": "object", "required": ["guest"], "properties": {
+        "guest": {"type": "string", "title": "Guest"},
+        "nights": {"type": "integer", "minimum": 1, "default": 2},
+        "room": {"type": "string", "enum": ["single", "double"]},
+        "extras": {"type": "array", "items": {"type": "string", "enum": ["parking", "pet"]}},
+        "sure": {"type": "boolean"},
+    }}});
+    let mut session = ask(home.path(), &params, &[]);
+    session.expect("s asks for your input").await;
+    session.expect("Who comes?").await;
+    // Nothing can be accepted while a required field is empty.
+    session.expect("[d w ? c v j] > ").await;
+    session.press("w").await;
+    session.expect("Guest (guest, required)").await;
+    session.press("Ann\r").await;
+    session.expect("[2]: ").await;
+    session.press("0\r").await;
+    session.expect("number: ").await;
+    session.press("7\r").await;
+    session.expect("Type a number from 1 to 2.").await;
+    session.press("2\r").await;
+    session.expect("numbers, e.g. 1 3: ").await;
+    session.press("1 2\r").await;
+    session.expect("y or n: ").await;
+    session.press("y\r").await;
+    session.expect("The least is 1.").await;
+    session.expect("[d w ? c v j] > ").await;
+    session.press("w").await;
+    session.expect("[Ann]: ").await;
+    session.press("\r").await;
+    session.expect("[0]: ").await;
+    session.press("3\r").await;
+    // The rest stays as it is.
+    session.expect("number [double]: ").await;
+    session.press("\u{1b}").await;
+    session.expect("[a d w ? c v j] > ").await;
+    session.press("a").await;
+    let content = json!({"guest": "Ann", "nights": 3, "room": "double", "extras": ["parking", "pet"], "sure": true});
+    assert_eq!(answered(session).await, json!({"result": {"action": "accept", "content": content}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_for_input_is_declined_or_cancelled() {
+    let home = asks();
+    let params = json!({"message": "Your password?", "requestedSchema": {"type": "object", "properties": {"password": {"type": "string"}}}});
+    let mut session = ask(home.path(), &params, &[]);
+    session.expect("It asks for a password in a form.").await;
+    session.expect("[a d w ? c v j] > ").await;
+    session.press("d").await;
+    session.expect("Why?").await;
+    session.press("no\r").await;
+    assert_eq!(answered(session).await, json!({"result": {"action": "decline"}}));
+    let mut session = ask(home.path(), &params, &[]);
+    session.expect("[a d w ? c v j] > ").await;
+    session.press("c").await;
+    assert_eq!(answered(session).await, json!({"result": {"action": "cancel"}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_opened_by_the_browser_that_the_person_named() {
+    let home = asks();
+    let (browser, opened) = (home.path().join("browser"), home.path().join("opened"));
+    std::fs::write(&browser, format!("#!/bin/sh\nprintf %s \"$1\" > {0}.part && mv {0}.part {0}\n", opened.display()))
+        .unwrap();
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let url = "https://accounts.example.org/connect?x=1";
+    let params = json!({"mode": "url", "message": "Connect", "url": url, "elicitationId": "e"});
+    let mut session = ask(home.path(), &params, &[("BROWSER", &browser.display().to_string())]);
+    session.expect("s wants your browser to open a page").await;
+    session.expect("accounts.example.org").await;
+    session.expect(url).await;
+    session.expect("[a d ? c v j] > ").await;
+    assert!(!opened.exists());
+    session.press("a").await;
+    assert_eq!(answered(session).await, json!({"result": {"action": "accept"}}));
+    for _ in 0..600 {
+        if opened.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(std::fs::read_to_string(opened).unwrap(), url);
+}
