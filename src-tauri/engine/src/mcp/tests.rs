@@ -290,6 +290,9 @@ async fn noise_is_skipped_and_news_become_events() {
         ServerEvent::ToolsChanged,
     ];
     assert_eq!(events, expected);
+    let logged = steps.recv().await.expect("a log message");
+    assert_eq!(logged.method, "notifications/message");
+    assert_eq!(logged.params["data"], json!({"a": 1}), "the call hears it as it came");
     let step = steps.recv().await.expect("progress");
     assert_eq!(step.method, "notifications/progress");
     assert_eq!((step.params["progress"].as_f64(), step.params["total"].as_f64()), (Some(1.0), Some(2.0)));
