@@ -2,6 +2,7 @@
 //! call which is in `capabilities/`.
 
 mod audit;
+pub(crate) mod hosts;
 mod login;
 mod record;
 mod review;
@@ -61,6 +62,18 @@ pub(crate) fn register<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::
         settings::model_set_default,
         settings::model_test,
         settings::find_local_models,
+        hosts::hosts_list,
+        hosts::host_add,
+        hosts::host_save,
+        hosts::host_remove,
+        hosts::known_hosts,
+        hosts::other_host,
+        hosts::host_plan,
+        hosts::host_connect,
+        hosts::host_undo_plan,
+        hosts::host_undo,
+        hosts::import_look,
+        hosts::import_take,
         rules::rules_list,
         rules::rule_read,
         rules::rule_try,

@@ -3,7 +3,7 @@
 use samplegate_core::audit::NotAQuestionId;
 use samplegate_engine::{
     config::ConfigError,
-    engine::{GrantError, ModelError, RecordError, ServerError, TryError},
+    engine::{ConnectError, GrantError, HostError, ModelError, RecordError, ServerError, TryError},
     mcp::oauth::LoginError,
     pipeline::{NotProposed, OpinionError},
     review_queue::ActError,
@@ -68,6 +68,38 @@ impl From<ServerError> for CommandError {
             | ServerError::Call(_)
             | ServerError::Login(_)
             | ServerError::Store(_) => ErrorCode::Failed,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<ConnectError> for CommandError {
+    fn from(error: ConnectError) -> Self {
+        let code = match error {
+            ConnectError::Host(error) => return error.into(),
+            ConnectError::NotShown => ErrorCode::Stale,
+            ConnectError::NotHere(..)
+            | ConnectError::Connected(_)
+            | ConnectError::NotConnected(_)
+            | ConnectError::Moved(_)
+            | ConnectError::NotMovable(_) => ErrorCode::Invalid,
+            ConnectError::NoCommand
+            | ConnectError::NoBackup(_)
+            | ConnectError::Note(_)
+            | ConnectError::File(_)
+            | ConnectError::Edit(..)
+            | ConnectError::Undo(..) => ErrorCode::Failed,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<HostError> for CommandError {
+    fn from(error: HostError) -> Self {
+        let code = match error {
+            HostError::NotFound(_) => ErrorCode::NotFound,
+            HostError::Taken(_) | HostError::Config(ConfigError::Invalid(_)) => ErrorCode::Invalid,
+            HostError::Config(_) | HostError::Random(_) => ErrorCode::Failed,
         };
         Self::new(code, error)
     }

@@ -103,6 +103,7 @@ pub fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
 fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = options.engine.home.runtime.clone();
     app.manage(windows::Windows::new(runtime.join("webview")));
+    app.manage(commands::hosts::Files(options.host_files));
     let engine = tauri::async_runtime::block_on(Engine::start(options.engine))?;
     let tray = tray::build(app, &runtime.join("tray"))?;
     // Somebody is there as long as the app runs: a window can always be opened.

@@ -6,6 +6,7 @@ use samplegate_core::{audit::Place, canonical::Sha256Hex};
 use samplegate_engine::{
     engine,
     home::Home,
+    host_files::HostFiles,
     mcp::BaseEnv,
     secrets::Keychain,
     startup::{self, Directories},
@@ -14,6 +15,8 @@ use samplegate_engine::{
 /// How the app was started.
 pub(crate) struct Options {
     pub(crate) engine: engine::Options,
+    /// Where hosts keep their files; none: nobody knows.
+    pub(crate) host_files: Option<HostFiles>,
 }
 
 /// Reads `--home DIR` and `--reviewer NAME`, and what they default to.
@@ -34,6 +37,7 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options,
     let home = startup::home(folder, variable, platform_directories).map_err(|error| error.to_string())?;
     let program = std::env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
     Ok(Options {
+        host_files: startup::host_files(&program, None, variable).ok(),
         engine: engine::Options {
             base_env: BaseEnv::from_vars(std::env::vars_os()),
             surroundings: startup::surroundings(&home, variable, platform_directories()),

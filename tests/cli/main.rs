@@ -6,8 +6,10 @@
 mod audit;
 mod calls;
 mod configuration;
+mod connect;
 mod grants;
 mod hosts;
+mod import;
 mod inspect;
 mod limits;
 mod logins;

@@ -12,6 +12,7 @@ mod desktop;
 mod elicitation;
 mod grants;
 mod held;
+mod hosts;
 mod inspected;
 mod keychain;
 mod logins;

@@ -10,6 +10,7 @@ mod flood;
 mod gates;
 mod grants;
 mod held;
+mod import;
 mod inspected;
 mod limits;
 mod logins;

@@ -91,6 +91,16 @@ describe('a screen reader finds its way', () => {
     await check()
   })
 
+  test.each(['known-connect', 'known-undo'])('settings: the difference of a host’s file, %s', async (button) => {
+    location.hash = 'hosts'
+    render(SettingsWindow, { host: createFakeHost({ seeds: [] }) })
+    await settle(150)
+    document.querySelector<HTMLElement>(`[data-testid=${button}]`)!.click()
+    await settle()
+    expect(document.querySelector('[data-testid=plan-dialog]')).not.toBeNull()
+    await check()
+  })
+
   test('audit', async () => {
     render(AuditWindow, { host: createFakeHost({ auditTotal: 20 }) })
     await settle()
@@ -110,11 +120,11 @@ describe('a screen reader finds its way', () => {
     await check()
   })
 
-  test.each(['welcome', 'servers', 'tools', 'models', 'rules', 'grants', 'general'])('settings: %s', async (section) => {
+  test.each(['welcome', 'servers', 'hosts', 'tools', 'models', 'rules', 'grants', 'general'])('settings: %s', async (section) => {
     location.hash = section
     render(SettingsWindow, { host: createFakeHost({ seeds: [payment], grants, trouble: [{ text: 'Something.', section: 'servers' }] }) })
     await settle(150)
-    for (const id of ['server-add', 'model-add', 'rule-add']) document.querySelector<HTMLElement>(`[data-testid=${id}]`)?.click()
+    for (const id of ['server-add', 'server-import', 'model-add', 'rule-add', 'host-add']) document.querySelector<HTMLElement>(`[data-testid=${id}]`)?.click()
     await settle()
     await check()
   })

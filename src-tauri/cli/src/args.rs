@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod host;
+pub(crate) mod import;
 
 use std::path::PathBuf;
 
@@ -95,6 +96,9 @@ pub(crate) enum Server {
     Approve(ServerApprove),
     /// Remove a server and its secrets.
     Remove(Name),
+    /// Take over servers from the files of other hosts. Without --take and --all it shows what is found, and asks where
+    /// there is a terminal.
+    Import(import::ServerImport),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use samplegate_engine::{
     config::ConfigError,
-    engine::{GrantError, HostError, ModelError, ServerError, StartError},
+    engine::{ConnectError, GrantError, HostError, ModelError, ServerError, StartError},
     mcp::oauth::LoginError,
     store::StoreError,
 };
@@ -104,6 +104,26 @@ impl From<HostError> for Failure {
             HostError::Config(_) | HostError::Random(_) => Exit::Own,
         };
         Self::new(exit, error)
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Host(error) => error.into(),
+            ConnectError::NotHere(..)
+            | ConnectError::Connected(_)
+            | ConnectError::NotConnected(_)
+            | ConnectError::Moved(_)
+            | ConnectError::NotMovable(_)
+            | ConnectError::NotShown => Self::new(Exit::Usage, error),
+            ConnectError::NoCommand
+            | ConnectError::NoBackup(_)
+            | ConnectError::Note(_)
+            | ConnectError::File(_)
+            | ConnectError::Edit(..)
+            | ConnectError::Undo(..) => Self::new(Exit::Own, error),
+        }
     }
 }
 

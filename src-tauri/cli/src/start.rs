@@ -6,6 +6,7 @@ use samplegate_core::audit::Place;
 use samplegate_engine::{
     engine::{Engine, Options, StartError},
     home::Home,
+    host_files::HostFiles,
     mcp::BaseEnv,
     secrets::Keychain,
     startup::{self, Directories, NoHome},
@@ -26,6 +27,12 @@ impl Start {
             NoHome::Unknown => Failure::usage(error),
             NoHome::Folder(_) => Failure::new(Exit::Own, error),
         })
+    }
+
+    /// Where hosts keep their files; the folder that this runs in may be a project's.
+    pub(crate) fn host_files(&self) -> Result<HostFiles, Failure> {
+        let program = std::env::current_exe()?;
+        startup::host_files(&program, std::env::current_dir().ok(), variable).map_err(Failure::usage)
     }
 
     /// An engine that starts no server: for what only reads or changes the configuration.

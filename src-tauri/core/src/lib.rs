@@ -8,6 +8,7 @@ pub mod answer;
 pub mod audit;
 pub mod canonical;
 pub mod elicitation;
+pub mod host_files;
 pub mod identity;
 pub mod inspect;
 pub mod limits;

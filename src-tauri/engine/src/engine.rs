@@ -6,9 +6,11 @@
 mod calls;
 mod changes;
 mod confinement;
+mod connect;
 mod gateway;
 mod grants;
 mod hosts;
+mod import;
 mod logins;
 mod models;
 mod pins;
@@ -36,6 +38,7 @@ use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use calls::{CallFailure, CallReport, Target};
+pub use connect::ConnectError;
 pub use gateway::GatewayState;
 pub use grants::GrantError;
 pub use hosts::HostError;
@@ -133,13 +136,12 @@ pub struct Engine {
 
 /// What does not change while it runs.
 struct Fixed {
+    home: Home,
     program: PathBuf,
     reviewer: String,
     place: Place,
     version: &'static str,
     client: ClientSettings,
-    /// The folder for what nothing depends on after this run.
-    runtime: PathBuf,
 }
 
 impl Engine {
@@ -202,12 +204,12 @@ impl Engine {
             pins: pins::Pins::default(),
             only: options.only.map(Into::into),
             options: Arc::new(Fixed {
+                home: options.home,
                 program: options.program,
                 reviewer: options.reviewer,
                 place: options.place,
                 version,
                 client,
-                runtime: options.home.runtime,
             }),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

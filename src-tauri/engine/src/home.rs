@@ -5,6 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The keychain service of the platform's directories.
+const SERVICE: &str = "Samplegate";
+
 /// The folders of one home, and the name its keychain entries carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -26,7 +29,7 @@ impl Home {
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let folder = std::path::absolute(folder)?;
         Ok(Self {
-            keychain_service: format!("Samplegate ({})", folder.display()),
+            keychain_service: format!("{SERVICE} ({})", folder.display()),
             config: folder.clone(),
             data: folder.clone(),
             runtime: folder.join("run"),
@@ -35,7 +38,12 @@ impl Home {
 
     /// The platform's directories.
     pub fn in_directories(config: PathBuf, data: PathBuf, runtime: PathBuf) -> Self {
-        Self { config, data, runtime, keychain_service: "Samplegate".into() }
+        Self { config, data, runtime, keychain_service: SERVICE.into() }
+    }
+
+    /// The one folder that all of it is under; none: it is in the platform's directories.
+    pub fn folder(&self) -> Option<&Path> {
+        (self.keychain_service != SERVICE).then_some(&self.config)
     }
 
     /// The configuration file.

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod engine;
 mod gateway;
 pub mod home;
+pub mod host_files;
 mod key_command;
 mod local_names;
 pub mod mcp;

@@ -4,10 +4,14 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use crate::{home::Home, mcp::confine::Surroundings};
+use crate::{
+    home::Home,
+    host_files::{Folders, HostFiles, Platform},
+    mcp::confine::Surroundings,
+};
 
 /// The variable that puts a whole home under one folder.
 pub const HOME_VARIABLE: &str = "SAMPLEGATE_HOME";
@@ -51,6 +55,24 @@ pub fn home(
     let runtime = runtime.unwrap_or_else(|| data.join("run"));
     Ok(Home::in_directories(config, data, runtime))
 }
+
+/// Where hosts keep their files, and the command by which they start us. A project's folder is given where there is one.
+///
+/// # Errors
+/// The environment names no home folder.
+pub fn host_files(
+    program: &Path,
+    project: Option<PathBuf>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<HostFiles, NoHostFiles> {
+    let folders = Folders::new(Platform::HERE, variable, project).ok_or(NoHostFiles)?;
+    Ok(HostFiles { folders, command: HostFiles::command_beside(program) })
+}
+
+/// Why it is not known where hosts keep their files.
+#[derive(Debug, thiserror::Error)]
+#[error("where hosts keep their files is not known: the environment names no home folder")]
+pub struct NoHostFiles;
 
 /// What a confined server must not reach: this home, that of the platform's directories, and the session.
 pub fn surroundings(

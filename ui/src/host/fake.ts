@@ -28,6 +28,7 @@ import type { Seed } from './fake-data'
 import type { ElicitationItem, SamplingItem } from '../review/kinds'
 import { actOn, elicitationOf, type FormSeed } from './fake-elicitation'
 import { fakeLogins } from './fake-logins'
+import { fakeHosts } from './fake-hosts'
 import { fakeRecords } from './fake-records'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
@@ -650,6 +651,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
       tell('servers')
     },
     ...fakeRecords(servers, tell),
+    ...fakeHosts(tell),
     async serverRestart(name) {
       const view = servers.find((s) => s.config.name === name)
       if (view) view.state = { state: 'starting' }

@@ -12,9 +12,18 @@ import type { FoundModels } from '../bindings/FoundModels'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
 import type { HeldChange } from '../bindings/HeldChange'
+import type { HostAdded } from '../bindings/HostAdded'
+import type { HostFileChange } from '../bindings/HostFileChange'
+import type { HostInput } from '../bindings/HostInput'
+import type { HostView } from '../bindings/HostView'
+import type { Imported } from '../bindings/Imported'
+import type { ImportFile } from '../bindings/ImportFile'
+import type { ImportTake } from '../bindings/ImportTake'
+import type { KnownHost } from '../bindings/KnownHost'
 import type { ModelInput } from '../bindings/ModelInput'
 import type { ModelView } from '../bindings/ModelView'
 import type { Offers } from '../bindings/Offers'
+import type { OtherHost } from '../bindings/OtherHost'
 import type { PinView } from '../bindings/PinView'
 import type { ProposalView } from '../bindings/ProposalView'
 import type { ProviderOption } from '../bindings/ProviderOption'
@@ -103,6 +112,25 @@ export interface Host {
   /** Of a server; null: of all servers together. */
   limitsList(server: string | null): Promise<LimitView[]>
   limitsSave(server: string | null, limits: LimitsInput): Promise<void>
+
+  hostsList(): Promise<HostView[]>
+  /** Its token is in what this gives, this once. */
+  hostAdd(input: HostInput): Promise<HostAdded>
+  hostSave(input: HostInput): Promise<void>
+  hostRemove(name: string): Promise<void>
+  /** Hosts whose configuration files are known, and whether Samplegate is in them. */
+  knownHosts(): Promise<KnownHost[]>
+  /** How any other host connects. */
+  otherHost(): Promise<OtherHost>
+  /** What connecting would change in a known host's file. `moved`: servers to take out of it. Nothing is written. */
+  hostPlan(app: string, moved: string[]): Promise<HostFileChange>
+  /** Writes exactly the change that was shown: `id` names it. */
+  hostConnect(app: string, moved: string[], id: string): Promise<HostFileChange>
+  hostUndoPlan(app: string): Promise<HostFileChange>
+  hostUndo(app: string, id: string): Promise<HostFileChange>
+  /** Servers in the files of known hosts, or in this file. No values. Nothing is taken. */
+  importLook(file: string | null): Promise<ImportFile[]>
+  importTake(file: string | null, takes: ImportTake[]): Promise<Imported[]>
 
   callStart(input: CallInput): Promise<string>
   callsList(): Promise<RunView[]>

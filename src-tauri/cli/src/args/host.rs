@@ -12,6 +12,34 @@ pub(crate) enum Host {
     List(Json),
     /// Remove a host: its token is worth nothing from then on.
     Remove(Name),
+    /// Put Samplegate into the configuration of a known host. Shows the difference first, asks where there is a terminal,
+    /// and keeps a copy of the file beside it.
+    Connect(HostConnect),
+    /// Undo that: the host's file is as it was, or without what was put into it where it changed since.
+    Disconnect(HostDisconnect),
+    /// List the known hosts, their files, and which of them are connected.
+    Known(Json),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HostConnect {
+    /// claude-desktop, claude-code, cursor, vscode, codex, gemini-cli, windsurf, zed or lm-studio.
+    pub(crate) app: String,
+    /// Show the difference and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Also take these servers out of the host's file, which are here as well: it reaches them through Samplegate only.
+    #[arg(long = "move", num_args = 1.., value_name = "NAME")]
+    pub(crate) moved: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HostDisconnect {
+    /// The host, as for `host connect`.
+    pub(crate) app: String,
+    /// Show the difference and write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, ClapArgs)]

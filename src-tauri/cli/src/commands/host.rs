@@ -1,5 +1,7 @@
 //! `samplegate host …`
 
+mod connect;
+
 use samplegate_engine::{
     engine::Engine,
     wire::{HostInput, HostMode, HostView, ToolCalls},
@@ -18,6 +20,9 @@ pub(crate) async fn run(start: &Start, command: Host) -> Result<Exit, Failure> {
     let done = match command {
         Host::Add(add) => self::add(&engine, add),
         Host::List(list) => self::list(&engine, list.json),
+        Host::Connect(given) => connect::connect(&engine, &start.host_files()?, &given),
+        Host::Disconnect(given) => connect::disconnect(&engine, &start.host_files()?, &given),
+        Host::Known(list) => connect::known(&engine, &start.host_files()?, list.json),
         Host::Remove(name) => engine.remove_host(&name.name).map(|()| Exit::Done).map_err(Failure::from),
     };
     super::finish(&engine).await;

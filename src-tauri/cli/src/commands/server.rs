@@ -1,6 +1,7 @@
 //! `samplegate server …`
 
 mod approve;
+mod import;
 mod login;
 
 use samplegate_core::limits::Limit;
@@ -30,6 +31,7 @@ pub(crate) async fn run(start: &Start, command: Server) -> Result<Exit, Failure>
         Server::Login(name) => login::login(&engine, &name.name).await,
         Server::Logout(name) => login::logout(&engine, &name.name).await,
         Server::Approve(approve) => approve::run(&engine, approve).await,
+        Server::Import(import) => self::import::run(&engine, &start.host_files()?, import).await,
         Server::Remove(name) => engine.remove_server(&name.name).await.map(|()| Exit::Done).map_err(Failure::from),
     };
     super::finish(&engine).await;

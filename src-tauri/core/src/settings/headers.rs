@@ -1,24 +1,10 @@
 //! Which headers may go over plain HTTP.
 
 use super::InvalidSetting;
-use crate::model_format::{is_loopback, is_plain_http};
-
-/// Words in the name of a header that holds a secret.
-const TELLTALE: &[&str] = &[
-    "apikey",
-    "auth",
-    "authorization",
-    "bearer",
-    "cookie",
-    "credential",
-    "credentials",
-    "jwt",
-    "key",
-    "passphrase",
-    "password",
-    "secret",
-    "token",
-];
+use crate::{
+    inspect::names_a_secret,
+    model_format::{is_loopback, is_plain_http},
+};
 
 /// Checks that no header with a secret would go over plain HTTP to another machine: one whose value is in the keychain
 /// (`kept`), or one with a name like `Authorization`, `Cookie` or `X-Api-Key`, wherever its value is (`plain`).
@@ -33,17 +19,13 @@ pub fn check_headers<'a>(
     if !is_plain_http(url) || is_loopback(url) {
         return Ok(());
     }
-    let Some(name) = kept.into_iter().chain(plain.into_iter().filter(|name| holds_a_secret(name))).next() else {
+    let Some(name) = kept.into_iter().chain(plain.into_iter().filter(|name| names_a_secret(name))).next() else {
         return Ok(());
     };
     Err(InvalidSetting(format!(
         "the header {name} would go over plain HTTP, where anybody on the way can read it: use an https:// URL, or a \
          tunnel to a port of this computer and http://127.0.0.1"
     )))
-}
-
-fn holds_a_secret(name: &str) -> bool {
-    name.split(['-', '_']).any(|word| TELLTALE.iter().any(|telltale| word.eq_ignore_ascii_case(telltale)))
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Engine {
         let cannot = |why: &dyn std::fmt::Display| format!("hosts cannot connect: {why}");
         let port = listener.local_addr().map_err(|error| cannot(&error))?.port();
         let token = token::random(RUN_PREFIX).map_err(|why| cannot(&why))?;
-        let _file = RunFile::write(&self.options.runtime, port, &token).map_err(|error| cannot(&error))?;
+        let _file = RunFile::write(&self.options.home.runtime, port, &token).map_err(|error| cannot(&error))?;
         self.set_gateway(GatewayState::Listening { port });
         Gateway::new(self.clone(), Sha256Hex::of(token.as_bytes()), stop.clone()).serve(listener).await;
         Ok(())

@@ -104,6 +104,6 @@ fn with(host: Host, input: &HostInput) -> Host {
     }
 }
 
-fn endpoint(settings: &Settings) -> String {
+pub(super) fn endpoint(settings: &Settings) -> String {
     format!("http://127.0.0.1:{}/mcp", settings.gateway.port)
 }
