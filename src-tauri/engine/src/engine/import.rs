@@ -219,8 +219,10 @@ fn input(server: &FoundServer, take: &ImportTake) -> Result<ServerInput, String>
         sampling: SamplingMode::Off,
         gates: Gates::Both,
         sampling_tools: SamplingTools::None,
+        elicitation: None,
         limits: None,
         confinement: None,
+        oauth: None,
     })
 }
 
