@@ -4,8 +4,8 @@ use samplegate_core::audit::Outcome;
 use samplegate_engine::{
     review_queue::ActError,
     wire::{
-        Action, OutgoingView, Phase, RecordFormat, RiskClass, RiskInput, SamplingMode, SamplingTools, ToolLabel,
-        ToolSaid,
+        Action, ActionKind, OutgoingView, Phase, RecordFormat, ReviewItem, RiskClass, RiskInput, SamplingMode,
+        SamplingTools, ToolLabel, ToolSaid,
     },
 };
 use serde_json::{Value, json};
@@ -91,6 +91,40 @@ async fn where_no_model_is_allowed_the_request_says_so() {
     assert!(why.contains("allows none of your models"), "{why}");
     home.act(&question, Action::AnswerByHand { text: "by hand".into() });
     assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "by hand");
+    home.stop().await;
+}
+
+/// The person is the default, so no model is proposed; one of those there are can be chosen all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_person_is_the_default_a_model_can_be_chosen() {
+    let model = FakeModel::start().await;
+    model.then(Reply::Text("near by"));
+    let config = format!(
+        "default_model = \"human\"\n\n[servers.s]\n{}sampling = \"ask\"\n\n[models.near]\nprovider = \"openai\"\n\
+         base_url = {:?}\nmodel = \"near-1\"\nkey = \"none\"\n",
+        python("raw_legacy.py", &[]),
+        model.base_url,
+    );
+    let home = Running::start(&config).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    assert_eq!(question.sampling().unwrap().model, None);
+    let offers = |question: &ReviewItem, kind| question.actions.contains(&kind);
+    assert!(offers(&question, ActionKind::ChooseModel) && !offers(&question, ActionKind::Approve));
+    let chosen = home.act(&question, Action::ChooseModel { name: "near".into() });
+    assert!(offers(&chosen, ActionKind::Approve));
+    home.act(&chosen, Action::Approve);
+    let answered = home.question(Phase::Answer).await;
+    home.act(&answered, Action::Return);
+    assert_eq!(reply(&call.await.unwrap().result.unwrap())["result"]["content"]["text"], "near by");
+    home.stop().await;
+
+    let home = Running::start(&config[..config.find("[models").unwrap()]).await;
+    let call = home.call("s", "sample", json!({"params": hello()}));
+    let question = home.question(Phase::Request).await;
+    assert!(!offers(&question, ActionKind::ChooseModel), "there is none to choose");
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
     home.stop().await;
 }
 
@@ -253,6 +287,7 @@ async fn the_lethal_trifecta_is_denied_with_why_unless_the_record_allows_it() {
 async fn high_risk_wants_the_name_typed_at_both_gates() {
     let model = FakeModel::start().await;
     model.then(Reply::Text("near by"));
+    model.then(Reply::Text("nearer"));
     let home = home(&model, "sampling = \"ask\"\nrecord = { models = [\"near\"] }", "").await;
     let input = RiskInput { risk: Some(RiskClass::High), typed_confirmation: Some(true), ..RiskInput::default() };
     home.engine.save_risk("s", input).unwrap();
@@ -271,6 +306,11 @@ async fn high_risk_wants_the_name_typed_at_both_gates() {
     home.act(&question, Action::Approve);
     let answered = home.question(Phase::Answer).await;
     assert!(refused(answered.revision, Action::Return), "at the second gate anew");
+    assert!(refused(answered.revision, Action::AskAgain { model: None }), "it is sent once more");
+    queue.act(id, answered.revision, typed("sample")).unwrap();
+    home.act(&answered, Action::AskAgain { model: None });
+    let answered = home.question(Phase::Answer).await;
+    assert!(refused(answered.revision, Action::Return), "another answer");
     queue.act(id, answered.revision, typed("sample")).unwrap();
     home.act(&answered, Action::Return);
     call.await.unwrap().result.unwrap();

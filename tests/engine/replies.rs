@@ -3,7 +3,7 @@
 use samplegate_core::audit::Outcome;
 use samplegate_engine::{
     store::Entry,
-    wire::{Action, Phase, ReviewItem},
+    wire::{Action, CallInput, CallKind, Phase, ReviewItem, RunState},
 };
 use serde_json::json;
 use support::{home::Running, servers::python};
@@ -145,5 +145,30 @@ async fn in_rounds_a_reply_is_written_when_the_call_is_sent_again() {
     assert_eq!(last, ["released", "reply_failed", "closed"]);
     assert!(why.contains("is not sent again"), "{why}");
     assert_eq!(end(&home.entry(&refused.id).await).0, ["evaluated", "decided", "closed"]);
+    home.stop().await;
+}
+
+/// The tool runner tells a refusal from a failure of the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_rounds_a_refused_call_of_the_tool_runner_is_denied() {
+    let home = Running::start(&format!("[servers.s]\n{}sampling = \"ask\"\n", python("raw_rounds.py", &[]))).await;
+    let call = |name: &str| {
+        let (server, arguments) = ("s".to_owned(), json!({}));
+        home.engine.start_call(CallInput { server, kind: CallKind::Tool, name: name.into(), arguments })
+    };
+    let ended = |id: String| {
+        let engine = home.engine.clone();
+        home.eventually(move || {
+            let run = engine.list_calls().into_iter().find(|run| run.call.call_id == id)?;
+            (!matches!(run.state, RunState::Running { .. })).then_some(run.state)
+        })
+    };
+    let id = call("fails_after");
+    let question = home.question(Phase::Request).await;
+    home.act(&question, Action::Deny { reason: "not now".into() });
+    assert!(matches!(ended(id).await, RunState::Denied { why } if why.contains("denied")));
+    let id = call("dies_between");
+    answer(&home, "s", "hello").await;
+    assert!(matches!(ended(id).await, RunState::Failed { .. }));
     home.stop().await;
 }

@@ -126,7 +126,7 @@ impl Terminal {
                 }
                 Chosen::Nothing => continue,
             };
-            if actions.iter().any(|action| matches!(action, Action::Approve | Action::Return | Action::Grant { .. }))
+            if actions.iter().any(Action::goes_on)
                 && let Some(name) = item.confirm.clone()
             {
                 let prompt = format!("This is of high risk. Type {} to go on: ", output::inline(&name));

@@ -381,11 +381,10 @@ impl Review {
         };
         match &self.state {
             State::Request => {
-                let mut actions = vec![Deny, AnswerByHand, Edit, Redact];
+                // Where no model is proposed, one can still be chosen.
+                let mut actions = vec![Deny, AnswerByHand, Edit, Redact, ChooseModel];
                 actions.extend(self.request_edited().then_some(Revert));
-                if self.model.is_some() {
-                    actions.extend([ChooseModel, Approve]);
-                }
+                actions.extend(self.model.is_some().then_some(Approve));
                 actions
             }
             State::Asking(_) => vec![Deny, AnswerByHand, Stop],

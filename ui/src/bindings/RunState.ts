@@ -20,7 +20,11 @@ result: JsonValue,
 /**
  * Whether the result is an error of the tool (`isError`).
  */
-isError: boolean, } | { "state": "failed", 
+isError: boolean, } | { "state": "denied", 
+/**
+ * Why, in words for the person.
+ */
+why: string, } | { "state": "failed", 
 /**
  * What happened, and what to do.
  */

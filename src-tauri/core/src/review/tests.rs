@@ -94,6 +94,14 @@ fn without_a_model_only_the_person_can_answer() {
 }
 
 #[test]
+fn where_no_model_is_proposed_one_can_be_chosen() {
+    let mut review = Review::new(request("q"), request("q"), None, "2025-11-25");
+    assert!(review.actions().contains(&ActionKind::ChooseModel) && !review.actions().contains(&ActionKind::Approve));
+    assert!(matches!(review.apply(Event::ChooseModel(model("b"))), Ok(Effect::Show)));
+    assert!(matches!(review.apply(Event::Approve), Ok(Effect::Send(approved)) if approved.model().name == "b"));
+}
+
+#[test]
 fn an_answer_that_the_server_cannot_take_is_not_returned() {
     let mut review = Review::new(request("q"), request("q"), Some(model("a")), "2025-06-18");
     review.apply(Event::Approve).unwrap();

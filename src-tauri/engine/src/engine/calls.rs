@@ -188,6 +188,13 @@ fn state(report: CallReport) -> RunState {
             let is_error = result.get("isError").and_then(Value::as_bool).unwrap_or(false);
             RunState::Done { result, is_error }
         }
+        Err(CallFailure::Call(CallError::Refused(refusal))) => {
+            let denied = report.questions.iter().find(|question| question.outcome != Outcome::Released);
+            match denied {
+                Some(Ended { by: Some(_), why, .. }) => RunState::Denied { why: why.clone() },
+                Some(Ended { by: None, .. }) | None => RunState::Failed { why: refusal.message },
+            }
+        }
         Err(error) => RunState::Failed { why: error.to_string() },
     }
 }

@@ -151,7 +151,7 @@ pub enum Action {
 
 impl Action {
     /// Whether what was asked goes on by it, so that the name is typed first where something is of high risk.
-    pub(crate) fn goes_on(&self) -> bool {
-        matches!(self, Self::Approve | Self::Return | Self::Grant { .. })
+    pub fn goes_on(&self) -> bool {
+        matches!(self, Self::Approve | Self::Return | Self::AskAgain { .. } | Self::Grant { .. })
     }
 }

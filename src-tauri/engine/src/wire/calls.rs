@@ -61,6 +61,12 @@ pub enum RunState {
         /// Whether the result is an error of the tool (`isError`).
         is_error: bool,
     },
+    /// Over without a result: a question in it was refused, and the server was not asked again.
+    #[serde(rename_all = "camelCase")]
+    Denied {
+        /// Why, in words for the person.
+        why: String,
+    },
     /// Over without a result.
     #[serde(rename_all = "camelCase")]
     Failed {

@@ -42,7 +42,7 @@ pub(super) fn told(state: &mut Sampling, server: &str, desk: &Desk) -> Told {
         request_edited: review.request_edited(),
         unknown_fields: review.draft().unknown_fields().to_vec(),
         request_sha256: known.request_sha256,
-        actions: offered(review, &known.findings),
+        actions: offered(review, &known.findings, &known.models),
         findings: known.findings,
         decides: actions.contains(&Kind::Approve) || actions.contains(&Kind::Return),
         subject: SubjectView::Sampling(Box::new(SamplingView {
@@ -101,10 +101,11 @@ fn worked_out(state: &mut Sampling, server: &str, desk: &Desk) -> WorkedOut {
     known
 }
 
-/// Redacting is offered where there is something to redact.
-fn offered(review: &Review, findings: &[Finding]) -> Vec<ActionKind> {
-    let actions = review.actions().into_iter().filter(|kind| *kind != Kind::Redact || !findings.is_empty());
-    actions.map(ActionKind::from).collect()
+/// Redacting is offered where there is something to redact, and another model where one can be asked.
+fn offered(review: &Review, findings: &[Finding], models: &[ModelOption]) -> Vec<ActionKind> {
+    let can = models.iter().any(|model| model.cannot.is_none());
+    let applies = |kind: &Kind| (*kind != Kind::Redact || !findings.is_empty()) && (*kind != Kind::ChooseModel || can);
+    review.actions().into_iter().filter(applies).map(ActionKind::from).collect()
 }
 
 /// The first line of what stands at its gate, and what was found in that.
