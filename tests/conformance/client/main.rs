@@ -1,10 +1,11 @@
 //! What the conformance suite runs as the client under test. It plays one scenario's part with Samplegate itself, and
 //! has no protocol code of its own:
 //!
-//!     conformance-client URL
+//!     conformance-client URL            play a scenario against the suite's server
+//!     conformance-client browse URL     be the browser that `server login` opens
 //!
-//! The suite may add facts in `MCP_CONFORMANCE_CONTEXT`. What the `samplegate` command can do is done by it, in a home
-//! of the scenario's own.
+//! The suite names the scenario in `MCP_CONFORMANCE_SCENARIO` and may add facts in `MCP_CONFORMANCE_CONTEXT`. What the
+//! `samplegate` command can do is done by it, in a home of the scenario's own.
 //!
 //! All that happens is printed, so that a failed scenario can be read afterwards. What the scenario wants is judged by
 //! the suite alone; a command that fails only makes the exit code 1, because some scenarios want that.
@@ -17,11 +18,19 @@ use serde_json::{Value, json};
 #[tokio::main]
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [url] = args.as_slice() else { panic!("usage: conformance-client URL") };
+    let went_well = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["browse", url] => reqwest::get(*url).await.is_ok(),
+        [url] => play(url).await,
+        _ => panic!("usage: conformance-client [browse] URL"),
+    };
+    std::process::exit(i32::from(!went_well));
+}
+
+async fn play(url: &str) -> bool {
+    let scenario = std::env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default();
     let context = std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default();
     let context = serde_json::from_str(&context).unwrap_or(Value::Null);
-    let went_well = terminal::play(url, &context).await;
-    std::process::exit(i32::from(!went_well));
+    terminal::play(&scenario, url, &context).await
 }
 
 /// The arguments for a tool of the suite's servers. `listed` is the tool as it was listed, `all` the whole list.
