@@ -9,11 +9,15 @@ use gateway::Gateway;
 use suite::{Of, Role};
 use support::servers::OverHttp;
 
+/// The suite plays all scenarios of a client at once, which is enough for a machine.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 const STATEFUL: &str = "2025-11-25";
 const STATELESS: &str = "2026-07-28";
 
 /// Plays the client's part of every scenario with Samplegate.
 async fn client(revision: &str) {
+    let _alone = ALONE.lock().await;
     suite::run(Role::Client, Of::Samplegate, env!("CARGO_BIN_EXE_conformance-client"), revision)
         .await
         .assert_conforms();
@@ -21,6 +25,7 @@ async fn client(revision: &str) {
 
 /// What passes between the suite and the reference server passes with the gateway between them.
 async fn gateway(revision: &str) {
+    let _alone = ALONE.lock().await;
     let reference = OverHttp::start("conforming.py").await;
     let direct = suite::run(Role::Server, Of::Reference, reference.url(), revision).await;
     let gateway = Gateway::before(reference.url()).await;

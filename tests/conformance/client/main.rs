@@ -5,15 +5,20 @@
 //!     conformance-client browse URL     be the browser that `server login` opens
 //!
 //! The suite names the scenario in `MCP_CONFORMANCE_SCENARIO` and may add facts in `MCP_CONFORMANCE_CONTEXT`. What the
-//! `samplegate` command can do is done by it, in a home of the scenario's own.
+//! `samplegate` command can do by itself is done by it, in a home of the scenario's own; where a person has to fill
+//! something in, an engine runs here and its queue is answered.
 //!
 //! All that happens is printed, so that a failed scenario can be read afterwards. What the scenario wants is judged by
 //! the suite alone; a command that fails only makes the exit code 1, because some scenarios want that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "test code")]
 
+mod person;
 mod terminal;
 
 use serde_json::{Value, json};
+
+/// The scenarios in which a person fills in what the server asks.
+const WITH_A_PERSON: [&str; 2] = ["elicitation-sep1034-client-defaults", "sep-2322-client-request-state"];
 
 #[tokio::main]
 async fn main() {
@@ -30,7 +35,11 @@ async fn play(url: &str) -> bool {
     let scenario = std::env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default();
     let context = std::env::var("MCP_CONFORMANCE_CONTEXT").unwrap_or_default();
     let context = serde_json::from_str(&context).unwrap_or(Value::Null);
-    terminal::play(&scenario, url, &context).await
+    if WITH_A_PERSON.contains(&scenario.as_str()) {
+        person::play(url).await
+    } else {
+        terminal::play(&scenario, url, &context).await
+    }
 }
 
 /// The arguments for a tool of the suite's servers. `listed` is the tool as it was listed, `all` the whole list.
