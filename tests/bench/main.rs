@@ -17,6 +17,7 @@ mod inspect;
 mod load;
 mod model;
 mod policy;
+mod proxy;
 mod report;
 mod running;
 mod sampling;
@@ -30,7 +31,7 @@ use anyhow::Context as _;
 
 const USAGE: &str = "\
 usage: bench [--quick] [--million] [PART…]
-  parts: sampling model start inspect policy text audit desktop (all unless said)
+  parts: sampling model proxy start inspect policy text audit desktop (all unless said)
   --quick     fewer repetitions
   --million   the audit log at 1,000,000 questions (takes minutes and gigabytes) instead of 100,000";
 
@@ -48,7 +49,7 @@ impl Wanted {
             match arg.as_str() {
                 "--quick" => wanted.quick = true,
                 "--million" => wanted.million = true,
-                "sampling" | "model" | "start" | "inspect" | "policy" | "text" | "audit" | "desktop" => {
+                "sampling" | "model" | "proxy" | "start" | "inspect" | "policy" | "text" | "audit" | "desktop" => {
                     wanted.parts.push(arg);
                 }
                 _ => anyhow::bail!("{arg:?} is not known.\n{USAGE}"),
@@ -89,6 +90,9 @@ async fn measure(wanted: &Wanted) -> anyhow::Result<()> {
     }
     if wanted.part("model") {
         model::measure(wanted, &mut report).await?;
+    }
+    if wanted.part("proxy") {
+        proxy::measure(wanted, &mut report).await?;
     }
     if wanted.part("start") {
         start::measure(wanted, &mut report).await?;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
 mod clients;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod door;
 mod host;
 mod meanwhile;

@@ -15,6 +15,7 @@ use samplegate_engine::{
 use crate::exit::{Exit, Failure};
 
 /// The options that every command has.
+#[derive(Clone)]
 pub(crate) struct Start {
     pub(crate) home: Option<PathBuf>,
     pub(crate) reviewer: Option<String>,

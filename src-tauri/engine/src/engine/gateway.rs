@@ -7,6 +7,7 @@ use std::{
 };
 
 use samplegate_core::canonical::Sha256Hex;
+use secrecy::SecretString;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,20 @@ impl Engine {
         let engine = self.clone();
         // Not among the tasks that `stop` ends: it has last words of its own.
         self.tasks.spawn(async move { engine.keep_gateway(port).await });
+    }
+
+    /// Lets whoever has this token connect, at this port, which is told to nobody else. It ends with the engine.
+    ///
+    /// # Errors
+    /// Why nobody can connect.
+    pub async fn serve_alone(&self) -> Result<(u16, SecretString), String> {
+        let cannot = |error: io::Error| format!("the gateway cannot listen: {error}");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(cannot)?;
+        let port = listener.local_addr().map_err(cannot)?.port();
+        let token = token::random(RUN_PREFIX)?;
+        let gateway = Gateway::new(self.clone(), Sha256Hex::of(token.as_bytes()), self.stop.child_token());
+        self.tasks.spawn(gateway.serve(listener));
+        Ok((port, token.into()))
     }
 
     /// How the gateway stands, now and later.
