@@ -34,6 +34,7 @@ impl From<ActError> for CommandError {
             ActError::NotAllowed(_)
             | ActError::NotTyped(_)
             | ActError::NotNow(_)
+            | ActError::NotNowForCall(_)
             | ActError::Invalid(_)
             | ActError::Dialog(_)
             | ActError::OfAnotherKind

@@ -9,3 +9,4 @@ mod host;
 mod meanwhile;
 mod passing;
 mod several;
+mod tool_calls;

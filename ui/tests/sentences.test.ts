@@ -11,6 +11,19 @@ const said = (event: JsonObject) => {
 }
 const person = { by: 'person', reviewer: 'ada', rules: [], reason: null }
 
+describe('the time line of a tool call', () => {
+  test.each<[string, JsonObject]>([
+    ['Received claude calls write of files', { event: 'received', kind: 'tool_call', server: 'files', tool: 'write', host: 'claude', round: 1, one_of: null }],
+    ['Called the server, with what was approved', { event: 'sent', provider: null, model: null, attempt: 1 }],
+    ['The tool answered Checked and let through. You do not look at the results of this host’s tool calls.', { event: 'answered', verdict: 'allow', rules: [], reason: 'You do not look at the results of this host’s tool calls.', findings: [] }],
+    ['Result approved by ada', { event: 'decided', gate: 'answer', decision: 'approved', ...person }],
+    ['Replied to the host', { event: 'replied' }],
+  ])('%s', (expected, event) => {
+    const { what, rest } = sentence(event, 'tool_call')
+    expect(`${what} ${rest}`.trim()).toBe(expected)
+  })
+})
+
 describe('the time line', () => {
   test.each<[string, JsonObject]>([
     ['Received from crawler', { event: 'received', server: 'crawler', tool: null, host: null, round: 1, one_of: null }],

@@ -34,7 +34,7 @@ pub use self::{
     rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
     rules::Rules,
     template::Template,
-    tool_call::is_looked_at,
+    tool_call::{is_looked_at, propose_call_rule},
 };
 pub use crate::audit::{Gate, Verdict};
 
@@ -195,7 +195,9 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
         evaluation.raise(Verdict::Deny, DecidedBy::Rule, TRIFECTA);
     }
     let passes = case.calling.is_some_and(|calling| calling.mode == ToolCalls::Off);
-    if let Some(suspended) = case.suspended.filter(|_| !passes)
+    // What a tool gave is looked at where the person wants it, whatever was allowed earlier: that does not count.
+    let of_a_result = case.calling.is_some() && case.gate == Gate::Answer;
+    if let Some(suspended) = case.suspended.filter(|_| !passes && !of_a_result)
         && evaluation.verdict <= Verdict::Ask
     {
         // Of all that asks, this is what the person has to know first.

@@ -123,7 +123,7 @@ pub(crate) fn argument_names(arguments: &Value) -> Vec<String> {
 }
 
 /// Whether a key in `_meta` is about the host's connection to us and is not passed on (MCP, `_meta`).
-fn belongs_to_the_connection(key: &str) -> bool {
+pub fn belongs_to_the_connection(key: &str) -> bool {
     key == "progressToken" || key.starts_with("io.modelcontextprotocol/")
 }
 
@@ -172,6 +172,14 @@ impl CallAnswer {
     pub fn value(&self) -> &Value {
         match self {
             Self::Result(value) | Self::Error(value) => value,
+        }
+    }
+
+    /// The object as the log keeps it: an error is told from a result by being the member `error`.
+    pub fn logged(&self) -> Value {
+        match self {
+            Self::Result(result) => result.clone(),
+            Self::Error(error) => serde_json::json!({ "error": error }),
         }
     }
 

@@ -9,6 +9,7 @@ mod confinement;
 mod connect;
 mod gateway;
 mod grants;
+mod host_calls;
 mod hosts;
 mod import;
 mod logins;

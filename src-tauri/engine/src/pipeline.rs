@@ -18,6 +18,7 @@ mod opinion;
 mod record;
 mod remarks;
 mod sampling;
+mod tool_call;
 
 pub(crate) use ask::key_name;
 pub(crate) use docket::suspended;
@@ -38,6 +39,8 @@ use samplegate_core::{
     audit::{Closed, DecidedBy, Outcome, Place, Replied, ReplyFailed},
     inspect::{Finding, FindingKind},
     policy::Evaluation,
+    request::ToolUse,
+    tool_call::CallAnswer,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -151,7 +154,26 @@ struct Question<E> {
 struct Looked {
     findings: Vec<Finding>,
     /// What would be returned, at the answer gate.
-    answer: Option<SamplingAnswer>,
+    answer: Option<Given>,
+}
+
+/// What came of an approved question.
+enum Given {
+    /// A model's answer.
+    Sampling(SamplingAnswer),
+    /// A tool's result.
+    Result(CallAnswer),
+}
+
+impl Given {
+    /// The tools that a model's answer calls.
+    fn tool_uses(&self) -> impl Iterator<Item = &ToolUse> {
+        let answer = match self {
+            Self::Sampling(answer) => Some(answer),
+            Self::Result(_) => None,
+        };
+        answer.into_iter().flat_map(SamplingAnswer::tool_uses)
+    }
 }
 
 impl Asker for Pipeline {

@@ -14,6 +14,7 @@ mod flood;
 mod opinion;
 mod sampling;
 mod subject;
+mod tool_call;
 mod view;
 
 use std::{
@@ -25,12 +26,13 @@ use std::{
 };
 
 use samplegate_core::{
-    audit::{self, Gate, Place, QuestionId},
+    audit::{self, Gate, Kind, Place, QuestionId},
     elicitation::{self as elicit, Dialog, DialogError},
     inspect::{Finding, Fingerprint},
     policy::{Offer, Scope},
     request::InvalidParams,
     review::{Effect, NotNow, Review},
+    tool_call::{CallReview, NotNow as NotNowForCall},
 };
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -38,6 +40,7 @@ use crate::wire::{Action, Changed, EvaluationView, Phase, ProvenanceView, Review
 use elicitation::Asking;
 use sampling::Sampling;
 use subject::{Act, Subject};
+use tool_call::Call;
 
 pub use desk::{AnswerProgress, Desk};
 pub use entry::Entry;
@@ -88,6 +91,9 @@ pub enum ActError {
     /// The action is not possible, or not valid.
     #[error(transparent)]
     NotNow(#[from] NotNow),
+    /// The action is not possible for this tool call, or not valid.
+    #[error(transparent)]
+    NotNowForCall(#[from] NotNowForCall),
     /// Edited params or an edited result that the protocol does not allow.
     #[error(transparent)]
     Invalid(#[from] InvalidParams),
@@ -210,6 +216,17 @@ impl ReviewQueue {
         (self.submit(submission, Subject::Elicitation(Box::new(Asking::new(dialog, decisions)))), receiver)
     }
 
+    /// Adds a host's tool call; `tool` is what the server lists it as.
+    pub fn submit_call(
+        &self,
+        submission: Submission,
+        review: CallReview,
+        tool: Option<serde_json::Value>,
+    ) -> (Arc<Entry>, mpsc::UnboundedReceiver<Decision<samplegate_core::tool_call::Effect>>) {
+        let (decisions, receiver) = mpsc::unbounded_channel();
+        (self.submit(submission, Subject::ToolCall(Box::new(Call::new(review, tool, decisions)))), receiver)
+    }
+
     fn submit(&self, submission: Submission, subject: Subject) -> Arc<Entry> {
         let entry = Arc::new(Entry::new(submission, subject));
         self.lock().insert(entry.id, Arc::clone(&entry));
@@ -252,6 +269,7 @@ impl ReviewQueue {
         match &self.find(id)?.state().subject {
             Subject::Sampling(sampling) => sampling.outgoing(&self.desk),
             Subject::Elicitation(_) => None,
+            Subject::ToolCall(_) => None,
         }
     }
 
@@ -311,7 +329,8 @@ impl ReviewQueue {
             Action::Grant { scope, answers } => Some(state.wanted(scope.into(), answers)?),
             _ => None,
         };
-        let denies = matches!(action, Action::Deny { .. });
+        // A host calls: that is no fault of the server.
+        let denies = matches!(action, Action::Deny { .. }) && state.subject.kind() != Kind::ToolCall;
         let gate = state.subject.gate().unwrap_or(Gate::Request);
         state.subject.act(Act { action, gate, grant }, &self.desk, &entry.provenance.server)?;
         if matches!(state.subject.phase(), Phase::Waiting | Phase::Answering) {

@@ -21,6 +21,7 @@ mod record;
 mod review;
 mod rules;
 mod settings;
+mod tool_call;
 
 pub use action::*;
 pub use answer::*;
@@ -37,6 +38,7 @@ pub use record::*;
 pub use review::*;
 pub use rules::*;
 pub use settings::*;
+pub use tool_call::*;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

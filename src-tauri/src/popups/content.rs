@@ -19,6 +19,7 @@ pub(super) fn one(id: QuestionId, question: &ReviewSummary, item: &ReviewItem, a
     let whole = (question.phase == Phase::Request).then(|| only_text(item)).flatten();
     let may_approve = approving && whole.is_some() && item.actions.contains(&ActionKind::Approve);
     let what = match question.phase {
+        Phase::Answer if question.kind == QuestionKind::ToolCall => "Result ready: ",
         Phase::Answer => "Answer ready: ",
         Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => "",
     };
@@ -33,9 +34,12 @@ pub(super) fn one(id: QuestionId, question: &ReviewSummary, item: &ReviewItem, a
         let title = format!("{from} asks for your input");
         return Popup { title, body, about: Some((id, item.revision)), may_deny: true, may_approve: false };
     }
-    let title = match question.phase {
-        Phase::Answer => format!("{from}: return this answer?"),
-        Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => format!("{from} asks"),
+    let host = item.provenance.host.as_deref().filter(|_| question.kind == QuestionKind::ToolCall).map(plain);
+    let title = match (question.phase, host) {
+        (Phase::Answer, Some(host)) => format!("{from}: return this result to {host}?"),
+        (Phase::Answer, None) => format!("{from}: return this answer?"),
+        (_, Some(host)) => format!("{host} wants to call {from}"),
+        (_, None) => format!("{from} asks"),
     };
     Popup { title, body, about: Some((id, item.revision)), may_deny: true, may_approve }
 }

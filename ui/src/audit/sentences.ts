@@ -106,8 +106,14 @@ function decidedWhat(event: JsonObject): string {
   return decisions[key] ?? key.replaceAll('_', ' ')
 }
 
-/** One event as a sentence: the words to stress, and the rest. */
-export function sentence(event: JsonObject): Line {
+/** One event as a sentence: the words to stress, and the rest. `kind` is what the question asks for. */
+export function sentence(event: JsonObject, kind: string | null = null): Line {
+  const line = inGeneral(event, kind === 'tool_call')
+  // What comes back from a tool is its result.
+  return kind === 'tool_call' ? { ...line, what: line.what.replace(/^Answer (?=checked|shown|approved|edited|denied)/, 'Result ') } : line
+}
+
+function inGeneral(event: JsonObject, isCall: boolean): Line {
   const answer = event['gate'] === 'answer'
   switch (event['event']) {
     case 'received': {
@@ -116,8 +122,8 @@ export function sentence(event: JsonObject): Line {
       return {
         what: 'Received',
         rest: joined([
-          `from ${text(event['server']) ?? 'the server'}`,
-          tool && joined([`during a call of ${tool}`, host && `by ${host}`], ' '),
+          event['kind'] === 'tool_call' ? joined([host ?? 'a host', `calls ${tool ?? 'a tool'} of ${text(event['server']) ?? 'the server'}`], ' ') : `from ${text(event['server']) ?? 'the server'}`,
+          event['kind'] !== 'tool_call' && tool && joined([`during a call of ${tool}`, host && `by ${host}`], ' '),
           typeof event['one_of'] === 'number' && `during one of ${event['one_of']} calls`,
           typeof event['round'] === 'number' && event['round'] > 1 && `question ${event['round']} of that call`,
         ], ', '),
@@ -135,6 +141,7 @@ export function sentence(event: JsonObject): Line {
       return { what: decidedWhat(event), rest: joined([decided(event), calls(event)], '. '), tone: key === 'denied' ? 'stop' : key === 'approved' || key === 'edited' || key === 'answered_by_hand' ? 'go' : '' }
     }
     case 'sent':
+      if (isCall) return { what: 'Called', rest: 'the server, with what was approved', tone: '' }
       return {
         what: 'Sent',
         rest: joined([joined([`to ${text(event['model']) ?? 'the model'}`, text(event['provider']) && `at ${text(event['provider'])}`], ' '), Number(event['attempt']) > 1 && `attempt ${event['attempt']}`], ', '),
@@ -142,7 +149,7 @@ export function sentence(event: JsonObject): Line {
       }
     case 'answered': {
       const error = text(event['error'])
-      if (error) return { what: 'The model failed:', rest: error, tone: 'stop' }
+      if (error) return { what: isCall ? 'The call failed:' : 'The model failed:', rest: error, tone: 'stop' }
       const tokens = (value: JsonValue | undefined) => (typeof value === 'number' ? number(value) : 'an unknown number')
       const told = typeof event['tokens_in'] === 'number' || typeof event['tokens_out'] === 'number'
       const facts = joined([
@@ -150,7 +157,7 @@ export function sentence(event: JsonObject): Line {
         told && `${tokens(event['tokens_in'])} tokens in, ${tokens(event['tokens_out'])} out`,
         typeof event['cost_microusd'] === 'number' && money(event['cost_microusd']),
       ], ', ')
-      return { what: 'Answered', rest: joined([facts, text(event['verdict']) && `Checked ${checked(event)}`], '. '), tone: count(event['findings']) ? 'look' : '' }
+      return { what: isCall ? 'The tool answered' : 'Answered', rest: joined([facts, text(event['verdict']) && `Checked ${checked(event)}`], '. '), tone: count(event['findings']) ? 'look' : '' }
     }
     case 'released':
       return { what: 'Released', rest: event['edited'] === true ? 'as edited' : '', tone: 'go' }
@@ -163,7 +170,7 @@ export function sentence(event: JsonObject): Line {
       return { what: 'Second opinion', rest: joined([joined([text(event['model']) && `by ${text(event['model'])}`, cost], ', '), text(event['text']) && `“${text(event['text'])}”`], ': '), tone: '' }
     }
     case 'replied':
-      return { what: 'Replied', rest: 'to the server', tone: '' }
+      return { what: 'Replied', rest: isCall ? 'to the host' : 'to the server', tone: '' }
     case 'reply_failed':
       return { what: 'The reply could not be delivered:', rest: text(event['why']) ?? 'no reason is known', tone: 'stop' }
     case 'closed': {

@@ -8,6 +8,7 @@ import type { OfferView } from "./OfferView";
 import type { Phase } from "./Phase";
 import type { ProvenanceView } from "./ProvenanceView";
 import type { SamplingView } from "./SamplingView";
+import type { ToolCallView } from "./ToolCallView";
 import type { JsonValue } from "./serde_json/JsonValue";
 
 /**
@@ -82,4 +83,4 @@ confirm: string | null,
 /**
  * How it ended, once it has.
  */
-ended: EndedView | null, } & ({ "kind": "sampling" } & SamplingView | { "kind": "elicitation" } & ElicitationView);
+ended: EndedView | null, } & ({ "kind": "sampling" } & SamplingView | { "kind": "elicitation" } & ElicitationView | { "kind": "tool_call" } & ToolCallView);

@@ -25,16 +25,21 @@ import type { WireError } from '../bindings/WireError'
 import { at, isObject } from '../text/json'
 import * as data from './fake-data'
 import type { Seed } from './fake-data'
-import type { ElicitationItem, SamplingItem } from '../review/kinds'
+import type { CallItem, ElicitationItem, SamplingItem } from '../review/kinds'
 import { actOn, elicitationOf, type FormSeed } from './fake-elicitation'
 import { fakeLogins } from './fake-logins'
 import { fakeHosts } from './fake-hosts'
 import { fakeRecords } from './fake-records'
+import { fakeCalls } from './fake-calls'
 import type { AuditEntry, Goto, Host, WindowName } from './host'
 
 export interface FakeOptions {
   seeds?: Seed[]
   forms?: FormSeed[]
+  /** Tool calls of hosts that wait. */
+  calls?: CallItem[]
+  /** Whether their results are looked at too. */
+  looksAtResults?: boolean
   /** Milliseconds between two pieces of a streamed answer; 0: the answer is there at once. */
   streamMs?: number
   gates?: 'both' | 'request' | 'answer'
@@ -152,6 +157,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
   const tell = (topic: Topic, id: string | null = null) => {
     for (const listener of listeners) listener({ topic, id })
   }
+  const calls = fakeCalls(clone(options.calls ?? []), options.looksAtResults ?? false, (id) => tell('review', id))
 
   function put(seed: Seed) {
     const hasModel = !seed.noModel
@@ -561,14 +567,15 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
           const alike = all.filter((o) => s.phase === 'request' && about(o) === about(s))
           return alike.length > 3 ? { ...s, alike: alike.length, foldsInto: alike[0]!.id } : s
         })
-      return [...listed, ...asking]
+      return [...listed, ...asking, ...calls.list()]
     },
-    reviewGet: async (id) => clone(forms.get(id) ?? need(id).item),
+    reviewGet: async (id) => (calls.has(id) ? clone(calls.get(id)) : clone(forms.get(id) ?? need(id).item)),
     async reviewShown(id, revision) {
       host.shown.push({ id, revision })
     },
     async reviewAct(id, revision, action) {
       host.acted.push({ id, revision, action: clone(action) })
+      if (calls.has(id)) return clone(calls.act(id, revision, action))
       const form = forms.get(id)
       if (form) {
         if (form.phase === 'closed') throw wireError('notFound', 'This question is no longer there.')

@@ -12,7 +12,7 @@ import { asWireError, type Host } from '../host/host'
 import { Reader } from '../live/reader'
 import { Arming } from './arming.svelte'
 import { FormState } from './form.svelte'
-import type { ElicitationItem, SamplingItem } from './kinds'
+import type { CallItem, ElicitationItem, SamplingItem } from './kinds'
 import { Spots } from './spots.svelte'
 
 /** What the person is doing with the question. */
@@ -88,7 +88,7 @@ export class Desk {
   /** Whether a person has written something here that would be lost with the question. */
   get written(): boolean {
     if (this.reply.trim() !== '' || this.reason.trim() !== '' || (this.mode === 'edit' && this.typed)) return true
-    return this.item !== null && (this.item.requestEdited || (this.sampling?.answer?.edited ?? false))
+    return this.item !== null && (this.item.requestEdited || (this.sampling?.answer?.edited ?? this.call?.result?.edited ?? false))
   }
 
   /** The selected question's line in the queue. */
@@ -143,6 +143,17 @@ export class Desk {
     return this.item?.kind === 'elicitation' ? this.item : null
   }
 
+  /** The question, where a host calls a tool. */
+  get call(): CallItem | null {
+    return this.item?.kind === 'tool_call' ? this.item : null
+  }
+
+  /** What stands at the answer gate, as JSON: a model's answer or a tool's result. */
+  get answered(): JsonValue | null {
+    if (this.item === null || this.item.phase === 'request') return null
+    return this.sampling?.answer?.result ?? this.call?.result?.result ?? null
+  }
+
   get waiting(): ReviewSummary[] {
     return this.list.filter((s) => s.phase !== 'closed')
   }
@@ -155,7 +166,7 @@ export class Desk {
   get findings() {
     const { item } = this
     if (!item) return []
-    const list = item.phase === 'answer' ? (this.sampling?.answer?.findings ?? []) : item.phase === 'request' ? item.findings : []
+    const list = item.phase === 'answer' ? (this.sampling?.answer?.findings ?? this.call?.result?.findings ?? []) : item.phase === 'request' ? item.findings : []
     return list.map((finding, i) => ({ number: i + 1, finding }))
   }
 

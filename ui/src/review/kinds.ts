@@ -7,3 +7,5 @@ export type SamplingItem = Extract<ReviewItem, { kind: 'sampling' }>
 
 /** A question to the person. */
 export type ElicitationItem = Extract<ReviewItem, { kind: 'elicitation' }>
+/** A host's tool call. */
+export type CallItem = Extract<ReviewItem, { kind: 'tool_call' }>

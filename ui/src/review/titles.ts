@@ -3,7 +3,7 @@
 import type { ReviewItem } from '../bindings/ReviewItem'
 import { isObject } from '../text/json'
 import { plural } from '../text/measure'
-import type { SamplingItem } from './kinds'
+import type { CallItem, SamplingItem } from './kinds'
 
 export function titleOf(item: ReviewItem): string {
   if (item.phase === 'closed') return `${item.provenance.server}: this question is over`
@@ -12,6 +12,8 @@ export function titleOf(item: ReviewItem): string {
       return samplingTitle(item)
     case 'elicitation':
       return item.asks.mode === 'url' ? `${item.provenance.server} wants your browser to open a page` : `${item.provenance.server} asks for your input`
+    case 'tool_call':
+      return callTitle(item)
   }
 }
 
@@ -28,6 +30,22 @@ function samplingTitle(item: SamplingItem): string {
       return `The model answers ${server}`
     case 'answer':
       return item.answer?.error && item.answer.result === null ? `No answer for ${server} yet` : `Return this answer to ${server}?`
+    case 'closed':
+      return ''
+  }
+}
+
+function callTitle(item: CallItem): string {
+  const { server } = item.provenance
+  const host = item.provenance.host ?? 'A host'
+  switch (item.phase) {
+    case 'request':
+      return `${host} wants to call ${item.tool.name} of ${server}`
+    case 'waiting':
+    case 'answering':
+      return `${server} carries out ${item.tool.name}`
+    case 'answer':
+      return `Return this result to ${host}?`
     case 'closed':
       return ''
   }

@@ -16,12 +16,14 @@ struct Section {
 pub(super) async fn run(item: &ReviewItem) -> Option<Action> {
     let (object, sections) = match item.phase {
         Phase::Answer => {
-            let result = item.sampling()?.answer.as_ref()?.result.clone()?;
-            let sections = blocks("/content", &result["content"]);
+            let result = show::result_of(item)?.clone();
+            let mut sections = blocks("/content", &result["content"]);
+            sections.extend(json_at(&result, "/structuredContent"));
             (result, sections)
         }
         Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => {
-            (item.request.clone(), of_request(&item.request))
+            let sections = if item.tool_call().is_some() { of_call(&item.request) } else { of_request(&item.request) };
+            (item.request.clone(), sections)
         }
     };
     let marker = marker(&sections);
@@ -70,6 +72,27 @@ fn of_request(params: &Value) -> Vec<Section> {
         }
     }
     sections
+}
+
+/// The arguments of a tool call: texts as they are, all else as JSON. Without any, all of them as one object.
+fn of_call(params: &Value) -> Vec<Section> {
+    let arguments = params["arguments"].as_object().filter(|arguments| !arguments.is_empty());
+    let Some(arguments) = arguments else {
+        return vec![Section { pointer: "/arguments".into(), text: "{}".into(), is_json: true }];
+    };
+    let section = |(name, value): (&String, &Value)| {
+        let pointer = format!("/arguments/{}", name.replace('~', "~0").replace('/', "~1"));
+        match value {
+            Value::String(text) => Section { pointer, text: text.clone(), is_json: false },
+            other => Section { pointer, text: other.to_string(), is_json: true },
+        }
+    };
+    arguments.iter().map(section).collect()
+}
+
+fn json_at(object: &Value, pointer: &str) -> Option<Section> {
+    let value = object.pointer(pointer).filter(|value| !value.is_null())?;
+    Some(Section { pointer: pointer.into(), text: value.to_string(), is_json: true })
 }
 
 /// The texts in a content, whether it is one block or several, those in tool results included.

@@ -7,6 +7,7 @@ mod differences;
 mod elicitation;
 mod findings;
 mod stream;
+mod tool_call;
 
 use std::io::Write as _;
 
@@ -85,6 +86,7 @@ fn request_text(item: &ReviewItem) -> String {
     match &item.subject {
         SubjectView::Sampling(_) => sampling_text(item),
         SubjectView::Elicitation(asked) => elicitation::text(item, asked),
+        SubjectView::ToolCall(call) => tool_call::text(item, call),
     }
 }
 
@@ -116,6 +118,11 @@ fn sampling_text(item: &ReviewItem) -> String {
 
 /// An answer at its gate, or why there is none.
 pub(super) fn answer(item: &ReviewItem) {
+    if let Some(result) = item.tool_call().and_then(|call| call.result.as_ref()) {
+        let mut page = Page::default();
+        tool_call::result(&mut page, item, result);
+        return say(&page.text);
+    }
     let Some(answer) = answer_of(item) else { return };
     let mut page = Page::default();
     match &answer.error {
@@ -173,6 +180,12 @@ pub(super) fn answer_of(item: &ReviewItem) -> Option<&AnswerView> {
     item.sampling()?.answer.as_ref()
 }
 
+/// What stands at the answer gate, as JSON: a model's answer, or a tool's result.
+pub(super) fn result_of(item: &ReviewItem) -> Option<&Value> {
+    let of_call = || item.tool_call()?.result.as_ref().map(|result| &result.result);
+    answer_of(item).and_then(|answer| answer.result.as_ref()).or_else(of_call)
+}
+
 /// What is known about a tool call, one line for each thing, and what was decided about it.
 pub(super) fn tool_use_facts(tool_use: &ToolUseView) -> Vec<String> {
     let mut facts = Vec::new();
@@ -213,7 +226,7 @@ pub(super) fn everything(item: &ReviewItem) -> String {
 /// The raw JSON of what stands at this gate.
 pub(super) fn raw_json(item: &ReviewItem) {
     let value = match item.phase {
-        Phase::Answer => answer_of(item).and_then(|answer| answer.result.as_ref()).unwrap_or(&item.request),
+        Phase::Answer => result_of(item).unwrap_or(&item.request),
         Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => &item.request,
     };
     let mut page = Page::default();
@@ -230,7 +243,7 @@ pub(super) fn help(offered: &[Key], asks_you: bool) {
             Key::ByHand if asks_you => "fill in the form, field by field",
             Key::Approve => "approve: go on with exactly what is shown",
             Key::Edit => "edit every text of it in your editor",
-            Key::Deny => "deny; the server is told that it was refused, not why",
+            Key::Deny => "deny; who asked is told that it was refused, not why",
             Key::ByHand => "write the answer yourself, one line; final",
             Key::ByHandInEditor => "write the answer yourself in your editor; final",
             Key::ForLonger => "go on, and let through what is alike for longer: you choose until when",

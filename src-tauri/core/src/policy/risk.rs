@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::audit::named;
 
@@ -55,6 +56,16 @@ pub struct Hints {
 }
 
 impl Hints {
+    /// Reads a tool's `annotations`.
+    pub fn of(annotations: &Value) -> Self {
+        let said = |name: &str| annotations.get(name).and_then(Value::as_bool);
+        Self {
+            read_only: said("readOnlyHint"),
+            destructive: said("destructiveHint"),
+            open_world: said("openWorldHint"),
+        }
+    }
+
     /// Whether the server says that the tool changes nothing. Where nothing is said, it does not say so (MCP, tool
     /// annotations); one that says it destroys does not say so either, whatever else it says.
     pub fn says_read_only(self) -> bool {

@@ -3,10 +3,12 @@
 //! A rule is about tool calls only where it says so: one that was written for what servers ask does not come to mean
 //! what hosts do. Off, calls pass: but a rule that denies or asks holds for every host, and high risk asks always.
 
-use super::{Calling, Case, Gate, Risk, Rule, Rules, UNMATCHED, Verdict};
+use serde_json::Value;
+
+use super::{Action, Calling, Case, FindingsAre, Gate, Pattern, Presence, Risk, Rule, Rules, UNMATCHED, Verdict};
 use crate::{
     audit::{DecidedBy, Kind},
-    settings::ToolCalls,
+    settings::{Gates, ToolCalls},
 };
 
 /// What happens where nothing else says so.
@@ -42,12 +44,34 @@ pub fn is_looked_at(rules: &Rules, mode: ToolCalls, risk: Risk, host: &str, serv
     mode != ToolCalls::Off || risk == Risk::High || rules.all().iter().any(holds)
 }
 
+/// "Make a rule from this": the narrowest rule that does this with a call and those just like it. What lets through holds
+/// for exactly these arguments, where nothing is found in them.
+pub fn propose_call_rule(
+    action: Action,
+    host: Option<&str>,
+    server: &str,
+    tool: Option<&str>,
+    arguments: &Value,
+) -> Rule {
+    let exactly = |value: &Value| Pattern::exact(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
+    let arguments = arguments.as_object().into_iter().flatten();
+    let mut rule = Rule::new("", action);
+    rule.kind = Some(Kind::ToolCall);
+    rule.gate = Gates::Request;
+    rule.host = host.map(ToOwned::to_owned);
+    rule.server = Some(server.to_owned());
+    rule.tool = tool.map(ToOwned::to_owned);
+    rule.arguments = arguments.map(|(name, value)| (name.clone(), exactly(value))).collect();
+    rule.findings = action.lets_through().then_some(FindingsAre::Word(Presence::None));
+    rule
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::{
@@ -57,7 +81,7 @@ mod tests {
             Action, Evaluation, Facts, FindingsAre, Grant, Hints, Pattern, Presence, Scope, Shape, Standing,
             Suspension, ToolsAre, Until, evaluate, offer, tests::case,
         },
-        settings::{Gates, Sampling},
+        settings::Sampling,
         tool_call::CallAnswer,
     };
 
@@ -116,6 +140,21 @@ mod tests {
         let case = Case { calling: Some(results), ..call(Gate::Answer, &facts, &arguments) };
         assert_eq!(judge(&case, &[], &[]).verdict, Verdict::Ask);
         assert_eq!(judge(&case, &[rule(Action::Allow)], &[]).verdict, Verdict::Allow);
+    }
+
+    #[test]
+    fn a_rule_made_from_a_call_is_about_just_that_call() {
+        let (facts, arguments) = (Facts::of_call(10), json!({"path": "a", "n": 1.0}));
+        let case = call(Gate::Request, &facts, &arguments);
+        let rule = propose_call_rule(Action::Allow, case.host, case.server, case.tool, &arguments);
+        assert_eq!(rule.check(), Ok(()));
+        assert_eq!(judge(&case, std::slice::from_ref(&rule), &[]).verdict, Verdict::Allow);
+        let (other, another) = (json!({"path": "b", "n": 1.0}), json!({"path": "a"}));
+        for arguments in [&other, &another] {
+            let case = Case { arguments: Some(arguments), ..case };
+            assert_eq!(judge(&case, std::slice::from_ref(&rule), &[]).verdict, Verdict::Ask);
+        }
+        assert_eq!(judge(&Case { host: Some("other"), ..case }, &[rule], &[]).verdict, Verdict::Ask);
     }
 
     #[test]
@@ -205,6 +244,8 @@ mod tests {
             let high = Case { risk: Risk::High, gate, ..off };
             assert_eq!(judge(&high, &[], &[]).verdict, Verdict::Ask);
         }
+        let result = Case { suspended: Some(Suspension::Unseen), ..call(Gate::Answer, &facts, &arguments) };
+        assert_eq!(judge(&result, &[rule(Action::Allow)], &[]).verdict, Verdict::Allow, "nobody wanted to look at it");
         // Where nothing is allowed by a rule or a grant, there is nothing that drift could suspend.
         let drifted = Case { suspended: Some(Suspension::Drift), ..off };
         assert_eq!(judge(&drifted, &[], &[]).verdict, Verdict::Allow);

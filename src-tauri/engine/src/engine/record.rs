@@ -139,7 +139,7 @@ impl Engine {
         };
         let hints_of = |name: &str| {
             let tool = listed.iter().find(|tool| tool["name"] == name);
-            tool.map_or_else(Hints::default, |tool| hints(&tool["annotations"]))
+            tool.map_or_else(Hints::default, |tool| Hints::of(&tool["annotations"]))
         };
         let mut names: Vec<String> =
             listed.iter().filter_map(|tool| Some(tool.get("name")?.as_str()?.to_owned())).collect();
@@ -265,11 +265,6 @@ fn today() -> Date {
 
 fn date(text: &str) -> Result<Date, InvalidSetting> {
     text.parse().map_err(|_| InvalidSetting(format!("record.review_by: {text:?} is not a date like 2027-05-20")))
-}
-
-fn hints(annotations: &Value) -> Hints {
-    let said = |name: &str| annotations.get(name).and_then(Value::as_bool);
-    Hints { read_only: said("readOnlyHint"), destructive: said("destructiveHint"), open_world: said("openWorldHint") }
 }
 
 /// What a change says about a server; none: nothing. Where it is not known what changed, it may be about any server.

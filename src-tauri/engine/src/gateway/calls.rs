@@ -51,7 +51,7 @@ impl Request {
         let engine = self.gateway.0.engine.clone();
         let mut told = Told::default();
         let made = {
-            let made = connection.relay_call(call, params, self.cancel.clone(), tell);
+            let made = engine.call_for_host(connection.clone(), call, params, self.cancel.clone(), tell);
             tokio::pin!(made);
             let mut waiting = tokio::time::interval(STILL_WAITING);
             waiting.set_missed_tick_behavior(MissedTickBehavior::Delay);

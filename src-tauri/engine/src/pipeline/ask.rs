@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use super::{
-    End, Looked, NEWEST_PROTOCOL, Pipeline, Question,
+    End, Given, Looked, NEWEST_PROTOCOL, Pipeline, Question,
     gates::{decided, no_key},
     sampling::{Came, Passed},
 };
@@ -129,7 +129,7 @@ impl Pipeline {
             Ok(value) if value != result => inspect::inspect_in(Place::Answer, &value, Some(asked)),
             Ok(_) | Err(_) => findings.clone(),
         };
-        question.looked = Looked { findings: judged, answer: Some(returned) };
+        question.looked = Looked { findings: judged, answer: Some(Given::Sampling(returned)) };
         let (evaluation, offer) = self.judge(question, Gate::Answer).await?;
         question.entry.judged((&evaluation).into(), offer);
         question.record.note_with(

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};
 use samplegate_core::{
-    answer::SamplingAnswer,
     audit::{DecidedBy, Kind},
     elicitation::Elicitation,
     inspect::{self, Finding, FindingKind, Fingerprint, Recent},
     limits::{self, Checked, Demand},
     model_format::Usage,
-    policy::{self, Case, Evaluation, Facts, Gate, Offer, Rules, Standing, Suspension},
+    policy::{self, Calling, Case, Evaluation, Facts, Gate, Hints, Offer, Rules, Standing, Suspension},
     price,
     request::{Block, SamplingRequest},
     review::ModelRef,
-    settings::{Server, Settings},
+    settings::{Server, Settings, ToolCalls},
     tokens,
+    tool_call::ToolCall,
 };
 use serde_json::Value;
 
 use super::{
+    Given,
     intake::{arguments, target},
     remarks::{remarks, trifecta},
 };
@@ -46,6 +47,8 @@ pub(super) struct Docket {
     model: Option<ModelRef>,
     /// What the connection saw of what the server is.
     seen: Option<Arc<Seen>>,
+    /// Of a tool call, what the server says about the tool; none: it is none.
+    call: Option<Hints>,
 }
 
 impl Docket {
@@ -88,6 +91,7 @@ impl Docket {
         let bytes = asked.params.to_string().len();
         Self {
             kind: Kind::Elicitation,
+            call: None,
             server: asked.server.name.clone(),
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
@@ -142,6 +146,30 @@ impl Docket {
             },
             model: model.cloned(),
             seen: None,
+            call: None,
+        }
+    }
+
+    /// A tool call that a host makes.
+    pub(super) fn of_call(asked: &Asked, host: &str, call: &ToolCall, seen: Option<Arc<Seen>>) -> Self {
+        let params = call.params().to_string();
+        let tool = seen.as_ref().and_then(|seen| listed_tool(seen, call.name()));
+        let hints = tool.map_or_else(Hints::default, |tool| Hints::of(&tool["annotations"]));
+        Self {
+            kind: Kind::ToolCall,
+            server: asked.server.name.clone(),
+            host: Some(host.to_owned()),
+            tool: Some(call.name().to_owned()),
+            is_tool: true,
+            arguments: Some(call.arguments().clone()).filter(|arguments| !arguments.is_null()),
+            call_id: None,
+            session: asked.session.map(|session| session.to_string()),
+            facts: Facts::of_call(params.len()),
+            fingerprint: Fingerprint::of(call.params()),
+            demand: Demand { bytes: params.len() as u64, free: true, ..Demand::default() },
+            model: None,
+            seen,
+            call: Some(hints),
         }
     }
 
@@ -150,16 +178,21 @@ impl Docket {
         Asking {
             question,
             server: self.server.clone(),
+            caller: self.host.clone().filter(|_| self.call.is_some()),
             tool: self.called_tool(),
             session: self.session.clone(),
             call_id: self.call_id.clone(),
             at,
-            fingerprint: Some(self.fingerprint),
+            // An agent that does the same again is at work; a server that asks the same again is to be looked at.
+            fingerprint: Some(self.fingerprint).filter(|_| self.call.is_none()),
         }
     }
 
     /// How it relates to what its server asked lately.
     pub(super) fn behaviour(&self, before: &Before, at: Timestamp) -> Vec<Finding> {
+        if self.call.is_some() {
+            return Vec::new();
+        }
         let now = Recent { fingerprint: self.fingerprint, at_ms: Some(at.as_millisecond()) };
         inspect::behaviour(now, &before.recent)
     }
@@ -181,8 +214,12 @@ impl Docket {
     /// What the limits say.
     pub(super) fn check(&self, settings: &Settings, before: &Before) -> Checked {
         let none = limits::Limits::default();
+        if self.call.is_some() {
+            let host = self.host.as_ref().and_then(|host| settings.hosts.get(host));
+            return limits::check_calls(host.map_or(&none, |host| &host.limits), before.asker, self.demand.bytes);
+        }
         let own = settings.servers.get(&self.server).map_or(&none, |server| &server.limits);
-        limits::check((own, before.server), (&settings.limits, before.all), self.demand, |read, written| {
+        limits::check((own, before.asker), (&settings.limits, before.all), self.demand, |read, written| {
             cost(self.model.as_ref(), Usage { input: read, output: written, cached: 0 })
         })
     }
@@ -194,17 +231,20 @@ impl Docket {
         gate: Gate,
         now: Now<'_>,
         findings: &[Finding],
-        answer: Option<(&SamplingAnswer, Option<FindingKind>)>,
+        answer: Option<(&Given, Option<FindingKind>)>,
         limits: &Checked,
     ) -> (Evaluation, Offer) {
-        let with_answer = answer.map(|(answer, _)| self.facts.clone().with_answer(answer));
+        let with_answer = answer.map(|(answer, _)| match answer {
+            Given::Sampling(answer) => self.facts.clone().with_answer(answer),
+            Given::Result(result) => self.facts.clone().with_result(result),
+        });
         let facts = with_answer.as_ref().unwrap_or(&self.facts);
         let server = now.settings.servers.get(&self.server);
         let today = now.at.to_zoned(TimeZone::system()).date();
         let suspended = server.and_then(|server| self.suspended(server, now.before, today));
         let judged = self.case(gate, facts, findings, now.settings, now.at);
-        let calls = answer.iter().flat_map(|(answer, _)| answer.tool_uses());
-        let risks = calls.filter_map(|call| Some(server?.risk_of(Some(&call.name))));
+        let calls = answer.iter().flat_map(|(answer, _)| answer.tool_uses().map(|call| &call.name));
+        let risks = calls.filter_map(|call| Some(server?.risk_of(Some(call))));
         let denied = server.and_then(|server| self.denied_trifecta(server));
         let case = Case {
             raised_before: answer.and_then(|(_, raised)| raised),
@@ -263,7 +303,7 @@ impl Docket {
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.filter(|server| is_due(server, local.date())).map(|_| Suspension::ReviewDue),
             trifecta: server.is_some_and(|server| self.denied_trifecta(server).is_some()),
-            calling: None,
+            calling: self.call.map(|hints| calling(self.host.as_deref(), hints, settings)),
         }
     }
 
@@ -302,6 +342,21 @@ impl Docket {
 fn cost(model: Option<&ModelRef>, usage: Usage) -> Option<u64> {
     let model = model?;
     price::cost_microusd(&model.provider, &model.model, usage, std::time::SystemTime::now())
+}
+
+/// How a host's tool calls are judged; one that is not configured has the defaults.
+fn calling(host: Option<&str>, hints: Hints, settings: &Settings) -> Calling {
+    let host = host.and_then(|host| settings.hosts.get(host));
+    Calling {
+        mode: host.map_or(ToolCalls::default(), |host| host.tool_calls),
+        results: host.is_some_and(|host| host.review_results),
+        hints,
+    }
+}
+
+/// A tool as its server lists it.
+pub(super) fn listed_tool<'a>(seen: &'a Seen, name: &str) -> Option<&'a Value> {
+    seen.identity.tools.iter().find(|tool| tool["name"].as_str() == Some(name))
 }
 
 /// Why what was allowed earlier about this server does not count now: the database says what was approved, and whether

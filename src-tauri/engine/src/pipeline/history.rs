@@ -12,7 +12,7 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{DecidedBy, Kind, Outcome, QuestionId, QuestionSummary},
     inspect::{self, Finding, Place},
-    policy::{Action, Case, DryRun, Facts, Gate, Replayed, Risk, Rule, Seen, Verdict, propose_rule},
+    policy::{Action, Case, DryRun, Facts, Gate, Replayed, Risk, Rule, Seen, Verdict, propose_call_rule, propose_rule},
     request::SamplingRequest,
     settings::Settings,
 };
@@ -227,6 +227,13 @@ pub async fn propose(
         let why = "no rule can answer a question to you; one with kind = \"elicitation\" can deny such questions";
         return Err(NotProposed::Never(why.into()));
     }
+    if entry.summary.kind == Kind::ToolCall {
+        return off_the_runtime({
+            let config = config.clone();
+            move || proposal_about_call(&entry, &config.settings(), wanted)
+        })
+        .await;
+    }
     let filter = Filter {
         kind: Some(entry.summary.kind),
         server: Some(entry.summary.server.clone()),
@@ -288,6 +295,32 @@ fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Act
     Ok(Proposed { rule, why: why.trim().to_owned(), alike })
 }
 
+/// A rule about a host's tool call, from that call alone.
+fn proposal_about_call(entry: &Entry, settings: &Settings, wanted: Option<Action>) -> Result<Proposed, NotProposed> {
+    let summary = &entry.summary;
+    if !entry.events.iter().any(|event| event["event"] == "evaluated") {
+        return Err(NotProposed::Refused(summary.id));
+    }
+    let params = entry.request.as_ref().ok_or(NotProposed::Pruned(summary.id))?;
+    let (mut action, mut why) = decided(entry);
+    if let Some(wanted) = wanted {
+        (action, why) = (wanted, String::new());
+    }
+    let server = settings.servers.get(&summary.server);
+    let risk = server.map_or(Risk::High, |server| server.risk_of(summary.tool.as_deref()));
+    if action.lets_through()
+        && let Some(never) = never_allowed(risk, &inspect::inspect(Place::Request, params))
+    {
+        if wanted.is_some() {
+            return Err(NotProposed::Never(never));
+        }
+        (action, why) = (Action::Ask, never);
+    }
+    let (host, tool) = (summary.host.as_deref(), summary.tool.as_deref());
+    let rule = propose_call_rule(action, host, &summary.server, tool, &params["arguments"]);
+    Ok(Proposed { rule, why, alike: 0 })
+}
+
 /// What a rule would do to decide the same again, and why.
 fn decided(entry: &Entry) -> (Action, String) {
     let by_person = entry.summary.decided_by == Some(DecidedBy::Person);
@@ -316,12 +349,15 @@ fn decided(entry: &Entry) -> (Action, String) {
 }
 
 fn never_allow(past: &Past, settings: &Settings) -> Option<String> {
-    let case = past.request(settings);
-    if case.risk == Risk::High {
+    never_allowed(past.request(settings).risk, &past.findings)
+}
+
+fn never_allowed(risk: Risk, findings: &[Finding]) -> Option<String> {
+    if risk == Risk::High {
         let why = "It is of high risk, so no rule lets it through: both gates always ask you.";
         return Some(why.to_owned());
     }
-    let worst = past.findings.iter().max_by_key(|finding| finding.severity)?;
+    let worst = findings.iter().max_by_key(|finding| finding.severity)?;
     Some(format!(
         "Something was flagged in it ({}, {}), so no rule is proposed that lets it through unseen.",
         worst.kind.as_str(),

@@ -114,7 +114,8 @@ impl Pipeline {
     ) -> Result<limits::Reserved, OpinionError> {
         let at = jiff::Timestamp::now();
         let (server, question) = (String::new(), entry.id());
-        let asking = Asking { question, server, tool: None, session: None, call_id: None, at, fingerprint: None };
+        let asking =
+            Asking { question, server, caller: None, tool: None, session: None, call_id: None, at, fingerprint: None };
         let (settings, id, demand) = (self.config.settings(), entry.id(), prepared.demand);
         let (model, body, reviewer) = (prepared.model.clone(), prepared.wire.body.clone(), self.reviewer.clone());
         let checked = self.store.admit(asking, move |before: &Before| {

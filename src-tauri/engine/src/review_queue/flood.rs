@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use samplegate_core::inspect::Fingerprint;
 
 use super::{Entry, ReviewQueue};
-use crate::wire::{Muted, Phase, ReviewSummary, Topic};
+use crate::wire::{Muted, Phase, QuestionKind, ReviewSummary, Topic};
 
 /// Fewer than this that are alike are shown each by itself.
 const FOLD_FROM: usize = 4;
@@ -121,6 +121,7 @@ impl ReviewQueue {
 pub(super) fn fold<'e>(entries: impl Iterator<Item = &'e Entry>, summaries: &mut [ReviewSummary]) {
     struct Card<'e> {
         server: &'e str,
+        kind: QuestionKind,
         fingerprint: Fingerprint,
         id: String,
         members: Vec<usize>,
@@ -131,12 +132,15 @@ pub(super) fn fold<'e>(entries: impl Iterator<Item = &'e Entry>, summaries: &mut
             continue;
         }
         let (server, fingerprint) = (entry.provenance.server.as_str(), entry.fingerprint);
+        let kind = summaries[at].kind;
         let alike = |card: &&mut Card<'_>| {
-            card.server == server && (card.fingerprint == fingerprint || card.fingerprint.is_near(fingerprint))
+            card.server == server
+                && card.kind == kind
+                && (card.fingerprint == fingerprint || card.fingerprint.is_near(fingerprint))
         };
         match cards.iter_mut().find(alike) {
             Some(card) => card.members.push(at),
-            None => cards.push(Card { server, fingerprint, id: summaries[at].id.clone(), members: vec![at] }),
+            None => cards.push(Card { server, kind, fingerprint, id: summaries[at].id.clone(), members: vec![at] }),
         }
     }
     for card in cards.into_iter().filter(|card| card.members.len() >= FOLD_FROM) {

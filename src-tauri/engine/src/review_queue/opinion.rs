@@ -108,7 +108,7 @@ impl Entry {
                 sampling.opinion = asking;
                 true
             }
-            Subject::Sampling(_) | Subject::Elicitation(_) => false,
+            Subject::Sampling(_) | Subject::Elicitation(_) | Subject::ToolCall(_) => false,
         }
     }
 

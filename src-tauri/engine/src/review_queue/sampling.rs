@@ -242,7 +242,7 @@ impl Entry {
     pub(crate) fn return_by_rule(&self) -> Result<(Effect, Option<Value>), NotNow> {
         match &mut self.state().subject {
             Subject::Sampling(sampling) => sampling.return_by_rule(),
-            Subject::Elicitation(_) => Err(NotNow::NotOffered),
+            Subject::Elicitation(_) | Subject::ToolCall(_) => Err(NotNow::NotOffered),
         }
     }
 
@@ -250,7 +250,7 @@ impl Entry {
     pub(crate) fn as_returned(&self, answer: &SamplingAnswer) -> SamplingAnswer {
         match &self.state().subject {
             Subject::Sampling(sampling) => sampling.review.as_returned(answer),
-            Subject::Elicitation(_) => answer.clone(),
+            Subject::Elicitation(_) | Subject::ToolCall(_) => answer.clone(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use samplegate_core::audit::{Gate, Kind};
 
-use super::{ActError, Decision, Desk, Sampling, Shown, Wanted, elicitation::Asking};
+use super::{ActError, Call, Decision, Desk, Sampling, Shown, Wanted, elicitation::Asking};
 use crate::wire::{Action, Phase};
 
 /// What a question asks for, in the state it is in.
@@ -15,6 +15,8 @@ pub(super) enum Subject {
     Sampling(Box<Sampling>),
     /// A person's input.
     Elicitation(Box<Asking>),
+    /// Leave to call a tool.
+    ToolCall(Box<Call>),
 }
 
 /// What a person does, and how far it reaches.
@@ -31,6 +33,7 @@ impl Subject {
         match self {
             Self::Sampling(_) => Kind::Sampling,
             Self::Elicitation(_) => Kind::Elicitation,
+            Self::ToolCall(_) => Kind::ToolCall,
         }
     }
 
@@ -39,6 +42,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.review.revision(),
             Self::Elicitation(asking) => asking.dialog.revision(),
+            Self::ToolCall(call) => call.review.revision(),
         }
     }
 
@@ -46,6 +50,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.review.is_closed(),
             Self::Elicitation(asking) => asking.dialog.is_over(),
+            Self::ToolCall(call) => call.review.is_closed(),
         }
     }
 
@@ -54,6 +59,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.gate(),
             Self::Elicitation(asking) => (!asking.dialog.is_over()).then_some(Gate::Request),
+            Self::ToolCall(call) => call.gate(),
         }
     }
 
@@ -61,6 +67,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.phase(),
             Self::Elicitation(asking) => asking.phase(),
+            Self::ToolCall(call) => call.phase(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.at_gate(),
             Self::Elicitation(asking) => asking.at_gate(),
+            Self::ToolCall(call) => call.at_gate(),
         }
     }
 
@@ -77,6 +85,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.changed_by_you(),
             Self::Elicitation(_) => None,
+            Self::ToolCall(call) => call.changed_by_you(),
         }
     }
 
@@ -85,6 +94,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.act(act, desk, server),
             Self::Elicitation(asking) => asking.act(act),
+            Self::ToolCall(call) => call.act(act),
         }
     }
 
@@ -93,6 +103,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.refuse(),
             Self::Elicitation(asking) => asking.refuse(),
+            Self::ToolCall(call) => call.refuse(),
         }
     }
 
@@ -101,6 +112,7 @@ impl Subject {
         match self {
             Self::Sampling(sampling) => sampling.withdraw(),
             Self::Elicitation(asking) => asking.withdraw(),
+            Self::ToolCall(call) => call.withdraw(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod elicitation;
 mod sampling;
+mod tool_call;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
     let told = match &mut state.subject {
         Subject::Sampling(sampling) => sampling::told(sampling, &entry.provenance.server, desk),
         Subject::Elicitation(asking) => elicitation::told(asking),
+        Subject::ToolCall(call) => tool_call::told(call, &entry.provenance.server, desk),
     };
     ReviewItem {
         id: entry.id.to_string(),
@@ -98,6 +100,7 @@ fn summary(entry: &Entry) -> ReviewSummary {
             let asked = asking.dialog.asked();
             (asked.first_line(), elicitation::findings(asked))
         }
+        Subject::ToolCall(call) => tool_call::in_line(call),
     };
     // That one was asked before is said in the question, and no reason to look in the list.
     findings.extend(entry.behaviour.iter().filter(|finding| finding.severity > inspect::Severity::Low).cloned());

@@ -72,6 +72,8 @@ CREATE TABLE minutes (server TEXT NOT NULL, second INTEGER NOT NULL, asked INTEG
 const FORGET_AFTER_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The row of [`usage`] that counts all servers together: no server can have this name.
 const ALL: &str = "";
+/// What the names begin with under which tool calls of hosts are counted.
+const HOST: &str = "host ";
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -80,6 +82,8 @@ pub struct Asking {
     pub question: QuestionId,
     /// The server.
     pub server: String,
+    /// Of a tool call: the host that makes it. It is counted for that host, and not for the server.
+    pub caller: Option<String>,
     /// The tool whose call leads here, where it is known.
     pub tool: Option<String>,
     /// The connection; none where the protocol has none, then a day is one.
@@ -95,8 +99,8 @@ pub struct Asking {
 /// What was there before the question.
 #[derive(Debug, Clone, Default)]
 pub struct Before {
-    /// Of its server.
-    pub server: Tally,
+    /// Of its server; of a tool call, of the host that makes it.
+    pub asker: Tally,
     /// Of all servers together.
     pub all: Tally,
     /// How often rules were used.
@@ -187,6 +191,15 @@ fn a_minute_before(at: Timestamp) -> i64 {
     at.as_second() - 60
 }
 
+/// Under which name a question is counted. What a host calls is counted apart from what servers ask, and in no sum of
+/// these; no server has a name with a space.
+fn account(asking: &Asking) -> String {
+    match &asking.caller {
+        Some(host) => format!("{HOST}{host}"),
+        None => asking.server.clone(),
+    }
+}
+
 fn session_name(asking: &Asking) -> String {
     match &asking.session {
         Some(session) => format!("session {session}"),
@@ -209,7 +222,7 @@ fn signed(number: u64) -> i64 {
 /// Reads what was there before a question.
 pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before, TxError> {
     Ok(Before {
-        server: tally(connection, Some(asking), &asking.server, asking.at)?,
+        asker: tally(connection, Some(asking), &account(asking), asking.at)?,
         all: tally(connection, None, ALL, asking.at)?,
         recent: recent::before(connection, asking)?,
         ..standing(connection, &asking.server, asking.tool.as_deref())?
@@ -247,9 +260,9 @@ fn tally(
     (tally.in_flight, tally.queue, tally.tokens_in_day, tally.tokens_out_day, tally.microusd_day) = connection
         .prepare_cached(
             "SELECT count(*), sum(waiting), sum(active * tokens_in), sum(active * tokens_out), sum(active * microusd) \
-             FROM under_way WHERE ?1 = '' OR server = ?1",
+             FROM under_way WHERE (?1 = '' AND server NOT GLOB ?2) OR server = ?1",
         )?
-        .query_row([server], |row| {
+        .query_row([server, &format!("{HOST}*")], |row| {
             Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?, count(row, 4)?))
         })?;
     tally.microusd_month = tally.microusd_day;
@@ -267,7 +280,7 @@ fn tally(
             tally.microusd_day = tally.microusd_day.saturating_add(spent);
         }
     }
-    if let Some(asking) = asking {
+    if let Some(asking) = asking.filter(|asking| asking.caller.is_none()) {
         let mut counter = connection.prepare_cached("SELECT asked FROM counters WHERE name = ?1")?;
         let mut asked =
             |name: String| counter.query_row([name], |row| count(row, 0)).optional().map(Option::unwrap_or_default);
@@ -283,7 +296,9 @@ pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitte
     let Some(reserved) = admitted.counts else { return Ok(()) };
     let at = asking.at.as_millisecond();
     let id = asking.question.as_bytes();
-    for server in [&asking.server, ALL] {
+    let account = account(asking);
+    let accounts = if asking.caller.is_some() { vec![account.as_str()] } else { vec![account.as_str(), ALL] };
+    for server in &accounts {
         connection
             .prepare_cached("DELETE FROM minutes WHERE server = ?1 AND second < ?2")?
             .execute(params![server, a_minute_before(asking.at)])?;
@@ -295,7 +310,7 @@ pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitte
     connection.prepare_cached("INSERT OR REPLACE INTO under_way VALUES (?1, ?2, ?3, 1, 0, ?4, ?5, ?6)")?.execute(
         params![
             id,
-            asking.server,
+            account,
             waiting,
             signed(reserved.tokens_in),
             signed(reserved.tokens_out),
@@ -303,14 +318,16 @@ pub(super) fn admit(connection: &Connection, asking: &Asking, admitted: &Admitte
         ],
     )?;
     let names = [Some(session_name(asking)), asking.call_id.as_deref().map(call_name)];
-    for name in names.into_iter().flatten() {
+    for name in names.into_iter().flatten().filter(|_| asking.caller.is_none()) {
         connection
             .prepare_cached(
                 "INSERT INTO counters VALUES (?1, 1, ?2) ON CONFLICT DO UPDATE SET asked = asked + 1, at = excluded.at",
             )?
             .execute(params![name, at])?;
     }
-    add_usage(connection, &asking.server, day(asking.at), 1, Reserved::default())?;
+    for account in accounts {
+        add_to(connection, account, day(asking.at), 1, counted(Reserved::default()))?;
+    }
     for rule in &admitted.used {
         connection
             .prepare_cached("INSERT INTO rule_uses VALUES (?1, 1) ON CONFLICT DO UPDATE SET used = used + 1")?
@@ -323,9 +340,13 @@ fn asks(event: &AuditEvent) -> bool {
     matches!(event, AuditEvent::Evaluated(evaluated) if evaluated.verdict == Verdict::Ask)
 }
 
-fn add_usage(connection: &Connection, server: &str, day: Date, asked: i64, used: Reserved) -> rusqlite::Result<()> {
-    add_to(connection, server, day, asked, counted(used))?;
-    add_to(connection, ALL, day, asked, counted(used))
+fn add_usage(connection: &Connection, server: &str, day: Date, used: Reserved) -> rusqlite::Result<()> {
+    // A tool call uses no model.
+    if server.starts_with(HOST) {
+        return Ok(());
+    }
+    add_to(connection, server, day, 0, counted(used))?;
+    add_to(connection, ALL, day, 0, counted(used))
 }
 
 /// Tokens read, tokens written, and money, as the table has them.
@@ -374,13 +395,13 @@ pub(super) fn follow(
                 // An unknown price is not counted; the person was told.
                 microusd: answered.cost_microusd.unwrap_or(0),
             };
-            add_usage(connection, &server, day(at), 0, used)?;
+            add_usage(connection, &server, day(at), used)?;
             set("active = 0, sent = 0")
         }
         AuditEvent::Closed(_) => {
             // Sent and never answered: it may have cost all it could.
             if let Some((server, reserved, true)) = under_way(connection, id)? {
-                add_usage(connection, &server, day(at), 0, reserved)?;
+                add_usage(connection, &server, day(at), reserved)?;
             }
             connection.prepare_cached("DELETE FROM under_way WHERE question = ?1")?.execute([id.as_bytes()])?;
             Ok(())

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{ActionKind, AnswerView, ElicitationView, OfferView, OpinionView};
+use super::{ActionKind, AnswerView, ElicitationView, OfferView, OpinionView, ToolCallView};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -133,7 +133,7 @@ impl ReviewItem {
     pub fn sampling(&self) -> Option<&SamplingView> {
         match &self.subject {
             SubjectView::Sampling(sampling) => Some(sampling),
-            SubjectView::Elicitation(_) => None,
+            SubjectView::Elicitation(_) | SubjectView::ToolCall(_) => None,
         }
     }
 
@@ -141,6 +141,15 @@ impl ReviewItem {
     pub fn elicitation(&self) -> Option<&ElicitationView> {
         match &self.subject {
             SubjectView::Elicitation(elicitation) => Some(elicitation),
+            SubjectView::Sampling(_) | SubjectView::ToolCall(_) => None,
+        }
+    }
+
+    /// What is asked, if it is leave to call a tool.
+    pub fn tool_call(&self) -> Option<&ToolCallView> {
+        match &self.subject {
+            SubjectView::ToolCall(call) => Some(call),
+            SubjectView::Elicitation(_) => None,
             SubjectView::Sampling(_) => None,
         }
     }
@@ -155,6 +164,8 @@ pub enum SubjectView {
     Sampling(Box<SamplingView>),
     /// A person's input.
     Elicitation(Box<ElicitationView>),
+    /// Leave to call a tool.
+    ToolCall(Box<ToolCallView>),
 }
 
 /// A request for a model's answer.

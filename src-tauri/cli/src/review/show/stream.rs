@@ -15,8 +15,14 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn begin(item: &ReviewItem) -> Self {
-        let model = answer_of(item).map(|answer| answer.asked.clone()).unwrap_or_default();
-        say(&muted(&format!("{model} is asked · s stop, d deny, w answer yourself")));
+        let said = match item.tool_call() {
+            Some(call) => format!("{} of {} is called · d deny", call.tool.name, item.provenance.server),
+            None => {
+                let model = answer_of(item).map(|answer| answer.asked.clone()).unwrap_or_default();
+                format!("{model} is asked · s stop, d deny, w answer yourself")
+            }
+        };
+        say(&muted(&said));
         write(&muted(MARGIN));
         Self { shown: 0, waiting: None, column: 0 }
     }

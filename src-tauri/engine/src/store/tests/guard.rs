@@ -19,6 +19,7 @@ fn asking(question: QuestionId, server: &str, at: Timestamp) -> Asking {
     Asking {
         question,
         server: server.into(),
+        caller: None,
         tool: Some("t".into()),
         session: Some("x".into()),
         call_id: Some("c".into()),
@@ -77,9 +78,9 @@ async fn a_question_under_way_counts_at_its_most_and_then_at_what_it_used() {
     let store = Store::open(&place.path()).unwrap();
     let now = Timestamp::now();
     let (first, before) = admit(&store, "a", now, Verdict::Ask).await;
-    assert_eq!(before.server, Tally { call: Some(0), ..Tally::default() });
+    assert_eq!(before.asker, Tally { call: Some(0), ..Tally::default() });
     let (_, before) = admit(&store, "a", now, Verdict::Allow).await;
-    let tally = before.server;
+    let tally = before.asker;
     assert_eq!((tally.last_minute, tally.session, tally.call, tally.day), (1, 1, Some(1), 1));
     assert_eq!((tally.in_flight, tally.queue), (1, 1));
     assert_eq!((tally.tokens_in_day, tally.tokens_out_day), (100, 50));
@@ -89,9 +90,41 @@ async fn a_question_under_way_counts_at_its_most_and_then_at_what_it_used() {
     note(&store, first, answered(Some(3), None)).await;
     close(&store, first).await;
     let (_, before) = admit(&store, "b", now, Verdict::Allow).await;
-    assert_eq!(before.server.in_flight, 0, "another server's");
+    assert_eq!(before.asker.in_flight, 0, "another server's");
     assert_eq!((before.all.in_flight, before.all.day, before.all.queue), (1, 2, 0));
     assert_eq!((before.all.tokens_in_day, before.all.microusd_day), (103, 7003));
+}
+
+#[tokio::test]
+async fn tool_calls_are_counted_for_their_host_and_in_no_other_sum() {
+    let place = Place::new();
+    let store = Store::open(&place.path()).unwrap();
+    let now = Timestamp::now();
+    let call = async |host: &str| {
+        let id = question_id(now).unwrap();
+        let received = Ask::new(0, "a", "x").received(id);
+        let asking = Asking { caller: Some(host.to_owned()), fingerprint: None, ..asking(id, "a", now) };
+        let admitted = move |before: &Before| {
+            let reason = None;
+            let evaluated =
+                Evaluated { gate: Gate::Request, verdict: Verdict::Ask, rules: vec![], reason, findings: None };
+            let events = vec![received.clone(), NewEvent::new(id, now, evaluated)];
+            (Admitted { events, counts: Some(Reserved::default()), used: vec![] }, before.clone())
+        };
+        (id, store.admit(asking, admitted).await.unwrap())
+    };
+    let (first, before) = call("claude").await;
+    assert_eq!((before.asker, before.all), (Tally::default(), Tally::default()));
+    let (_, before) = call("claude").await;
+    let counted = (before.asker.last_minute, before.asker.day, before.asker.in_flight, before.asker.queue);
+    assert_eq!(counted, (1, 1, 1, 1));
+    note(&store, first, Sent { provider: None, model: None, ..sent() }).await;
+    note(&store, first, answered(None, None)).await;
+    close(&store, first).await;
+    assert_eq!(call("claude").await.1.asker.in_flight, 1);
+    assert_eq!(call("cursor").await.1.asker, Tally::default(), "another host's");
+    let (_, before) = admit(&store, "a", now, Verdict::Ask).await;
+    assert_eq!((before.asker, before.all), (Tally { call: Some(0), ..Tally::default() }, Tally::default()));
 }
 
 #[tokio::test]
@@ -156,7 +189,7 @@ async fn many_at_once_pass_no_limit_that_one_after_the_other_would_not() {
                 passed += store
                     .admit(asking(id, "a", at), move |before| {
                         let all = (&Limits::none(), before.all);
-                        let checked = check((&limits, before.server), all, Demand::default(), |_, _| None);
+                        let checked = check((&limits, before.asker), all, Demand::default(), |_, _| None);
                         let counts = checked.denies.is_empty().then_some(checked.reserved);
                         let passed = usize::from(counts.is_some());
                         (Admitted { events: vec![received.clone()], counts, used: vec![] }, passed)

@@ -1,0 +1,88 @@
+//! The two gates of a tool call.
+
+use samplegate_core::{
+    audit::{self, Content, DecidedBy, Gate, Role},
+    policy::{Evaluation, Verdict},
+    tool_call::{Effect, Event, ReleasedResult},
+};
+
+use super::{
+    super::{End, Pipeline, Question},
+    Passed, withdrawn_by_host,
+};
+use crate::review_queue::Decision;
+
+impl Pipeline {
+    /// Nothing reaches a server before this.
+    pub(super) async fn call_gate(&self, question: &mut Question<Effect>) -> Result<Passed, End> {
+        let judged = question.evaluation.clone();
+        self.at_gate_of_call(question, Gate::Request, judged, Event::Approve).await
+    }
+
+    /// Nothing returns to a host before this.
+    pub(super) async fn result_gate(
+        &self,
+        question: &mut Question<Effect>,
+        evaluation: &Evaluation,
+    ) -> Result<Box<ReleasedResult>, End> {
+        match self.at_gate_of_call(question, Gate::Answer, evaluation.clone(), Event::Return).await? {
+            Passed::Release(released) => Ok(released),
+            Passed::Call(_) => Err(withdrawn_by_host()),
+        }
+    }
+
+    /// `lets_through` is what a rule does where it allows.
+    async fn at_gate_of_call(
+        &self,
+        question: &mut Question<Effect>,
+        gate: Gate,
+        judged: Evaluation,
+        lets_through: Event,
+    ) -> Result<Passed, End> {
+        let evaluation = self.may_decide(question, gate, judged).await?;
+        let (decision, by_rule) = match evaluation.verdict {
+            Verdict::Deny => (self.rule_denies(question, gate, &evaluation).await?, None),
+            Verdict::Allow => match question.entry.apply_to_call(lets_through) {
+                Ok(effect) => (Decision::by_rule(effect, gate, audit::Decision::Approved), Some(&evaluation)),
+                // A person was faster: it was paused, or the server was at work.
+                Err(_) => (Self::decided_already(question).await?, None),
+            },
+            Verdict::Ask => (self.person_decides(question, gate, evaluation.by, &evaluation.reason).await?, None),
+        };
+        self.carry_out_call(question, gate, decision, by_rule).await
+    }
+
+    /// Writes a decision to the log; only then gives what may be done.
+    pub(super) async fn carry_out_call(
+        &self,
+        question: &mut Question<Effect>,
+        gate: Gate,
+        decision: Decision<Effect>,
+        evaluation: Option<&Evaluation>,
+    ) -> Result<Passed, End> {
+        let (by, reason, mut event) = self.decision_event(question, gate, &decision, evaluation);
+        match decision.effect {
+            Effect::Call(approved) => {
+                event.approved_sha256 = Some(approved.sha256());
+                question.record.note_with(event, Role::Approved, Content::json(approved.object()));
+                // Made durable together with `sent`, before the server is called.
+                Ok(Passed::Call(approved))
+            }
+            Effect::Release(released) => {
+                question.record.note(event);
+                // Made durable together with `released`, before the reply.
+                Ok(Passed::Release(released))
+            }
+            Effect::Refuse => {
+                question.record.note(event);
+                question.record.flush().await?;
+                let typed = reason.filter(|_| by == DecidedBy::Person);
+                Err(End::denied(
+                    by,
+                    typed.map_or_else(|| "denied by you".into(), |typed| format!("denied by you: {typed}")),
+                ))
+            }
+            Effect::Show | Effect::End => Err(withdrawn_by_host()),
+        }
+    }
+}
