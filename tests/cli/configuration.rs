@@ -22,7 +22,7 @@ fn raw_server() -> String {
 async fn a_new_home_has_the_demo_server_and_the_person() {
     let home = Home::new();
     let demo = json!({
-        "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none",
+        "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "demo", "limits": usual_limits(), "pin": null,
         "confinement": {"enabled": false, "network": true, "folders": []},
     });
@@ -41,7 +41,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
     assert!(added.err.contains("raw: raw-legacy 1.0.0, MCP 2025-11-25"), "{}", added.err);
     assert!(added.err.contains("may not sample"), "{}", added.err);
     let mut expected = json!({
-        "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
+        "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
         "pin": null,
         "confinement": {"enabled": false, "network": true, "folders": []},
@@ -151,9 +151,9 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let http = home.run(&["server", "add", "far", "--url", "http://127.0.0.1:9/mcp", "--header", "X-A=b=c"]).await;
     assert_eq!(http.code, Some(0), "{http:?}");
     let far = json!({
-        "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none",
+        "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
-        "limits": usual_limits(), "pin": null, "confinement": null,
+        "limits": usual_limits(), "pin": null, "confinement": null, "oauth_client_id": null, "login": null,
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));
