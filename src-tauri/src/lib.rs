@@ -109,7 +109,8 @@ fn start(app: &AppHandle, options: options::Options) -> Result<(), Box<dyn std::
     // Somebody is there as long as the app runs: a window can always be opened.
     app.manage(engine.queue().attach());
     app.manage(engine.clone());
-    engine.serve_gateway(None);
+    // It starts a task, for which it has to be on the runtime.
+    tauri::async_runtime::block_on(async { engine.serve_gateway(None) });
     let popups = popups::Popups::new(engine.clone(), app.clone(), popups::icon(&runtime));
     tauri::async_runtime::spawn(follow(app.clone(), engine.clone(), tray, popups));
     let probe = engine.clone();

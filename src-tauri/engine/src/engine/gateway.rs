@@ -46,7 +46,7 @@ pub enum GatewayState {
 
 impl Engine {
     /// Lets hosts connect from now on, as the settings say; at another port where one is given, and then also where the
-    /// settings say that it is off. Port 0 is any free one.
+    /// settings say that it is off. Port 0 is any free one. To be called on the runtime.
     pub fn serve_gateway(&self, port: Option<u16>) {
         let engine = self.clone();
         // Not among the tasks that `stop` ends: it has last words of its own.
