@@ -47,7 +47,7 @@ fn a_form_is_filled_in_and_an_address_opened_in_the_persons_browser() -> Result<
         review.says("[data-name=guest] [data-testid=field-problem]", "at least 2").await?;
         look("form").await?;
         review.click("later").await?;
-        let review = app.open_review_by_hand().await?;
+        let review = app.open("Review next", REVIEW).await?;
         review.question("request").await?;
         ensure!(
             eventually("what was typed", async || {

@@ -27,6 +27,7 @@ fn a_host_is_connected_and_its_servers_taken_over() -> Result<()> {
         let mut app = App::start(&home).await?;
         let settings = app.window(SETTINGS).await?;
 
+        settings.click("nav-servers").await?;
         settings.click("server-import").await?;
         settings
             .says("import-server", "PLACE is not taken: it comes from ${env:PLACE}, which only Cursor knows.")
