@@ -59,6 +59,9 @@ fn a_form_is_filled_in_and_an_address_opened_in_the_persons_browser() -> Result<
         );
         review.fill("[data-name=guest] [data-testid=field-input]", "Ann").await?;
         review.click("[data-name=extras] [data-value=pet]").await?;
+        // Accept waits until what was flagged was seen.
+        review.click("show-unseen").await?;
+        review.gone("unseen").await?;
         review.click("accept").await?;
         home.newest_ended("released").await?;
         let entry = home.only_entry().await?;
