@@ -46,10 +46,10 @@ pub(crate) struct HostDisconnect {
 pub(crate) struct HostAdd {
     /// Its name here, as questions and the audit log tell it: letters, digits, `-`, `_`, `.`.
     pub(crate) name: String,
-    /// Who answers sampling requests that come up in its calls, where it could itself.
+    /// Who answers sampling requests that come up in its calls, where it could itself. For now they are answered here.
     #[arg(long, value_enum, default_value = "answer")]
     pub(crate) sampling: HostMode,
-    /// Who answers elicitation that comes up in its calls, where it could itself.
+    /// Who answers elicitation that comes up in its calls, where it could itself. For now it is answered here.
     #[arg(long, value_enum, default_value = "answer")]
     pub(crate) elicitation: HostMode,
     /// Whether its calls of tools are looked at before they are made.

@@ -40,7 +40,11 @@ fn add(engine: &Engine, add: HostAdd) -> Result<Exit, Failure> {
             host::ToolCalls::Rules => ToolCalls::Rules,
         },
     };
+    let waits = [input.sampling, input.elicitation].into_iter().any(|mode| mode != HostMode::Answer);
     let added = engine.add_host(input)?;
+    if waits {
+        output::note("gate and pass are kept, but not there yet: for now everything is answered here.");
+    }
     output::json(&json!({"name": added.name, "endpoint": added.endpoint, "token": added.token}))?;
     Ok(Exit::Done)
 }
