@@ -92,6 +92,7 @@ fn the_window_shows_where_before_the_browser_opens() -> Result<()> {
         .await?;
         app.tray().await?;
         let settings = app.window(SETTINGS).await?;
+        settings.click("nav-servers").await?;
         let card = |part: &str| format!("[data-testid=server][data-name=notes] [data-testid={part}]");
         settings.says(&card("server-state"), "needs you to sign in").await?;
         settings.script("document.querySelector('[data-name=notes]').scrollIntoView({ block: 'center' })").await?;
