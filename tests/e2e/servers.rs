@@ -169,7 +169,7 @@ fn fastmcp_4_in_rounds() -> Result<()> {
         settings.run_tool("rounds", "two_at_once", &json!({})).await?;
         review.says("paper", "Say ").await?;
         review.deny("neither").await?;
-        settings.says("[data-testid=run]:first-of-type [data-testid=run-error]", "rejected").await?;
+        settings.says("[data-testid=run]:first-of-type [data-testid=run-error]", "denied by you").await?;
         eventually("both questions over", async || {
             let open = home.audit().await?.into_iter().filter(|question| question.outcome.as_str() == "open").count();
             ensure!(open == 0, "{open} are open");
