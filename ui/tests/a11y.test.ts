@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import AuditWindow from '../src/audit/Window.svelte'
 import { createFakeHost } from '../src/host/fake'
-import { assistant, crawler, everything, grants, keywords, letter, payment } from '../src/host/fake-data'
+import { grants } from '../src/host/fake/grants'
+import { assistant, crawler, everything, keywords, letter, payment } from '../src/host/fake/questions'
 import ReviewWindow from '../src/review/Window.svelte'
 import SettingsWindow from '../src/settings/Window.svelte'
 

@@ -4,7 +4,7 @@ import { tick } from 'svelte'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createFakeHost, type FakeHost } from '../src/host/fake'
-import { booking, connect, phishing, type FormSeed } from '../src/host/fake-elicitation'
+import { booking, connect, phishing, type FormSeed } from '../src/host/fake/elicitation'
 import Window from '../src/review/Window.svelte'
 import { view } from './setup'
 

@@ -3,7 +3,7 @@ import { tick } from 'svelte'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createFakeHost, type FakeHost } from '../src/host/fake'
-import { assistant, keywords, letter, offered, type Seed } from '../src/host/fake-data'
+import { assistant, keywords, letter, offered, type Seed } from '../src/host/fake/questions'
 import Window from '../src/review/Window.svelte'
 import { fromLog, rows, spanned } from '../src/text/findings'
 import { printJson } from '../src/text/json'

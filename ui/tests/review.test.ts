@@ -3,7 +3,7 @@ import { tick } from 'svelte'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createFakeHost, type FakeHost, type FakeOptions } from '../src/host/fake'
-import { crawler, everything, keywords, notes, payment, weather, type Seed } from '../src/host/fake-data'
+import { crawler, everything, keywords, notes, payment, weather, type Seed } from '../src/host/fake/questions'
 import Window from '../src/review/Window.svelte'
 import { view } from './setup'
 

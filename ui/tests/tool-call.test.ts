@@ -4,8 +4,8 @@ import { tick } from 'svelte'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { createFakeHost, type FakeHost, type FakeOptions } from '../src/host/fake'
-import { fakeCall, flaggedCall } from '../src/host/fake-calls'
-import { payment } from '../src/host/fake-data'
+import { fakeCall, flaggedCall } from '../src/host/fake/calls'
+import { payment } from '../src/host/fake/questions'
 import Window from '../src/review/Window.svelte'
 import { view } from './setup'
 

@@ -5,4 +5,4 @@ import { tauriHost } from './tauri'
 
 const fake = import.meta.env.MODE === 'fake' || (import.meta.env.DEV && !('__TAURI_INTERNALS__' in window))
 
-export const host: Host = fake ? (await import('./fake')).fakeHostFromAddress(location) : tauriHost
+export const host: Host = fake ? (await import('./fake/scenes')).fakeHostFromAddress(location) : tauriHost

@@ -1,14 +1,14 @@
 //! Tool calls of hosts for the fake: they are asked about, edited, made, and their results looked at.
 
-import type { Action } from '../bindings/Action'
-import type { ActionKind } from '../bindings/ActionKind'
-import type { FindingView } from '../bindings/FindingView'
-import type { ReviewSummary } from '../bindings/ReviewSummary'
-import type { JsonValue } from '../bindings/serde_json/JsonValue'
-import type { WireError } from '../bindings/WireError'
-import type { CallItem } from '../review/kinds'
-import { isObject } from '../text/json'
-import { fakeHash, noOffer, offerOf } from './fake-data'
+import type { Action } from '../../bindings/Action'
+import type { ActionKind } from '../../bindings/ActionKind'
+import type { FindingView } from '../../bindings/FindingView'
+import type { ReviewSummary } from '../../bindings/ReviewSummary'
+import type { JsonValue } from '../../bindings/serde_json/JsonValue'
+import type { CallItem } from '../../review/kinds'
+import { isObject } from '../../text/json'
+import { ago, fakeHash, type Tell, wireError } from './base'
+import { noOffer, offerOf } from './offer'
 
 const hidden: FindingView = {
   kind: 'bidi', severity: 'high', pointer: '/arguments/path', start: 10, end: 11, inName: false, isData: false, decoded: null,
@@ -29,7 +29,7 @@ export function fakeCall(more: Partial<CallItem> = {}): CallItem {
       host: 'claude-code', call: { callId: 'h1', host: 'claude-code', kind: 'tool', name, arguments: (isObject(request) && request['arguments']) || null }, oneOf: [],
       server: 'files', serverSays: 'Files 2.1', protocol: '2025-11-25', transport: 'stdio', round: 1,
     },
-    receivedAt: new Date(Date.now() - 4000).toISOString(), received: structuredClone(request), request, requestEdited: false, notes: [], unknownFields: [],
+    receivedAt: ago(4), received: structuredClone(request), request, requestEdited: false, notes: [], unknownFields: [],
     requestSha256: fakeHash(JSON.stringify(request)), approvedSha256: fakeHash(`files ${JSON.stringify(request)}`), findings: [],
     evaluation: { verdict: 'ask', matched: [], reason: 'No rule matches, so you decide.' }, offer: offerOf('files', name, 'request'),
     actions: ['deny', 'edit', 'approve'], confirm: null, ended: null, placeholders: [],
@@ -48,10 +48,8 @@ export const flaggedCall = () =>
     notes: ['It is of high risk, so you decide, whatever rules say.'],
   })
 
-const wireError = (code: WireError['code'], message: string): WireError => ({ code, message })
-
 /** The calls that wait, and what may be done about them. */
-export function fakeCalls(items: CallItem[], looksAtResults: boolean, tell: (id: string) => void) {
+export function fakeCalls(items: CallItem[], looksAtResults: boolean, tell: Tell) {
   const calls = new Map(items.map((item) => [item.id, item]))
   const end = (item: CallItem, outcome: string, why: string) => {
     Object.assign(item, { phase: 'closed', actions: [], ended: { outcome, why } })
@@ -73,7 +71,7 @@ export function fakeCalls(items: CallItem[], looksAtResults: boolean, tell: (id:
         Object.assign(item, { phase: 'answering', actions: ['deny'] })
         setTimeout(() => {
           made(item)
-          tell(id)
+          tell('review', id)
         }, 20)
         break
       case 'deny':
@@ -101,7 +99,7 @@ export function fakeCalls(items: CallItem[], looksAtResults: boolean, tell: (id:
       default:
         throw wireError('invalid', 'this is not possible now; the question has moved on')
     }
-    tell(id)
+    tell('review', id)
     return item
   }
   const summary = (item: CallItem): ReviewSummary => ({

@@ -1,11 +1,11 @@
 //! The fake's records, classes and limits of servers.
 
-import type { LimitView } from '../bindings/LimitView'
-import type { RecordInput } from '../bindings/RecordInput'
-import type { RiskView } from '../bindings/RiskView'
-import type { ServerView } from '../bindings/ServerView'
-import type { Topic } from '../bindings/Topic'
-import type { Host } from './host'
+import type { LimitView } from '../../bindings/LimitView'
+import type { RecordInput } from '../../bindings/RecordInput'
+import type { RiskView } from '../../bindings/RiskView'
+import type { ServerView } from '../../bindings/ServerView'
+import type { Host } from '../host'
+import { clone, type Tell } from './base'
 
 const usual: [string, string, string, number | null, number | null][] = [
   ['per_minute', 'Questions a minute', '', 10, 2],
@@ -23,9 +23,7 @@ type Records = Pick<
   'serverRecord' | 'serverRecordSave' | 'serverRecordRenew' | 'serverRecordText' | 'serverRecordFile' | 'serverRisk' | 'serverRiskSave' | 'limitsList' | 'limitsSave'
 >
 
-const clone = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
-
-export function fakeRecords(servers: ServerView[], tell: (topic: Topic, id?: string | null) => void): Records {
+export function fakeRecords(servers: ServerView[], tell: Tell): Records {
   const records = new Map<string, RecordInput>()
   const risks = new Map<string, RiskView>()
   const limits = new Map<string, Record<string, number | 'none'>>()

@@ -1,14 +1,16 @@
 //! Questions to the person in the fake host: they keep what is typed, say which required fields are open, and end once.
 
-import type { Action } from '../bindings/Action'
-import type { ElicitationView } from '../bindings/ElicitationView'
-import type { FindingView } from '../bindings/FindingView'
-import type { FormField } from '../bindings/FormField'
-import type { ProvenanceView } from '../bindings/ProvenanceView'
-import type { JsonValue } from '../bindings/serde_json/JsonValue'
-import type { ElicitationItem } from '../review/kinds'
-import { isObject } from '../text/json'
-import { fakeHash, noOffer } from './fake-data'
+import type { Action } from '../../bindings/Action'
+import type { ElicitationView } from '../../bindings/ElicitationView'
+import type { FindingView } from '../../bindings/FindingView'
+import type { FormField } from '../../bindings/FormField'
+import type { ProvenanceView } from '../../bindings/ProvenanceView'
+import type { ReviewSummary } from '../../bindings/ReviewSummary'
+import type { JsonValue } from '../../bindings/serde_json/JsonValue'
+import type { ElicitationItem } from '../../review/kinds'
+import { isObject } from '../../text/json'
+import { ago, fakeHash, type Tell, wireError } from './base'
+import { noOffer } from './offer'
 
 export interface FormSeed {
   id: string
@@ -34,7 +36,7 @@ function problems(asks: ElicitationView['asks'], typed: JsonValue): ElicitationV
   })
 }
 
-export function elicitationOf(seed: FormSeed): ElicitationItem {
+function elicitationOf(seed: FormSeed): ElicitationItem {
   const fields = seed.asks.mode === 'form' ? seed.asks.fields : []
   const typed = Object.fromEntries(fields.filter((field) => field.suggested !== null).map((field) => [field.name, field.suggested])) as JsonValue
   const request: JsonValue = { message: seed.message, ...(seed.asks.mode === 'url' ? { mode: 'url', url: seed.asks.url } : { requestedSchema: { type: 'object', properties: Object.fromEntries(fields.map((field) => [field.name, { title: field.title }])) as JsonValue } }) }
@@ -44,7 +46,7 @@ export function elicitationOf(seed: FormSeed): ElicitationItem {
     revision: 1,
     phase: 'request',
     provenance: { host: 'Tool runner', call: null, oneOf: [], serverSays: null, protocol: '2025-11-25', transport: '', round: 1, ...seed.provenance, server: seed.server },
-    receivedAt: new Date(Date.now() - seed.secondsAgo * 1000).toISOString(),
+    receivedAt: ago(seed.secondsAgo),
     received: request,
     request,
     requestEdited: false,
@@ -65,7 +67,7 @@ export function elicitationOf(seed: FormSeed): ElicitationItem {
 }
 
 /** Does what an action says; gives why it cannot, if it cannot. */
-export function actOn(item: ElicitationItem, action: Action): string | null {
+function actOn(item: ElicitationItem, action: Action): string | null {
   const close = (outcome: string, why: string) => {
     Object.assign(item, { phase: 'closed', actions: [], ended: { outcome, why }, revision: item.revision + 1 })
     return null
@@ -84,6 +86,34 @@ export function actOn(item: ElicitationItem, action: Action): string | null {
       return close('denied', 'cancelled by you')
     default:
       return 'this cannot be done with a question of this kind'
+  }
+}
+
+/** The questions that wait, and what may be done about them. */
+export function fakeElicitation(seeds: FormSeed[], tell: Tell) {
+  const forms = new Map(seeds.map((seed) => [seed.id, elicitationOf(seed)]))
+  const summary = (form: ElicitationItem): ReviewSummary => ({
+    id: form.id, kind: form.kind, server: form.provenance.server, tool: form.provenance.call?.name ?? null, firstLine: form.message, phase: form.phase, receivedAt: form.receivedAt,
+    findings: form.findings.length, worst: form.findings[0]?.severity ?? null, alike: 1, foldsInto: form.id,
+  })
+  return {
+    has: (id: string) => forms.has(id),
+    get: (id: string) => forms.get(id)!,
+    list: () => [...forms.values()].map(summary),
+    act(id: string, revision: number, action: Action): ElicitationItem {
+      const form = forms.get(id)!
+      if (form.phase === 'closed') throw wireError('notFound', 'This question is no longer there.')
+      if (form.revision !== revision) throw wireError('stale', 'The question changed since you saw it.')
+      const why = actOn(form, action)
+      if (why !== null) throw wireError('invalid', why)
+      if (action.type !== 'fill') tell('review', id)
+      return form
+    },
+    end(id: string, why: string) {
+      const form = forms.get(id)!
+      Object.assign(form, { phase: 'closed', actions: [], ended: { outcome: 'withdrawn', why }, revision: form.revision + 1 })
+      tell('review', id)
+    },
   }
 }
 

@@ -1,16 +1,16 @@
-// Signing in, pretended: the browser is a moment, and always says yes.
+//! Signing in, pretended: the browser is a moment, and always says yes.
 
-import type { ServerLogin } from '../bindings/ServerLogin'
-import type { ServerView } from '../bindings/ServerView'
-import type { Topic } from '../bindings/Topic'
-import type { Host } from './host'
+import type { ServerLogin } from '../../bindings/ServerLogin'
+import type { ServerView } from '../../bindings/ServerView'
+import type { Host } from '../host'
+import type { Tell } from './base'
 
 const place = { host: 'sign-in.example.com', address: 'https://sign-in.example.com/authorize?client_id=samplegate&state=x' }
 const out: ServerLogin = { step: 'signedOut', why: null }
 
 export function fakeLogins(
   servers: ServerView[],
-  tell: (topic: Topic, id?: string) => void,
+  tell: Tell,
 ): Pick<Host, 'serverLogin' | 'serverLoginOpen' | 'serverLoginCancel' | 'serverLogout'> {
   const become = (name: string, login: ServerLogin) => {
     const view = servers.find((s) => s.config.name === name)

@@ -1,11 +1,11 @@
 //! Hosts in memory: added, changed, connected and undone; and servers to import.
 
-import type { HostFileChange } from '../bindings/HostFileChange'
-import type { HostInput } from '../bindings/HostInput'
-import type { ImportFile } from '../bindings/ImportFile'
-import type { KnownHost } from '../bindings/KnownHost'
-import type { Topic } from '../bindings/Topic'
-import type { Host } from './host'
+import type { HostFileChange } from '../../bindings/HostFileChange'
+import type { HostInput } from '../../bindings/HostInput'
+import type { ImportFile } from '../../bindings/ImportFile'
+import type { KnownHost } from '../../bindings/KnownHost'
+import type { Host } from '../host'
+import type { Tell } from './base'
 
 const endpoint = 'http://127.0.0.1:7717/mcp'
 
@@ -45,7 +45,7 @@ function change(of: KnownHost, undo: boolean, moved: string[]): HostFileChange {
 
 type HostsPart = Pick<Host, 'hostsList' | 'hostAdd' | 'hostSave' | 'hostRemove' | 'knownHosts' | 'otherHost' | 'hostPlan' | 'hostConnect' | 'hostUndoPlan' | 'hostUndo' | 'importLook' | 'importTake'>
 
-export function fakeHosts(emit: (topic: Topic) => void): HostsPart {
+export function fakeHosts(tell: Tell): HostsPart {
   let hosts: HostInput[] = [{ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask' }]
   const apps = structuredClone(known)
   const of = (app: string) => apps.find((k) => k.app === app)!
@@ -57,16 +57,16 @@ export function fakeHosts(emit: (topic: Topic) => void): HostsPart {
     async hostAdd(input) {
       if (hosts.some((h) => h.name === input.name)) throw { code: 'invalid', message: `there is a host "${input.name}" already` }
       hosts = [...hosts, input]
-      emit('hosts')
+      tell('hosts')
       return { name: input.name, endpoint, token: 'sgh_bm90IGEgcmVhbCB0b2tlbiwgb25seSBmb3IgdGVzdHM' }
     },
     async hostSave(input) {
       hosts = hosts.map((h) => (h.name === input.name ? input : h))
-      emit('hosts')
+      tell('hosts')
     },
     async hostRemove(name) {
       hosts = hosts.filter((h) => h.name !== name)
-      emit('hosts')
+      tell('hosts')
     },
     async knownHosts() {
       return structuredClone(apps)
@@ -82,7 +82,7 @@ export function fakeHosts(emit: (topic: Topic) => void): HostsPart {
       if (made.id !== id) throw stale
       of(app).connection = { state: 'connected', at: '2026-11-21T10:00:00.000Z', backup: made.backup, moved }
       hosts = [...hosts, { name: app, sampling: 'answer', elicitation: 'answer', toolCalls: 'off' }]
-      emit('hosts')
+      tell('hosts')
       return made
     },
     async hostUndoPlan(app) {
@@ -93,14 +93,14 @@ export function fakeHosts(emit: (topic: Topic) => void): HostsPart {
       if (made.id !== id) throw stale
       of(app).connection = { state: 'none' }
       hosts = hosts.filter((h) => h.name !== app)
-      emit('hosts')
+      tell('hosts')
       return made
     },
     async importLook(file) {
       return file === null ? structuredClone(importable) : []
     },
     async importTake(_, takes) {
-      emit('servers')
+      tell('servers')
       return takes.map(({ name }) => ({ name, error: name === 'taken' ? 'there is a server "taken" already' : null }))
     },
   }
