@@ -1,7 +1,5 @@
 import { render } from '@testing-library/svelte'
-import axe from 'axe-core'
-import { tick } from 'svelte'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import AuditWindow from '../src/audit/Window.svelte'
 import { createFakeHost } from '../src/host/fake'
@@ -9,33 +7,22 @@ import { grants } from '../src/host/fake/grants'
 import { assistant, crawler, everything, keywords, letter, payment } from '../src/host/fake/questions'
 import ReviewWindow from '../src/review/Window.svelte'
 import SettingsWindow from '../src/settings/Window.svelte'
-
-const settle = async (ms = 60) => {
-  await new Promise((done) => setTimeout(done, ms))
-  await tick()
-}
-async function check() {
-  document.documentElement.lang = 'en'
-  document.title = 'Samplegate'
-  // Colours need a real browser; the pictures are looked at for them.
-  const { violations } = await axe.run(document.documentElement, { rules: { 'color-contrast': { enabled: false } }, resultTypes: ['violations'] })
-  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ').slice(0, 300)}`)).toEqual([])
-}
-beforeEach(() => void (location.hash = ''))
+import { accessible } from './accessible'
+import { settle } from './settings/window'
 
 describe('a screen reader finds its way', () => {
   test('settings: signing in', async () => {
     location.hash = 'servers'
     const host = createFakeHost({ seeds: [] })
     render(SettingsWindow, { host })
-    await settle()
-    await check()
+    await settle(60)
+    await accessible()
     const within = (part: string) => document.querySelector<HTMLElement>(`[data-name=drive] [data-testid=${part}]`)!
     for (const [press, next] of [['server-sign-in', 'ready'], ['server-sign-in-open', 'waiting']] as const) {
       within(press).click()
       await settle(130)
       expect(['signedIn', next]).toContain(within('server-login').dataset['step'])
-      await check()
+      await accessible()
     }
   }, 60_000)
 
@@ -47,8 +34,8 @@ describe('a screen reader finds its way', () => {
     ['nothing', []],
   ])('review: %s', async (_, seeds) => {
     render(ReviewWindow, { host: createFakeHost({ seeds }) })
-    await settle()
-    await check()
+    await settle(60)
+    await accessible()
   })
 
   test('review: the forms', async () => {
@@ -57,7 +44,7 @@ describe('a screen reader finds its way', () => {
     for (const key of ['d', 'Escape', 'w', 'Escape', 'e']) {
       ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))
       await settle(20)
-      await check()
+      await accessible()
     }
   })
 
@@ -67,9 +54,9 @@ describe('a screen reader finds its way', () => {
     render(ReviewWindow, { host: createFakeHost({ seeds: [letter] }) })
     await settle(1150)
     press('x')
-    await settle()
+    await settle(60)
     expect(document.querySelector('[data-testid=redact-dialog]')).not.toBeNull()
-    await check()
+    await accessible()
   })
 
   test('review: tool calls', async () => {
@@ -78,7 +65,7 @@ describe('a screen reader finds its way', () => {
     press('a')
     await settle(100)
     expect(document.querySelectorAll('[data-testid=tool-call]')).toHaveLength(2)
-    await check()
+    await accessible()
   })
 
   test('review: how far it reaches', async () => {
@@ -87,9 +74,9 @@ describe('a screen reader finds its way', () => {
     const scope = document.querySelector<HTMLSelectElement>('[data-testid=scope]')!
     scope.value = 'minutes'
     scope.dispatchEvent(new Event('change', { bubbles: true }))
-    await settle()
+    await settle(60)
     expect(document.querySelector('[data-testid=reach-says]')).not.toBeNull()
-    await check()
+    await accessible()
   })
 
   test.each(['known-connect', 'known-undo'])('settings: the difference of a host’s file, %s', async (button) => {
@@ -97,17 +84,17 @@ describe('a screen reader finds its way', () => {
     render(SettingsWindow, { host: createFakeHost({ seeds: [] }) })
     await settle(150)
     document.querySelector<HTMLElement>(`[data-testid=${button}]`)!.click()
-    await settle()
+    await settle(60)
     expect(document.querySelector('[data-testid=plan-dialog]')).not.toBeNull()
-    await check()
+    await accessible()
   })
 
   test('audit', async () => {
     render(AuditWindow, { host: createFakeHost({ auditTotal: 20 }) })
-    await settle()
+    await settle(60)
     document.querySelector<HTMLElement>('[data-testid=audit-row]')!.click()
-    await settle()
-    await check()
+    await settle(60)
+    await accessible()
   })
 
   test.each(['record', 'tools', 'limits'])('settings: what is approved of a server, %s', async (part) => {
@@ -115,10 +102,10 @@ describe('a screen reader finds its way', () => {
     render(SettingsWindow, { host: createFakeHost({ seeds: [] }) })
     await settle(150)
     document.querySelectorAll<HTMLElement>('[data-testid=server-approval]')[1]!.click()
-    await settle()
+    await settle(60)
     document.querySelector<HTMLElement>(`[data-testid=part-${part}]`)!.click()
-    await settle()
-    await check()
+    await settle(60)
+    await accessible()
   })
 
   test.each(['welcome', 'servers', 'hosts', 'tools', 'models', 'rules', 'grants', 'general'])('settings: %s', async (section) => {
@@ -126,7 +113,7 @@ describe('a screen reader finds its way', () => {
     render(SettingsWindow, { host: createFakeHost({ seeds: [payment], grants, trouble: [{ text: 'Something.', section: 'servers' }] }) })
     await settle(150)
     for (const id of ['server-add', 'server-import', 'model-add', 'rule-add', 'host-add']) document.querySelector<HTMLElement>(`[data-testid=${id}]`)?.click()
-    await settle()
-    await check()
+    await settle(60)
+    await accessible()
   })
 })

@@ -1,46 +1,12 @@
-import { render, screen, within } from '@testing-library/svelte'
-import axe from 'axe-core'
-import { tick } from 'svelte'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { screen, within } from '@testing-library/svelte'
+import { describe, expect, test, vi } from 'vitest'
 
-import { createFakeHost, type FakeHost, type FakeOptions } from '../src/host/fake'
-import { fakeCall, flaggedCall } from '../src/host/fake/calls'
-import { payment } from '../src/host/fake/questions'
-import Window from '../src/review/Window.svelte'
-import { view } from './setup'
+import { fakeCall, flaggedCall } from '../../src/host/fake/calls'
+import { everything, offered, payment } from '../../src/host/fake/questions'
+import { accessible } from '../accessible'
+import { view } from '../setup'
+import { armed, click, key, open, pass, phase, write } from './window'
 
-beforeEach(() => {
-  location.hash = ''
-  Object.assign(view, { inView: true, ratio: 1, height: 20 })
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'] })
-})
-afterEach(() => void vi.useRealTimers())
-
-const pass = async (ms: number) => {
-  await vi.advanceTimersByTimeAsync(ms)
-  await tick()
-}
-const armed = () => pass(1200)
-async function open(options: FakeOptions): Promise<FakeHost> {
-  const host = createFakeHost({ seeds: [], ...options })
-  render(Window, { host })
-  await pass(20)
-  return host
-}
-const key = async (k: string) => {
-  ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true, cancelable: true }))
-  await pass(0)
-}
-const click = async (testid: string) => {
-  screen.getByTestId(testid).click()
-  await pass(0)
-}
-const write = async (field: HTMLElement, text: string) => {
-  ;(field as HTMLTextAreaElement).value = text
-  field.dispatchEvent(new Event('input', { bubbles: true }))
-  await tick()
-}
-const phase = () => screen.getByTestId('review').getAttribute('data-phase')
 const argument = (name: string) => screen.getAllByTestId('argument').find((a) => a.dataset['name'] === name)!
 
 describe('a host’s tool call', () => {
@@ -146,15 +112,12 @@ describe('a screen reader finds its way', () => {
     ['the editor', [fakeCall()], 'e'],
     ['the refusal', [fakeCall()], 'd'],
     ['a result', [fakeCall()], 'a'],
-  ])('%s', async (_, calls, press) => {
+  ])('%s', async (_, calls, pressed) => {
     await open({ calls, looksAtResults: true })
     await armed()
-    if (press) await key(press)
+    if (pressed) await key(pressed)
     await pass(300)
     vi.useRealTimers()
-    document.documentElement.lang = 'en'
-    document.title = 'Samplegate'
-    const { violations } = await axe.run(document.documentElement, { rules: { 'color-contrast': { enabled: false } }, resultTypes: ['violations'] })
-    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ').slice(0, 300)}`)).toEqual([])
+    await accessible()
   })
 })

@@ -1,30 +1,13 @@
 import { render, screen } from '@testing-library/svelte'
-import axe from 'axe-core'
-import { tick } from 'svelte'
 import { describe, expect, test, vi } from 'vitest'
 
-import type { ConfinementView } from '../src/bindings/ConfinementView'
-import type { HeldChange } from '../src/bindings/HeldChange'
-import { createFakeHost, type FakeOptions } from '../src/host/fake'
-import Confinement from '../src/settings/Confinement.svelte'
-import Waiting from '../src/settings/Waiting.svelte'
-
-const settle = async (ms = 30) => {
-  await new Promise((done) => setTimeout(done, ms))
-  await tick()
-}
-const click = async (testid: string) => {
-  screen.getByTestId(testid).click()
-  await settle()
-}
-const accessible = async () => {
-  document.documentElement.lang = 'en'
-  document.title = 'Samplegate'
-  // Parts of a window: landmarks and headings are the window's.
-  const rules = Object.fromEntries(['color-contrast', 'region', 'landmark-one-main', 'page-has-heading-one'].map((id) => [id, { enabled: false }]))
-  const { violations } = await axe.run(document.documentElement, { rules, resultTypes: ['violations'] })
-  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ').slice(0, 300)}`)).toEqual([])
-}
+import type { ConfinementView } from '../../src/bindings/ConfinementView'
+import type { HeldChange } from '../../src/bindings/HeldChange'
+import { createFakeHost, type FakeOptions } from '../../src/host/fake'
+import Confinement from '../../src/settings/Confinement.svelte'
+import Waiting from '../../src/settings/Waiting.svelte'
+import { accessible } from '../accessible'
+import { click, settle } from './window'
 
 describe('what a server may reach', () => {
   const none: ConfinementView = { enabled: false, network: true, folders: [] }
@@ -40,13 +23,13 @@ describe('what a server may reach', () => {
     const { last, take } = await open(none, true)
     expect(screen.getByTestId<HTMLInputElement>('confine').checked).toBe(true)
     expect(screen.queryByTestId('confine-trouble')).toBeNull()
-    await accessible()
+    await accessible(true)
     await click('confine')
     expect(last()).toEqual(none)
     await take()
     expect(screen.getByTestId('not-confined').textContent).toContain('It runs as you')
     expect(screen.queryByTestId('confine-network')).toBeNull()
-    await accessible()
+    await accessible(true)
   })
 
   test('folders are added, changed and taken away, and the network is a choice', async () => {
@@ -65,7 +48,7 @@ describe('what a server may reach', () => {
     access.dispatchEvent(new Event('change', { bubbles: true }))
     await take()
     expect(last()).toEqual({ enabled: true, network: false, folders: [{ path: '~/notes', access: 'read' }] })
-    await accessible()
+    await accessible(true)
     screen.getByRole('button', { name: 'Remove folder 1' }).click()
     expect(last().folders).toEqual([])
   })
@@ -77,7 +60,7 @@ describe('what a server may reach', () => {
     await open(value, proposed, { confinement: { ok: false, message: 'bwrap was not found' } })
     expect(screen.getByTestId<HTMLInputElement>('confine').checked).toBe(checked)
     expect(screen.getByTestId('confine-trouble').textContent).toBe(words)
-    await accessible()
+    await accessible(true)
   })
 })
 
@@ -105,7 +88,7 @@ describe('a change from outside', () => {
     expect(keys[0]!.textContent).toContain('allows more')
     expect(keys[0]!.querySelector('.was')!.textContent).toContain('nothing')
     expect(keys[0]!.querySelector('.becomes')!.textContent).not.toContain('\u202e')
-    await accessible()
+    await accessible(true)
   })
 
   test('is accepted as it was shown', async () => {
@@ -115,14 +98,14 @@ describe('a change from outside', () => {
     expect(accept).toHaveBeenCalledWith(held.id)
     expect(screen.getByTestId('held-told').textContent).toContain('in force')
     expect(screen.getByTestId('held-none')).not.toBeNull()
-    await accessible()
+    await accessible(true)
   })
 
   test('is refused, and the file put back or left', async () => {
     const host = await open()
     const refuse = vi.spyOn(host, 'heldRefuse')
     await click('held-refuse')
-    await accessible()
+    await accessible(true)
     await click('held-leave')
     expect(refuse).toHaveBeenLastCalledWith(held.id, false)
     expect(screen.getByTestId('held').getAttribute('data-refused')).toBe('true')
@@ -146,6 +129,6 @@ describe('a change from outside', () => {
     render(Waiting, { host })
     await settle()
     expect(screen.getByTestId('held-none').textContent).toBe('Nothing waits.')
-    await accessible()
+    await accessible(true)
   })
 })

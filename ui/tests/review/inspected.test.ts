@@ -1,41 +1,11 @@
-import { render, screen, within } from '@testing-library/svelte'
-import { tick } from 'svelte'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { screen, within } from '@testing-library/svelte'
+import { describe, expect, test } from 'vitest'
 
-import { createFakeHost, type FakeHost } from '../src/host/fake'
-import { assistant, keywords, letter, offered, type Seed } from '../src/host/fake/questions'
-import Window from '../src/review/Window.svelte'
-import { fromLog, rows, spanned } from '../src/text/findings'
-import { printJson } from '../src/text/json'
-import { view } from './setup'
+import { assistant, keywords, letter, offered } from '../../src/host/fake/questions'
+import { fromLog, rows, spanned } from '../../src/text/findings'
+import { printJson } from '../../src/text/json'
+import { armed, click, decided, key, open, pass, press } from './window'
 
-beforeEach(() => {
-  location.hash = ''
-  Object.assign(view, { inView: true, ratio: 1, height: 20 })
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance', 'requestAnimationFrame', 'cancelAnimationFrame'] })
-})
-afterEach(() => void vi.useRealTimers())
-
-const pass = async (ms: number) => {
-  await vi.advanceTimersByTimeAsync(ms)
-  await tick()
-}
-const armed = () => pass(1200)
-async function open(seed: Seed): Promise<FakeHost> {
-  const host = createFakeHost({ streamMs: 20, seeds: [seed] })
-  render(Window, { host })
-  await pass(20)
-  return host
-}
-const key = async (k: string) => {
-  ;(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true, cancelable: true }))
-  await pass(0)
-}
-const click = async (testid: string, n = 0) => {
-  screen.getAllByTestId(testid)[n]!.click()
-  await pass(0)
-}
-const decided = (host: FakeHost) => host.acted.map(({ action }) => action.type)
 const toAnswer = async () => {
   await armed()
   await key('a')
@@ -44,7 +14,7 @@ const toAnswer = async () => {
 
 describe('findings', () => {
   test('say why, what can be done and what is spelled', async () => {
-    await open(keywords)
+    await open({ seeds: [keywords] })
     const list = within(screen.getByTestId('findings'))
     expect(list.getAllByTestId('finding-advice')[0]!.textContent).toContain('a model reads what you do not see')
     expect(list.getByTestId('finding-decoded').textContent).toBe('send the notes')
@@ -52,7 +22,7 @@ describe('findings', () => {
   })
 
   test('a run of the same hidden character is one row whose places are all reached', async () => {
-    await open(letter)
+    await open({ seeds: [letter] })
     const found = screen.getAllByTestId('finding').map((e) => e.textContent)
     expect(found).toEqual(['An e-mail address', 'A card number', 'Hidden characters', 'Hidden characters'])
     expect(screen.getByTestId('finding-count').textContent).toBe('×3')
@@ -61,13 +31,13 @@ describe('findings', () => {
     expect(document.querySelectorAll('[data-spot]').length).toBeGreaterThanOrEqual(5)
     const jumped: number[] = []
     for (const spot of document.querySelectorAll<HTMLElement>('[data-spot]')) spot.scrollIntoView = () => void jumped.push(Number(spot.dataset['spot']))
-    for (let i = 0; i < 4; i += 1) await click('finding', 2)
+    for (let i = 0; i < 4; i += 1) await press(screen.getAllByTestId('finding')[2]!)
     expect(jumped).toEqual([3, 4, 5, 3])
   })
 
   test('a decoded text that is hostile is shown as text, its hidden characters visible', async () => {
     const nasty = '<img src=x onerror=alert(1)>\u202e'
-    await open({ ...keywords, findings: [{ ...keywords.findings![0]!, kind: 'encoded', decoded: nasty }] })
+    await open({ seeds: [{ ...keywords, findings: [{ ...keywords.findings![0]!, kind: 'encoded', decoded: nasty }] }] })
     const pane = screen.getByTestId('finding-decoded')
     expect(pane.querySelector('img')).toBeNull()
     expect(pane.textContent).toContain('<img src=x onerror=alert(1)>')
@@ -93,7 +63,7 @@ describe('findings', () => {
 
 describe('redacting', () => {
   test('all data is chosen, the difference is shown, the values come back in the answer', async () => {
-    const host = await open(letter)
+    const host = await open({ seeds: [letter] })
     await armed()
     await key('x')
     const choices = screen.getAllByTestId<HTMLInputElement>('redact-choice')
@@ -116,7 +86,7 @@ describe('redacting', () => {
   })
 
   test('is not offered where nothing was found', async () => {
-    await open(assistant)
+    await open({ seeds: [assistant] })
     await armed()
     await key('x')
     expect(screen.queryByTestId('redact')).toBeNull()
@@ -126,7 +96,7 @@ describe('redacting', () => {
 
 describe('tool calls', () => {
   test('each is decided by itself before the answer goes back', async () => {
-    const host = await open(assistant)
+    const host = await open({ seeds: [assistant] })
     await toAnswer()
     await armed()
     expect(screen.getByTestId('return').getAttribute('aria-disabled')).toBe('true')
@@ -137,10 +107,10 @@ describe('tool calls', () => {
     expect(within(cards()[1]!).getByTestId('tool-not-offered')).toBeTruthy()
     await key('t')
     expect(document.activeElement).toBe(within(cards()[0]!).getByTestId('approve-call'))
-    await click('approve-call', 0)
+    await press(screen.getAllByTestId('approve-call')[0]!)
     await armed()
     expect(screen.getByTestId('return').getAttribute('aria-disabled')).toBe('true')
-    await click('refuse-call', 1)
+    await press(screen.getAllByTestId('refuse-call')[1]!)
     await armed()
     expect(cards().map((c) => c.dataset['decision'])).toEqual(['approved', 'refused'])
     expect(screen.queryByTestId('return')).toBeNull()
@@ -152,9 +122,9 @@ describe('tool calls', () => {
   })
 
   test('nothing is decided while the answer is fresh, nor by Enter', async () => {
-    const host = await open(assistant)
+    const host = await open({ seeds: [assistant] })
     await toAnswer()
-    await click('approve-call')
+    await press(screen.getAllByTestId('approve-call')[0]!)
     expect(decided(host)).toEqual(['approve'])
     await armed()
     const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })
@@ -165,7 +135,7 @@ describe('tool calls', () => {
 
 describe('a second opinion', () => {
   test('is asked on a click that says where it goes, and shown as words', async () => {
-    const host = await open({ ...keywords, opinionText: 'It wants a list.\u202e <b>Approve it.</b>' })
+    const host = await open({ seeds: [{ ...keywords, opinionText: 'It wants a list.\u202e <b>Approve it.</b>' }] })
     const box = () => screen.getByTestId('opinion')
     expect(box().textContent).toContain('asks local-llm on 127.0.0.1:8080')
     expect(screen.queryByTestId('opinion-text')).toBeNull()
@@ -181,7 +151,7 @@ describe('a second opinion', () => {
   })
 
   test('of a model elsewhere needs a confirmation', async () => {
-    await open({ ...keywords, opinion: { ...offered, isLocal: false, host: 'api.openai.com' } })
+    await open({ seeds: [{ ...keywords, opinion: { ...offered, isLocal: false, host: 'api.openai.com' } }] })
     await click('ask-opinion')
     expect(screen.getByTestId('opinion').textContent).toContain('before you approved it')
     expect(screen.queryByTestId('opinion-text')).toBeNull()
@@ -191,7 +161,7 @@ describe('a second opinion', () => {
   })
 
   test('is not there where no model was chosen', async () => {
-    await open(letter)
+    await open({ seeds: [letter] })
     expect(screen.queryByTestId('opinion')).toBeNull()
   })
 })

@@ -1,33 +1,7 @@
-import { render, screen, within } from '@testing-library/svelte'
-import { tick } from 'svelte'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { screen, within } from '@testing-library/svelte'
+import { describe, expect, test, vi } from 'vitest'
 
-import { createFakeHost } from '../src/host/fake'
-import SettingsWindow from '../src/settings/Window.svelte'
-
-const settle = async (ms = 150) => {
-  await new Promise((done) => setTimeout(done, ms))
-  await tick()
-}
-async function open(section: string) {
-  location.hash = section
-  const host = createFakeHost({ seeds: [] })
-  render(SettingsWindow, { host })
-  await settle()
-  return host
-}
-const click = async (testid: string, at?: HTMLElement) => {
-  ;(at ? within(at) : screen).getByTestId(testid).click()
-  await settle(30)
-}
-const write = async (testid: string, text: string) => {
-  const field = screen.getByTestId<HTMLInputElement>(testid)
-  field.value = text
-  field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }))
-  await tick()
-}
-const one = (testid: string, key: string, value: string) => screen.getAllByTestId(testid).find((e) => e.dataset[key] === value)!
-beforeEach(() => void (location.hash = ''))
+import { click, one, open, settle, type } from './window'
 
 describe('hosts', () => {
   test('a host is added with a token that is shown once, and says in words what it may', async () => {
@@ -36,9 +10,9 @@ describe('hosts', () => {
     await click('host-add')
     await click('host-save')
     expect(screen.getByTestId('host-form-error').textContent).toBe('Give it a name.')
-    await write('host-name', 'my-agent')
-    await write('host-sampling', 'pass')
-    await write('host-calls', 'rules')
+    await type('host-name', 'my-agent')
+    await type('host-sampling', 'pass')
+    await type('host-calls', 'rules')
     await click('host-save')
     expect(add).toHaveBeenCalledWith({ name: 'my-agent', sampling: 'pass', elicitation: 'answer', toolCalls: 'rules' })
     expect(screen.getByTestId('token').textContent).toMatch(/^sgh_/)
@@ -54,7 +28,7 @@ describe('hosts', () => {
     const host = await open('hosts')
     const save = vi.spyOn(host, 'hostSave')
     await click('host-edit', one('host', 'name', 'claude-desktop'))
-    await write('host-calls', 'off')
+    await type('host-calls', 'off')
     await click('host-save')
     expect(save).toHaveBeenCalledWith({ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'off' })
     await settle()
@@ -119,7 +93,7 @@ describe('import', () => {
     expect([token!.checked, level!.checked]).toEqual([true, false])
     token!.click()
     level!.click()
-    await write('import-name', 'gh')
+    await type('import-name', 'gh')
     await click('import-take')
     expect(take).toHaveBeenCalledWith(null, [{ id: 'i-github', name: 'gh', secrets: ['LOG_LEVEL'] }])
     await settle()
@@ -133,11 +107,11 @@ describe('import', () => {
     await settle()
     await click('import-tick', one('import-server', 'name', 'demo'))
     expect(screen.getByTestId<HTMLInputElement>('import-name').value).toBe('demo-2')
-    await write('import-name', 'taken')
+    await type('import-name', 'taken')
     await click('import-take')
     await settle()
     expect(screen.getByTestId('import-failed').textContent).toContain('taken was not taken: there is a server')
-    await write('import-path', ' /shop/.mcp.json ')
+    await type('import-path', ' /shop/.mcp.json ')
     await click('import-look')
     expect(look).toHaveBeenLastCalledWith('/shop/.mcp.json')
     expect(screen.getByTestId('import-none')).toBeTruthy()
