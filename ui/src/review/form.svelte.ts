@@ -3,7 +3,7 @@
 import { SvelteSet } from 'svelte/reactivity'
 
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
-import { isObject } from '../text/json'
+import { copyJson, isObject } from '../text/json'
 import type { Desk } from './desk.svelte'
 import type { ElicitationItem } from './kinds'
 
@@ -44,7 +44,7 @@ export class FormState {
 
   /** Exactly what stands here. */
   get whole(): JsonValue {
-    return JSON.parse(JSON.stringify(this.values)) as JsonValue
+    return copyJson(this.values)
   }
 
   stop() {

@@ -10,6 +10,19 @@ export type JsonObject = { [key: string]: JsonValue }
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** A copy of its own, of what may be in the state of a component too. */
+export const copyJson = <T extends JsonValue>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+/** Why what is written is not the JSON that is wanted; empty: it is. */
+export function jsonProblem(text: string, wants: 'arguments' | 'anything'): string {
+  try {
+    const value: unknown = JSON.parse(text)
+    return wants === 'anything' || isObject(value) ? '' : 'Arguments are a JSON object.'
+  } catch {
+    return 'This is not JSON yet.'
+  }
+}
+
 /** One token of a JSON pointer (RFC 6901). */
 export const pointerToken = (key: string | number) => String(key).replaceAll('~', '~0').replaceAll('/', '~1')
 
