@@ -2,7 +2,6 @@
 
 import type { Action } from '../bindings/Action'
 import type { ActionKind } from '../bindings/ActionKind'
-import type { GrantScope } from '../bindings/GrantScope'
 import type { ReviewItem } from '../bindings/ReviewItem'
 import type { ReviewSummary } from '../bindings/ReviewSummary'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
@@ -10,8 +9,12 @@ import type { Status } from '../bindings/Status'
 import type { WireError } from '../bindings/WireError'
 import { asWireError, type Host } from '../host/host'
 import { Reader } from '../live/reader'
+import type { Numbered } from '../text/json'
 import { Arming } from './arming.svelte'
+import { Draft } from './draft.svelte'
+import { findingsOf, unseenOf } from './flagged'
 import { FormState } from './form.svelte'
+import { Granting } from './granting.svelte'
 import type { CallItem, ElicitationItem, SamplingItem } from './kinds'
 import { Spots } from './spots.svelte'
 
@@ -33,17 +36,10 @@ export class Desk {
   against = $state.raw<ReviewItem | null>(null)
   selected = $state<string | null>(null)
   mode = $state<Mode>('read')
-  /** What is being written here: an answer by hand, a reason, and whether anything was typed into an editor. */
-  reply = $state('')
-  reason = $state('')
-  /** The name that high risk wants typed. */
-  named = $state('')
-  typed = $state(false)
+  draft = $state.raw(new Draft())
   /** Whether it was asked for an opinion that would leave this computer. */
   confirming = $state(false)
-  /** How far the decision reaches, and whether the answers go through too; once again for every other question. */
-  scope = $state<GrantScope | null>(null)
-  answersToo = $state(false)
+  granting = $state.raw(new Granting())
   busy = $state(false)
   error = $state.raw<WireError | null>(null)
   /** Said to screen readers. */
@@ -87,7 +83,7 @@ export class Desk {
 
   /** Whether a person has written something here that would be lost with the question. */
   get written(): boolean {
-    if (this.reply.trim() !== '' || this.reason.trim() !== '' || (this.mode === 'edit' && this.typed)) return true
+    if (this.draft.written || (this.mode === 'edit' && this.draft.typed)) return true
     return this.item !== null && (this.item.requestEdited || (this.sampling?.answer?.edited ?? this.call?.result?.edited ?? false))
   }
 
@@ -163,21 +159,13 @@ export class Desk {
   }
 
   /** Findings of the gate the question stands at, numbered. */
-  get findings() {
-    const { item } = this
-    if (!item) return []
-    const list = item.phase === 'answer' ? (this.sampling?.answer?.findings ?? this.call?.result?.findings ?? []) : item.phase === 'request' ? item.findings : []
-    return list.map((finding, i) => ({ number: i + 1, finding }))
+  get findings(): Numbered[] {
+    return this.item ? findingsOf(this.item) : []
   }
 
   /** What must have been on the screen before a flagged text may go on; none: it may. */
-  get unseen(): { spots: number[]; end: boolean } | null {
-    const grave = this.findings.filter(({ finding }) => finding.severity === 'high' || finding.severity === 'critical')
-    if (grave.length === 0) return null
-    const spots = grave
-      .map(({ number }) => number)
-      .filter((n) => !this.spots.seen.has(n) && (this.spots.placed.has(n) || !this.spots.endSeen))
-    return spots.length === 0 && this.spots.endSeen ? null : { spots, end: !this.spots.endSeen }
+  get unseen() {
+    return unseenOf(this.findings, this.spots)
   }
 
   async select(id: string) {
@@ -205,10 +193,10 @@ export class Desk {
     this.error = null
     try {
       if (item.confirm !== null && (action.type === 'approve' || action.type === 'return' || action.type === 'askAgain' || action.type === 'grant')) {
-        await this.host.reviewAct(item.id, item.revision, { type: 'confirm', typed: this.named.trim() })
+        await this.host.reviewAct(item.id, item.revision, { type: 'confirm', typed: this.draft.named.trim() })
       }
       const after = await this.host.reviewAct(item.id, item.revision, action)
-      this.named = ''
+      this.draft.named = ''
       this.mode = 'read'
       this.#show(after, true)
       if (after.phase === 'closed') {
@@ -269,23 +257,20 @@ export class Desk {
   }
 
   /** Chooses how far the decision reaches. What it then says must be read first, like a question that changed. */
-  reach(scope: GrantScope | null, answersToo = false) {
-    this.scope = scope
-    this.answersToo = answersToo
+  reach(scope: Granting['scope'], answersToo = false) {
+    this.granting.choose(scope, answersToo)
     this.arming.disturbed()
   }
 
   /** What exactly would be let through from now on; null: nothing beyond this question. */
-  get granting(): string | null {
-    const offered = this.item?.offer.scopes.find(({ scope }) => scope === this.scope)
-    if (!offered) return null
-    return this.answersToo && offered.withAnswers !== null ? offered.withAnswers : offered.says
+  get reaches(): string | null {
+    return this.granting.says(this.item?.offer)
   }
 
   /** Approves, or returns, as far as was chosen. */
   goOn(kind: 'approve' | 'return') {
-    const { scope, answersToo } = this
-    return this.act(scope !== null && this.granting !== null ? { type: 'grant', scope, answers: answersToo } : { type: kind })
+    const { scope, answersToo } = this.granting
+    return this.act(scope !== null && this.reaches !== null ? { type: 'grant', scope, answers: answersToo } : { type: kind })
   }
 
   /** Opens the rules' form, filled in with what would decide like this question again. */
@@ -344,10 +329,7 @@ export class Desk {
   }
 
   #blank() {
-    this.reply = ''
-    this.named = ''
-    this.reason = ''
-    this.typed = false
+    this.draft = new Draft()
     this.confirming = false
   }
 
@@ -410,10 +392,7 @@ export class Desk {
     const changed = sceneChanged || before.revision !== item.revision
     if (sceneChanged || (changed && (item.phase === 'request' || item.phase === 'answer'))) this.spots = new Spots()
     this.item = item
-    if (changed) {
-      this.scope = null
-      this.answersToo = false
-    }
+    if (changed) this.granting = new Granting()
     if (before?.id !== item.id) {
       this.#blank()
       this.form?.stop()
@@ -422,7 +401,7 @@ export class Desk {
     if (item.phase === 'closed') {
       this.arming.nothing()
       if (sceneChanged) {
-        if (this.mode !== 'edit' || !this.typed) this.mode = 'read'
+        if (this.mode !== 'edit' || !this.draft.typed) this.mode = 'read'
         if (before?.id === item.id) this.notice = `This question is over: ${item.ended?.why ?? ''}.`
       }
       return

@@ -1,8 +1,12 @@
 //! What was found, as rows of a list: a run of the same hidden character is one row, whose spots stay many.
 
 import type { FindingView } from '../bindings/FindingView'
+import type { Severity } from '../bindings/Severity'
 import { at, type Numbered } from './json'
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
+
+/** Whether it is so severe that it must have been seen before a text goes on. */
+export const isGrave = (severity: Severity | null) => severity === 'high' || severity === 'critical'
 
 /** A row, and the numbers of the findings that it stands for. */
 export interface Row {

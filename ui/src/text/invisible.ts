@@ -138,3 +138,14 @@ export function withoutHidden(text: string): string {
   }
   return out + text.slice(at)
 }
+
+/** The text with each hidden character spelt out, for places that can hold a text and no more, such as the options of a list. */
+export function visible(text: string): string {
+  let out = ''
+  let at = 0
+  for (const { start, end, label } of findHidden(text)) {
+    out += `${text.slice(at, start)}[${label}]`
+    at = end
+  }
+  return out + text.slice(at)
+}
