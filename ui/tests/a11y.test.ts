@@ -10,7 +10,7 @@ import SettingsWindow from '../src/settings/Window.svelte'
 import { accessible } from './accessible'
 import { settle } from './settings/window'
 
-describe('a screen reader finds its way', () => {
+describe('a screen reader finds its way', { timeout: 60_000 }, () => {
   test('settings: signing in', async () => {
     location.hash = 'servers'
     const host = createFakeHost({ seeds: [] })
@@ -24,7 +24,7 @@ describe('a screen reader finds its way', () => {
       expect(['signedIn', next]).toContain(within('server-login').dataset['step'])
       await accessible()
     }
-  }, 60_000)
+  })
 
   test.each([
     ['one question', [payment]],
