@@ -79,6 +79,7 @@ export class Desk {
     this.#itemReader.stop()
     this.#statusReader.stop()
     this.arming.nothing()
+    void this.form?.tell()
   }
 
   /** Whether a person has written something here that would be lost with the question. */
@@ -196,18 +197,22 @@ export class Desk {
         await this.host.reviewAct(item.id, item.revision, { type: 'confirm', typed: this.draft.named.trim() })
       }
       const after = await this.host.reviewAct(item.id, item.revision, action)
-      this.draft.named = ''
-      this.mode = 'read'
-      this.#show(after, true)
       if (after.phase === 'closed') {
         this.lastId = after.kind === 'sampling' ? after.id : null
         this.last = `${after.provenance.server}: ${done[action.type] ?? after.ended?.why ?? 'decided'}.`
-        await this.#next(after.id)
       }
+      // Whoever went on to another question meanwhile stays there.
+      if (this.selected !== item.id) return true
+      this.draft.named = ''
+      this.mode = 'read'
+      this.#show(after, true)
+      if (after.phase === 'closed') await this.#next(after.id)
       return true
     } catch (thrown) {
       const error = asWireError(thrown)
-      if (error.code === 'stale') {
+      if (this.selected !== item.id) {
+        this.error = { ...error, message: `The question of ${item.provenance.server} before this one was not decided: ${error.message}` }
+      } else if (error.code === 'stale') {
         this.error = { code: 'stale', message: 'It changed meanwhile. This is how it is now; look again, then decide.' }
         this.arming.shown()
         await this.#itemReader.now()
@@ -226,17 +231,28 @@ export class Desk {
     const { item } = this
     if (!item || item.phase === 'closed') return false
     try {
-      this.#show(await this.host.reviewAct(item.id, item.revision, { type: 'fill', values }), true)
+      const after = await this.host.reviewAct(item.id, item.revision, { type: 'fill', values })
+      if (this.selected === item.id) {
+        this.error = null
+        this.#show(after, true)
+      }
       return true
-    } catch {
-      // It is over, or changed: what there is now is read anyhow.
-      return false
+    } catch (thrown) {
+      const error = asWireError(thrown)
+      if (this.selected !== item.id || error.code === 'notFound') return false
+      if (error.code !== 'stale') {
+        this.error = error
+        return false
+      }
+      // It changed meanwhile, but not what is typed here.
+      await this.#itemReader.now()
+      return this.item?.id === item.id && this.item.revision > item.revision ? this.fill(values) : false
     }
   }
 
   /** Accepts exactly what stands in the form. */
   accept() {
-    return this.act({ type: 'accept', values: this.form?.whole ?? {} })
+    return this.act({ type: 'accept', values: this.form?.values ?? {} })
   }
 
   /** Asks for a second opinion; of a model on another computer only once that was confirmed for this question. */
@@ -391,11 +407,12 @@ export class Desk {
     const sceneChanged = !before || sceneOf(before) !== sceneOf(item)
     const changed = sceneChanged || before.revision !== item.revision
     if (sceneChanged || (changed && (item.phase === 'request' || item.phase === 'answer'))) this.spots = new Spots()
+    // What was typed last is told while its question is still the one here.
+    if (before?.id !== item.id) void this.form?.tell()
     this.item = item
     if (changed) this.granting = new Granting()
     if (before?.id !== item.id) {
       this.#blank()
-      this.form?.stop()
       this.form = item.kind === 'elicitation' ? new FormState(this, item.id, item.typed) : null
     }
     if (item.phase === 'closed') {

@@ -3,7 +3,7 @@
 import { SvelteSet } from 'svelte/reactivity'
 
 import type { JsonValue } from '../bindings/serde_json/JsonValue'
-import { copyJson, isObject } from '../text/json'
+import { isObject } from '../text/json'
 import type { Desk } from './desk.svelte'
 import type { ElicitationItem } from './kinds'
 
@@ -11,7 +11,8 @@ import type { ElicitationItem } from './kinds'
 const restMs = 250
 
 export class FormState {
-  values = $state<{ [field: string]: JsonValue }>({})
+  /** By the names of the fields, which are a stranger's. */
+  values = $state.raw<{ [field: string]: JsonValue }>({})
   /** Whether the app has not seen yet what stands here. */
   pending = $state(false)
   /** Fields that were left: what is wrong with them is said from then on. */
@@ -27,28 +28,24 @@ export class FormState {
   }
 
   set(field: string, value: JsonValue | undefined) {
-    if (value === undefined) delete this.values[field]
-    else this.values[field] = value
+    const { [field]: _, ...others } = this.values
+    this.values = value === undefined ? others : { ...others, [field]: value }
     this.pending = true
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.tell(), restMs)
+  }
+
+  /** What stands in a field; undefined: nothing does. */
+  get(field: string): JsonValue | undefined {
+    return Object.hasOwn(this.values, field) ? this.values[field] : undefined
   }
 
   /** Tells the app what stands here; what is wrong with it comes back with the question. */
   async tell() {
     clearTimeout(this.#timer)
     if (!this.pending || this.desk.item?.id !== this.id) return
-    const told = this.whole
-    if (await this.desk.fill(told)) this.pending = JSON.stringify(told) !== JSON.stringify(this.values)
-  }
-
-  /** Exactly what stands here. */
-  get whole(): JsonValue {
-    return copyJson(this.values)
-  }
-
-  stop() {
-    void this.tell()
+    const told = this.values
+    if (await this.desk.fill(told)) this.pending = told !== this.values
   }
 
   /** What to say about a field now. */

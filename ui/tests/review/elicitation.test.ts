@@ -70,6 +70,39 @@ describe('a form', () => {
     expect(input('guest').value).toBe('Ann')
   })
 
+  test('keeps what was typed last when another question is chosen at once', async () => {
+    const host = await ask(booking, { ...booking, id: 'other' })
+    field('extras').querySelector<HTMLInputElement>('[data-value=pet]')!.click()
+    document.querySelector<HTMLElement>('[data-testid=paper]')!.focus()
+    await key(']')
+    await pass(20)
+    expect(screen.getByTestId('review').dataset['id']).toBe('other')
+    expect(host.form(booking.id).typed).toMatchObject({ extras: ['pet'] })
+    await pass(1200)
+    expect(screen.getByTestId('review').dataset['id'], 'what came back for the first does not show it again').toBe('other')
+  })
+
+  test('says why what is typed is not kept', async () => {
+    const host = await ask(booking)
+    const { reviewAct } = host
+    host.reviewAct = () => Promise.reject({ code: 'invalid', message: 'too much is typed: at most 256 KiB are kept' })
+    await fill('guest', 'A'.repeat(500))
+    expect(screen.getByTestId('act-error').textContent).toContain('too much is typed')
+    expect(dead('accept')).toBe('true')
+    host.reviewAct = reviewAct
+    await fill('guest', 'Ann')
+    expect(screen.queryByTestId('act-error')).toBeNull()
+    expect(host.form(booking.id).typed).toMatchObject({ guest: 'Ann' })
+  })
+
+  test('whose question changes meanwhile keeps what is typed', async () => {
+    const host = await ask(booking)
+    host.form(booking.id).revision += 1
+    await fill('guest', 'Ann')
+    expect(host.form(booking.id).typed).toMatchObject({ guest: 'Ann' })
+    expect(input('guest').value).toBe('Ann')
+  })
+
   test('can be declined and cancelled, and Enter does neither', async () => {
     const host = await ask(booking, { ...booking, id: 'other' })
     input('guest').focus()
@@ -125,8 +158,8 @@ describe('an address', () => {
   })
 })
 
-test.each([['a form', booking], ['one that asks for a password', phishing], ['an address', connect]])('a screen reader finds its way: %s', async (_, seed) => {
+test.each([['a form', booking], ['one that asks for a password', phishing], ['an address', connect]])('a screen reader finds its way: %s', { timeout: 60_000 }, async (_, seed) => {
   await ask(seed)
   vi.useRealTimers()
   await accessible()
-}, 60_000)
+})

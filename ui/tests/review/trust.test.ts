@@ -65,6 +65,26 @@ describe('trust', () => {
     expect(screen.queryByTestId('deny-form')).toBeNull()
   })
 
+  test('whoever goes on while a decision is being written stays with the question they chose', async () => {
+    const host = await open({ seeds: [{ ...payment, secondsAgo: 200 }, crawler] })
+    await armed()
+    const { reviewAct } = host
+    let write = () => {}
+    host.reviewAct = async (...args) => {
+      await new Promise<void>((done) => (write = done))
+      return reviewAct(...args)
+    }
+    await key('a')
+    await key(']')
+    await armed()
+    write()
+    await pass(0)
+    expect(screen.getByTestId('review').getAttribute('data-id')).toBe(crawler.id)
+    await pass(2000)
+    expect([screen.getByTestId('review').getAttribute('data-id'), phase()]).toEqual([crawler.id, 'request'])
+    expect(host.acted.map(({ id, action }) => [id, action.type])).toEqual([[payment.id, 'approve']])
+  })
+
   test('Escape is later: the window goes, nothing is decided', async () => {
     const host = await open({ seeds: [payment] })
     await key('Escape')
