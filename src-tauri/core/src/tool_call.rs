@@ -12,236 +12,24 @@
 //! Deliberately absent: answering in the server's place. What goes back is what its tool gave, as a person may have
 //! edited it, or a refusal that says who refused.
 
+mod answer;
+mod call;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{CallAnswer, ReleasedResult};
+pub(crate) use call::argument_names;
+pub use call::{ApprovedCall, ToolCall, belongs_to_the_connection};
+
+use answer::check_result;
 use serde_json::{Map, Value};
 
 use crate::{
-    canonical::Sha256Hex,
     inspect::Finding,
     redact::{self, Originals},
-    request::{InvalidParams, one_line},
+    request::InvalidParams,
     review::ActionKind,
 };
-
-/// A tool call, as a host asked for it or as a person edited it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ToolCall {
-    server: String,
-    name: String,
-    params: Value,
-}
-
-impl ToolCall {
-    /// Reads the params of a `tools/call` that is to go to this server. What belongs to the host's own connection
-    /// (`_meta.progressToken` and the protocol's own keys in `_meta`) is not part of the call; all else is kept.
-    ///
-    /// # Errors
-    /// The first place where they are not what the protocol allows.
-    pub fn parse(server: impl Into<String>, params: &Value) -> Result<Self, InvalidParams> {
-        let invalid = |pointer: &str, reason: &str| InvalidParams { pointer: pointer.into(), reason: reason.into() };
-        let Value::Object(fields) = params else { return Err(invalid("", "must be an object")) };
-        let name = match fields.get("name") {
-            Some(Value::String(name)) if !name.is_empty() => name.clone(),
-            Some(_) => return Err(invalid("/name", "must be the name of a tool")),
-            None => return Err(invalid("/name", "is missing")),
-        };
-        if fields.get("arguments").is_some_and(|arguments| !arguments.is_object()) {
-            return Err(invalid("/arguments", "must be an object"));
-        }
-        let mut params = fields.clone();
-        if let Some(meta) = params.remove("_meta") {
-            let Value::Object(mut meta) = meta else { return Err(invalid("/_meta", "must be an object")) };
-            meta.retain(|key, _| !belongs_to_the_connection(key));
-            if !meta.is_empty() {
-                params.insert("_meta".into(), Value::Object(meta));
-            }
-        }
-        Ok(Self { server: server.into(), name, params: Value::Object(params) })
-    }
-
-    /// The configured name of the server that is called.
-    pub fn server(&self) -> &str {
-        &self.server
-    }
-
-    /// The tool.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The arguments, an object; null where there are none.
-    pub fn arguments(&self) -> &Value {
-        self.params.get("arguments").unwrap_or(&Value::Null)
-    }
-
-    /// The names of the arguments, sorted.
-    pub fn argument_names(&self) -> Vec<String> {
-        argument_names(self.arguments())
-    }
-
-    /// The params to call the server with.
-    pub fn params(&self) -> &Value {
-        &self.params
-    }
-
-    /// The object that an approval approves: the params, and the server.
-    pub fn object(&self) -> Value {
-        let mut object = self.params.clone();
-        if let Value::Object(fields) = &mut object {
-            fields.insert("server".into(), self.server.clone().into());
-        }
-        object
-    }
-
-    /// The same call with other arguments.
-    #[must_use]
-    pub fn with_arguments(mut self, arguments: Map<String, Value>) -> Self {
-        if let Value::Object(fields) = &mut self.params {
-            fields.insert("arguments".into(), Value::Object(arguments));
-        }
-        self
-    }
-
-    /// One line for lists and popups: the tool and its arguments.
-    pub fn first_line(&self) -> String {
-        match self.arguments() {
-            Value::Object(arguments) if !arguments.is_empty() => {
-                one_line(&format!("{} {}", self.name, self.arguments()))
-            }
-            _ => one_line(&self.name),
-        }
-    }
-}
-
-/// The names in an arguments object, sorted.
-pub(crate) fn argument_names(arguments: &Value) -> Vec<String> {
-    let mut names: Vec<String> = arguments.as_object().into_iter().flat_map(Map::keys).cloned().collect();
-    names.sort_unstable();
-    names
-}
-
-/// Whether a key in `_meta` is about the host's connection to us and is not passed on (MCP, `_meta`).
-pub fn belongs_to_the_connection(key: &str) -> bool {
-    key == "progressToken" || key.starts_with("io.modelcontextprotocol/")
-}
-
-/// A tool call that a person, or a rule that a person made, approved. Only [`CallReview::apply`] makes one.
-#[derive(Debug, Clone)]
-pub struct ApprovedCall {
-    call: ToolCall,
-    object: Value,
-    sha256: Sha256Hex,
-}
-
-impl ApprovedCall {
-    fn new(call: ToolCall) -> Self {
-        let object = call.object();
-        let sha256 = Sha256Hex::of_json(&object);
-        Self { call, object, sha256 }
-    }
-
-    /// The call as approved.
-    pub fn call(&self) -> &ToolCall {
-        &self.call
-    }
-
-    /// The object that was approved: the params, and the server.
-    pub fn object(&self) -> &Value {
-        &self.object
-    }
-
-    /// SHA-256 of the object's canonical bytes (RFC 8785), taken when it was approved.
-    pub fn sha256(&self) -> Sha256Hex {
-        self.sha256
-    }
-}
-
-/// What a server gave.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CallAnswer {
-    /// The protocol's result object; the tool may have failed by its own word (`isError`).
-    Result(Value),
-    /// The protocol's error object: `code`, `message` and perhaps `data`.
-    Error(Value),
-}
-
-impl CallAnswer {
-    /// The object.
-    pub fn value(&self) -> &Value {
-        match self {
-            Self::Result(value) | Self::Error(value) => value,
-        }
-    }
-
-    /// The object as the log keeps it: an error is told from a result by being the member `error`.
-    pub fn logged(&self) -> Value {
-        match self {
-            Self::Result(result) => result.clone(),
-            Self::Error(error) => serde_json::json!({ "error": error }),
-        }
-    }
-
-    /// Whether it tells of a failure, as result or as error.
-    pub fn is_error(&self) -> bool {
-        match self {
-            Self::Result(result) => result.get("isError").and_then(Value::as_bool).unwrap_or(false),
-            Self::Error(_) => true,
-        }
-    }
-
-    /// All text in it, as rules match it: the text blocks, and resources that are text, each on lines of their own; of
-    /// an error its message. What is structured, and no text, is written as JSON.
-    pub fn text(&self) -> String {
-        let result = match self {
-            Self::Result(result) => result,
-            Self::Error(error) => {
-                return error.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-            }
-        };
-        let blocks = result.get("content").and_then(Value::as_array).into_iter().flatten();
-        let mut texts: Vec<String> = blocks.map(block_text).collect();
-        texts.extend(result.get("structuredContent").map(Value::to_string));
-        texts.join("\n\n")
-    }
-
-    /// What it carries as one word, e.g. `text+image`, or `error`.
-    pub fn class(&self) -> String {
-        let Self::Result(result) = self else { return "error".into() };
-        let blocks = result.get("content").and_then(Value::as_array).into_iter().flatten();
-        let known = ["text", "image", "audio", "resource", "resource_link"];
-        let has = |kind: &str| blocks.clone().any(|block| block.get("type").and_then(Value::as_str) == Some(kind));
-        let mut kinds: Vec<&str> = known.into_iter().filter(|kind| has(kind)).collect();
-        kinds.extend(result.get("structuredContent").map(|_| "structured"));
-        kinds.join("+")
-    }
-}
-
-/// A block as rules match it: what is no text is its JSON, so that no block goes unmatched.
-fn block_text(block: &Value) -> String {
-    let text = block.get("text").or_else(|| block.pointer("/resource/text")).and_then(Value::as_str);
-    text.map_or_else(|| block.to_string(), ToOwned::to_owned)
-}
-
-/// A result that may go back to the host. Only [`CallReview::apply`] makes one.
-#[derive(Debug, Clone)]
-pub struct ReleasedResult {
-    answer: CallAnswer,
-    edited: bool,
-}
-
-impl ReleasedResult {
-    /// What goes back.
-    pub fn answer(&self) -> &CallAnswer {
-        &self.answer
-    }
-
-    /// Whether a person changed what the server gave.
-    pub fn edited(&self) -> bool {
-        self.edited
-    }
-}
 
 /// Where a tool call stands.
 #[derive(Debug, Clone)]
@@ -440,7 +228,7 @@ impl CallReview {
                 if redacted.params == *self.draft.params() {
                     return Err(NotNow::NothingToRedact);
                 }
-                self.draft.params = redacted.params;
+                self.draft = self.draft.clone().with_params(redacted.params);
                 self.originals = redacted.originals;
                 Ok(Effect::Show)
             }
@@ -462,7 +250,7 @@ impl CallReview {
             Event::Return => {
                 let edited = self.result_edited();
                 let State::Result { draft, .. } = &self.state else { return Err(NotNow::NotOffered) };
-                let released = ReleasedResult { answer: draft.clone(), edited };
+                let released = ReleasedResult::new(draft.clone(), edited);
                 Ok(self.close(Effect::Release(Box::new(released))))
             }
             Event::Deny => Ok(self.close(Effect::Refuse)),
@@ -486,24 +274,6 @@ impl CallReview {
         self.state = State::Closed;
         self.originals = Originals::default();
         effect
-    }
-}
-
-/// What a host relies on in a result: `content`, a list of blocks with a type, and `isError`, if it is there.
-fn check_result(result: &Value) -> Result<(), InvalidParams> {
-    let invalid = |pointer: String, reason: &str| Err(InvalidParams { pointer, reason: reason.to_owned() });
-    let Value::Object(fields) = result else { return invalid(String::new(), "must be an object") };
-    let Some(Value::Array(content)) = fields.get("content") else {
-        return invalid("/content".into(), "must be a list");
-    };
-    for (at, block) in content.iter().enumerate() {
-        if !block.get("type").is_some_and(Value::is_string) {
-            return invalid(format!("/content/{at}/type"), "is missing");
-        }
-    }
-    match fields.get("isError") {
-        None | Some(Value::Bool(_)) => Ok(()),
-        Some(_) => invalid("/isError".into(), "must be true or false"),
     }
 }
 

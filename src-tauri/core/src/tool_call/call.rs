@@ -1,0 +1,147 @@
+//! A tool call, and the approved form of it.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    canonical::Sha256Hex,
+    request::{InvalidParams, one_line},
+};
+
+/// A tool call, as a host asked for it or as a person edited it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    server: String,
+    name: String,
+    params: Value,
+}
+
+impl ToolCall {
+    /// Reads the params of a `tools/call` that is to go to this server. What belongs to the host's own connection
+    /// (`_meta.progressToken` and the protocol's own keys in `_meta`) is not part of the call; all else is kept.
+    ///
+    /// # Errors
+    /// The first place where they are not what the protocol allows.
+    pub fn parse(server: impl Into<String>, params: &Value) -> Result<Self, InvalidParams> {
+        let invalid = |pointer: &str, reason: &str| InvalidParams { pointer: pointer.into(), reason: reason.into() };
+        let Value::Object(fields) = params else { return Err(invalid("", "must be an object")) };
+        let name = match fields.get("name") {
+            Some(Value::String(name)) if !name.is_empty() => name.clone(),
+            Some(_) => return Err(invalid("/name", "must be the name of a tool")),
+            None => return Err(invalid("/name", "is missing")),
+        };
+        if fields.get("arguments").is_some_and(|arguments| !arguments.is_object()) {
+            return Err(invalid("/arguments", "must be an object"));
+        }
+        let mut params = fields.clone();
+        if let Some(meta) = params.remove("_meta") {
+            let Value::Object(mut meta) = meta else { return Err(invalid("/_meta", "must be an object")) };
+            meta.retain(|key, _| !belongs_to_the_connection(key));
+            if !meta.is_empty() {
+                params.insert("_meta".into(), Value::Object(meta));
+            }
+        }
+        Ok(Self { server: server.into(), name, params: Value::Object(params) })
+    }
+
+    /// The configured name of the server that is called.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The tool.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The arguments, an object; null where there are none.
+    pub fn arguments(&self) -> &Value {
+        self.params.get("arguments").unwrap_or(&Value::Null)
+    }
+
+    /// The names of the arguments, sorted.
+    pub fn argument_names(&self) -> Vec<String> {
+        argument_names(self.arguments())
+    }
+
+    /// The params to call the server with.
+    pub fn params(&self) -> &Value {
+        &self.params
+    }
+
+    /// The object that an approval approves: the params, and the server.
+    pub fn object(&self) -> Value {
+        let mut object = self.params.clone();
+        if let Value::Object(fields) = &mut object {
+            fields.insert("server".into(), self.server.clone().into());
+        }
+        object
+    }
+
+    /// The same call with other arguments.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Map<String, Value>) -> Self {
+        if let Value::Object(fields) = &mut self.params {
+            fields.insert("arguments".into(), Value::Object(arguments));
+        }
+        self
+    }
+
+    /// The same call with other values in its params, of the same tool.
+    pub(super) fn with_params(mut self, params: Value) -> Self {
+        self.params = params;
+        self
+    }
+
+    /// One line for lists and popups: the tool and its arguments.
+    pub fn first_line(&self) -> String {
+        match self.arguments() {
+            Value::Object(arguments) if !arguments.is_empty() => {
+                one_line(&format!("{} {}", self.name, self.arguments()))
+            }
+            _ => one_line(&self.name),
+        }
+    }
+}
+
+/// The names in an arguments object, sorted.
+pub(crate) fn argument_names(arguments: &Value) -> Vec<String> {
+    let mut names: Vec<String> = arguments.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    names.sort_unstable();
+    names
+}
+
+/// Whether a key in `_meta` is about the host's connection to us and is not passed on (MCP, `_meta`).
+pub fn belongs_to_the_connection(key: &str) -> bool {
+    key == "progressToken" || key.starts_with("io.modelcontextprotocol/")
+}
+
+/// A tool call that a person, or a rule that a person made, approved. Only [`CallReview::apply`](super::CallReview::apply) makes one.
+#[derive(Debug, Clone)]
+pub struct ApprovedCall {
+    call: ToolCall,
+    object: Value,
+    sha256: Sha256Hex,
+}
+
+impl ApprovedCall {
+    pub(super) fn new(call: ToolCall) -> Self {
+        let object = call.object();
+        let sha256 = Sha256Hex::of_json(&object);
+        Self { call, object, sha256 }
+    }
+
+    /// The call as approved.
+    pub fn call(&self) -> &ToolCall {
+        &self.call
+    }
+
+    /// The object that was approved: the params, and the server.
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// SHA-256 of the object's canonical bytes (RFC 8785), taken when it was approved.
+    pub fn sha256(&self) -> Sha256Hex {
+        self.sha256
+    }
+}
