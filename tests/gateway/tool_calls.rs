@@ -109,8 +109,7 @@ async fn a_call_is_made_as_it_was_approved_and_the_log_tells_all_of_it() {
             assert_eq!(summary.approved_sha256, summary.sent_sha256);
             assert_eq!(edited.tool_call().unwrap().approved_sha256, summary.approved_sha256.unwrap().to_hex());
             assert_eq!((summary.wire_sha256, summary.tokens_in), (None, None));
-            params["server"] = server.into();
-            assert_eq!(entry.approved.as_ref().unwrap(), &params);
+            assert_eq!(entry.approved.as_ref().unwrap(), &json!({"server": server, "params": params}));
             assert_eq!(entry.request.as_ref().unwrap()["arguments"], json!({"path": "a", "n": 1.0}));
             assert_eq!(value(&json!({"result": entry.released.unwrap()})), got);
             assert_eq!(
@@ -118,6 +117,33 @@ async fn a_call_is_made_as_it_was_approved_and_the_log_tells_all_of_it() {
                 ["received", "evaluated", "decided", "sent", "answered", "decided", "released", "replied", "closed"]
             );
         }
+    }
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_can_send_nothing_beside_what_is_shown_and_hashed() {
+    let config = passing("legacy", Era::Legacy, &[]) + &passing("stateless", Era::Stateless, &[]);
+    let (home, port) = listening(&config).await;
+    let token = token(&home, "h");
+    looks(&home, "h", ToolCalls::Ask);
+    for (server, era) in ["legacy", "stateless"].into_iter().flat_map(|server| ERAS.map(|era| (server, era))) {
+        let host = Host::connect(era, port, Some(server), &token).await;
+        let extra = json!({"io.modelcontextprotocol/hidden": "a", "io.modelcontextprotocol/logLevel": "info"});
+        let params =
+            json!({"name": "echo", "arguments": {}, "server": "elsewhere", "task": {"ttl": 1}, "_meta": extra});
+        let (_, coming) = host.start("tools/call", params).await;
+        let question = home.question(Phase::Request).await;
+        assert_eq!(question.request["server"], "elsewhere");
+        assert_eq!(question.request["_meta"], json!({"io.modelcontextprotocol/hidden": "a"}), "{server} {era:?}");
+        home.act(&question, Action::Approve);
+        let mut got = value(&coming.all().await.1).clone();
+        let approved = home.entry(&question.id).await.approved.unwrap();
+        assert_eq!(approved, json!({"server": server, "params": question.request}));
+        // What is added on our side is ours: the mark of the chain, the progress token, the connection's own.
+        let meta = got["_meta"].as_object_mut().unwrap();
+        meta.retain(|key, _| key == "io.modelcontextprotocol/hidden");
+        assert_eq!(got, question.request, "{server} {era:?}");
     }
     home.stop().await;
 }

@@ -1,6 +1,6 @@
 //! A tool call, and the approved form of it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     canonical::Sha256Hex,
@@ -16,8 +16,8 @@ pub struct ToolCall {
 }
 
 impl ToolCall {
-    /// Reads the params of a `tools/call` that is to go to this server. What belongs to the host's own connection
-    /// (`_meta.progressToken` and the protocol's own keys in `_meta`) is not part of the call; all else is kept.
+    /// Reads the params of a `tools/call` that is to go to this server. All of them are kept: what would go to the
+    /// server is what is shown and approved.
     ///
     /// # Errors
     /// The first place where they are not what the protocol allows.
@@ -32,15 +32,10 @@ impl ToolCall {
         if fields.get("arguments").is_some_and(|arguments| !arguments.is_object()) {
             return Err(invalid("/arguments", "must be an object"));
         }
-        let mut params = fields.clone();
-        if let Some(meta) = params.remove("_meta") {
-            let Value::Object(mut meta) = meta else { return Err(invalid("/_meta", "must be an object")) };
-            meta.retain(|key, _| !belongs_to_the_connection(key));
-            if !meta.is_empty() {
-                params.insert("_meta".into(), Value::Object(meta));
-            }
+        if fields.get("_meta").is_some_and(|meta| !meta.is_object()) {
+            return Err(invalid("/_meta", "must be an object"));
         }
-        Ok(Self { server: server.into(), name, params: Value::Object(params) })
+        Ok(Self { server: server.into(), name, params: params.clone() })
     }
 
     /// The configured name of the server that is called.
@@ -68,13 +63,10 @@ impl ToolCall {
         &self.params
     }
 
-    /// The object that an approval approves: the params, and the server.
+    /// The object that an approval approves: `{server, params}`. Apart from each other, so that no member of the params
+    /// can stand for the server, or be hidden by it.
     pub fn object(&self) -> Value {
-        let mut object = self.params.clone();
-        if let Value::Object(fields) = &mut object {
-            fields.insert("server".into(), self.server.clone().into());
-        }
-        object
+        json!({"server": self.server, "params": self.params})
     }
 
     /// The same call with other arguments.
@@ -110,11 +102,6 @@ pub(crate) fn argument_names(arguments: &Value) -> Vec<String> {
     names
 }
 
-/// Whether a key in `_meta` is about the host's connection to us and is not passed on (MCP, `_meta`).
-pub fn belongs_to_the_connection(key: &str) -> bool {
-    key == "progressToken" || key.starts_with("io.modelcontextprotocol/")
-}
-
 /// A tool call that a person, or a rule that a person made, approved. Only [`CallReview::apply`](super::CallReview::apply) makes one.
 #[derive(Debug, Clone)]
 pub struct ApprovedCall {
@@ -135,7 +122,7 @@ impl ApprovedCall {
         &self.call
     }
 
-    /// The object that was approved: the params, and the server.
+    /// The object that was approved, as of [`ToolCall::object`].
     pub fn object(&self) -> &Value {
         &self.object
     }

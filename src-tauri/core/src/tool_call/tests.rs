@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::inspect::{FindingKind, Place, inspect};
+use crate::{
+    canonical::Sha256Hex,
+    inspect::{FindingKind, Place, inspect},
+};
 
 fn call(arguments: Value) -> ToolCall {
     ToolCall::parse("files", &json!({"name": "write", "arguments": arguments})).unwrap()
@@ -36,12 +39,34 @@ fn a_call_is_read_strictly_and_kept_whole() {
     assert_eq!(wrong(json!({"name": ""})), "name: must be the name of a tool");
     assert_eq!(wrong(json!({"name": "t", "arguments": []})), "arguments: must be an object");
     assert_eq!(wrong(json!({"name": "t", "_meta": 1})), "_meta: must be an object");
-    let params = json!({"name": "t", "_meta": {"progressToken": 1, "io.modelcontextprotocol/clientInfo": {}, "own": 2}, "requestState": "x"});
+    let params = json!({"name": "t", "_meta": {"io.modelcontextprotocol/x": {}, "own": 2}, "requestState": "x"});
     let call = ToolCall::parse("s", &params).unwrap();
-    assert_eq!(call.object(), json!({"server": "s", "name": "t", "_meta": {"own": 2}, "requestState": "x"}));
+    assert_eq!(call.params(), &params);
     assert_eq!(call.arguments(), &Value::Null);
-    let plain = ToolCall::parse("s", &json!({"name": "t", "_meta": {"progressToken": 1}})).unwrap();
-    assert_eq!(plain.params(), &json!({"name": "t"}));
+}
+
+#[test]
+fn what_is_approved_is_all_that_is_sent_and_nothing_stands_for_something_else() {
+    let of = |server: &str, params: Value| {
+        let Effect::Call(approved) =
+            CallReview::new(ToolCall::parse(server, &params).unwrap()).apply(Event::Approve).unwrap()
+        else {
+            panic!("not called")
+        };
+        assert_eq!(approved.object(), &json!({"server": server, "params": approved.call().params()}));
+        approved.sha256()
+    };
+    let plain = of("s", json!({"name": "t"}));
+    for other in [
+        json!({"name": "t", "server": "s"}),
+        json!({"name": "t", "server": "other"}),
+        json!({"name": "t", "_meta": {"progressToken": 1}}),
+        json!({"name": "t", "_meta": {"io.modelcontextprotocol/x": "hidden"}}),
+    ] {
+        assert_ne!(of("s", other.clone()), plain, "{other}");
+    }
+    assert_ne!(of("s", json!({"name": "t", "server": "a"})), of("s", json!({"name": "t", "server": "b"})));
+    assert_ne!(of("other", json!({"name": "t"})), plain);
 }
 
 #[test]
@@ -50,8 +75,9 @@ fn approves_what_was_shown_and_returns_what_was_shown() {
     review.apply(Event::EditArguments(arguments("b"))).unwrap();
     assert!(review.request_edited());
     let Effect::Call(approved) = review.apply(Event::Approve).unwrap() else { panic!("not called") };
-    assert_eq!(approved.object(), &json!({"server": "files", "name": "write", "arguments": {"path": "b"}}));
-    assert_eq!(approved.call().params(), &json!({"name": "write", "arguments": {"path": "b"}}));
+    let params = json!({"name": "write", "arguments": {"path": "b"}});
+    assert_eq!(approved.call().params(), &params);
+    assert_eq!(approved.object(), &json!({"server": "files", "params": params}));
     assert_eq!(approved.sha256(), Sha256Hex::of_json(approved.object()));
     review.apply(Event::Answered(CallAnswer::Result(result("done")))).unwrap();
     review.apply(Event::EditResult(result("done, once"))).unwrap();

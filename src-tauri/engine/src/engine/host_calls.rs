@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use samplegate_core::tool_call::{ApprovedCall, ToolCall, belongs_to_the_connection};
+use samplegate_core::tool_call::ApprovedCall;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use crate::mcp::{CallError, CallKind, CallRef, Connection, HostReply, News};
+use crate::mcp::{CallError, CallKind, CallRef, Connection, HostReply, LogLevel, News, connection::LOG_LEVEL_KEY};
 
 impl Engine {
     /// Makes a host's call with exactly these params, or with those that the person made of them. `cancel` fires when the
@@ -20,7 +20,7 @@ impl Engine {
         &self,
         connection: Arc<Connection>,
         call: CallRef,
-        params: Map<String, Value>,
+        mut params: Map<String, Value>,
         cancel: CancellationToken,
         news: mpsc::Sender<News>,
     ) -> Result<Value, CallError> {
@@ -35,13 +35,16 @@ impl Engine {
         let withdrawn = cancel.child_token();
         let _gives_up = withdrawn.clone().drop_guard();
         let reply = HostReply::default();
-        let meta = params.get("_meta").cloned();
+        let level = take_log_level(&mut params);
         let asked = connection.asked_by_host(call.clone(), Value::Object(params), withdrawn.clone(), reply.receipt());
         let pipeline = self.pipeline.clone();
         // On a task of its own: whatever becomes of the host, the question ends as one.
         let reviewed = tokio::spawn(async move {
             let perform = move |approved: Box<ApprovedCall>, cancel| async move {
-                let params = with_meta_of_the_connection(approved.call(), meta.as_ref());
+                let mut params = approved.call().params().as_object().cloned().unwrap_or_default();
+                if let Some(level) = level {
+                    put_log_level(&mut params, level);
+                }
                 connection.relay_call(call, params, cancel, news).await
             };
             pipeline.tool_call(asked, perform).await
@@ -54,19 +57,21 @@ impl Engine {
     }
 }
 
-/// The params as approved, with what in `_meta` is about the connection and no part of the call.
-fn with_meta_of_the_connection(call: &ToolCall, meta: Option<&Value>) -> Map<String, Value> {
-    let mut params = call.params().as_object().cloned().unwrap_or_default();
-    let own = meta.and_then(Value::as_object).into_iter().flatten();
-    let own: Map<String, Value> = own
-        .filter(|(key, _)| belongs_to_the_connection(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if !own.is_empty() {
-        match params.entry("_meta").or_insert_with(|| Value::Object(Map::new())) {
-            Value::Object(meta) => meta.extend(own),
-            other => *other = Value::Object(own),
-        }
+/// Takes out of params which log messages the host wants to hear meanwhile: one of eight words about its connection, and
+/// no part of the call. Anything else in that place stays, to be shown and approved like all that is sent.
+fn take_log_level(params: &mut Map<String, Value>) -> Option<Value> {
+    let meta = params.get_mut("_meta")?.as_object_mut()?;
+    LogLevel::known(meta.get(LOG_LEVEL_KEY)?.as_str()?)?;
+    let level = meta.remove(LOG_LEVEL_KEY);
+    if meta.is_empty() {
+        params.remove("_meta");
     }
-    params
+    level
+}
+
+fn put_log_level(params: &mut Map<String, Value>, level: Value) {
+    let meta = params.entry("_meta").or_insert_with(|| Map::new().into());
+    if let Some(meta) = meta.as_object_mut() {
+        meta.insert(LOG_LEVEL_KEY.to_owned(), level);
+    }
 }

@@ -13,7 +13,7 @@ use super::{
     request::{Request, Side},
 };
 use crate::mcp::{
-    CallError, CallKind, CallRef, Chain, Era, KEPT_NEWS, News,
+    CallError, CallKind, CallRef, Chain, Era, KEPT_NEWS, LogLevel, News,
     chain::{DEEPEST, MARK},
     connection::LOG_LEVEL_KEY,
 };
@@ -23,9 +23,6 @@ const STILL_WAITING: Duration = Duration::from_secs(4);
 /// What progress goes up by then: it has to go up, and must not overtake the server's own.
 const STEP: f64 = 1e-6;
 const WAITING: &str = "waiting for your approval in Samplegate";
-
-/// The severities of log messages, lowest first.
-const LEVELS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
 impl Request {
     pub(super) async fn call(&mut self) -> Result<Value, Failure> {
@@ -161,8 +158,8 @@ impl Request {
 
 /// Whether a log message is of this severity or a worse one; one of an unknown severity is.
 pub(super) fn is_at_least(params: &Value, wanted: &str) -> bool {
-    let rank = |level: &str| LEVELS.iter().position(|known| *known == level);
-    match (params.get("level").and_then(Value::as_str).and_then(rank), rank(wanted)) {
+    let level = params.get("level").and_then(Value::as_str).and_then(LogLevel::known);
+    match (level, LogLevel::known(wanted)) {
         (Some(level), Some(wanted)) => level >= wanted,
         _ => true,
     }

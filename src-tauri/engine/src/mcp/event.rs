@@ -43,17 +43,39 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    pub(super) fn parse(level: &str) -> Self {
-        match level {
-            "debug" => Self::Debug,
-            "notice" => Self::Notice,
-            "warning" => Self::Warning,
-            "error" => Self::Error,
-            "critical" => Self::Critical,
-            "alert" => Self::Alert,
-            "emergency" => Self::Emergency,
-            _ => Self::Info,
+    /// Every level, lowest first.
+    const ALL: [Self; 8] = [
+        Self::Debug,
+        Self::Info,
+        Self::Notice,
+        Self::Warning,
+        Self::Error,
+        Self::Critical,
+        Self::Alert,
+        Self::Emergency,
+    ];
+
+    /// The protocol's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+            Self::Alert => "alert",
+            Self::Emergency => "emergency",
         }
+    }
+
+    /// The level that a word stands for, if it is one of the protocol's.
+    pub(crate) fn known(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == word)
+    }
+
+    pub(super) fn parse(word: &str) -> Self {
+        Self::known(word).unwrap_or(Self::Info)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     engine::Engine,
-    mcp::{LogLevel, ServerEvent},
+    mcp::ServerEvent,
     pipeline::now,
     wire::{LogLine, Topic},
 };
@@ -56,7 +56,7 @@ impl Engine {
                     }
                     other => other.to_string(),
                 };
-                (level_name(level).to_owned(), logger.map_or(text.clone(), |logger| format!("{logger}: {text}")))
+                (level.as_str().to_owned(), logger.map_or(text.clone(), |logger| format!("{logger}: {text}")))
             }
             ServerEvent::Progress { call_id, progress, total, message } => {
                 self.runs.progress(call_id, progress, total, message.clone());
@@ -93,18 +93,5 @@ impl Engine {
         if lines.len() > LOG_LINES {
             lines.pop_front();
         }
-    }
-}
-
-fn level_name(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Notice => "notice",
-        LogLevel::Warning => "warning",
-        LogLevel::Error => "error",
-        LogLevel::Critical => "critical",
-        LogLevel::Alert => "alert",
-        LogLevel::Emergency => "emergency",
     }
 }
