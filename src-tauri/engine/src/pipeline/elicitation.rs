@@ -2,27 +2,18 @@
 //!
 //! Nobody but a person answers: rules deny or ask, and an allow is an ask.
 
-use std::sync::Arc;
-
 use samplegate_core::{
-    audit::{self, Closed, Content, DecidedBy, Gate, Kind, Outcome, Received, Released, Role},
+    audit::{self, Content, DecidedBy, Gate, Kind, Outcome, Released, Role},
     canonical::Sha256Hex,
     elicitation::{Dialog, Effect, Elicitation, Input},
-    policy::{UNMATCHED, Verdict},
+    policy::Verdict,
 };
 use serde_json::{Value, json};
 
-use super::{
-    End, Ended, Looked, Pipeline, Question,
-    docket::Docket,
-    intake::{arguments, provenance, received},
-    record::Record,
-};
+use super::{End, Ended, Looked, Pipeline, Question, docket::Docket, gates::by_you, intake::Evaluated};
 use crate::{
     mcp::{Asked, Refusal},
-    review_queue::{Decision, Submission, elicitation_findings},
-    store::question_id,
-    wire::EvaluationView,
+    review_queue::{Decision, elicitation_findings},
 };
 
 /// What a server is told where there is no input.
@@ -68,44 +59,15 @@ impl Pipeline {
     }
 
     async fn receive_elicitation(&self, asked: Asked) -> Result<Question<Effect>, End> {
-        let at = asked.arrived_at;
-        let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
-        let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
-        let parsed = Elicitation::parse(asked.params.clone(), &asked.server.protocol_version);
-        let event = Received {
-            context_class: parsed.as_ref().ok().map(|asked| asked.content_class().to_owned()),
-            first_line: parsed.as_ref().ok().map(Elicitation::first_line),
-            ..received(self, &asked, Kind::Elicitation)
-        };
-        record.received(event, &asked.params, arguments(&asked.origin));
-        let elicitation = match parsed {
-            Ok(elicitation) => elicitation,
-            Err(error) => {
-                record.flush().await?;
-                let why = error.to_string();
-                let closed = Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) };
-                self.conclude(record, closed, asked.receipt);
-                return Err(End::failed(-32602, why));
-            }
-        };
+        let read = Elicitation::parse(asked.params.clone(), &asked.server.protocol_version);
+        let read = read.map_err(|error| error.to_string());
+        let told = |elicitation: &Elicitation| (elicitation.content_class().to_owned(), elicitation.first_line());
+        let (asked, mut record, elicitation) = self.log_received(asked, Kind::Elicitation, read, told).await?;
         let findings = elicitation_findings(&elicitation);
         let seen = asked.sight.settled().await;
         let docket = Docket::elicitation(&asked, &elicitation, seen);
-        let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
-        if evaluation.verdict == Verdict::Ask && evaluation.reason != UNMATCHED {
-            limits.notes.insert(0, evaluation.reason.clone());
-        }
-        let submission = Submission {
-            id,
-            received_at: at,
-            arrival: asked.arrival,
-            provenance: provenance(&asked),
-            evaluation: EvaluationView::from(&evaluation),
-            notes: limits.notes,
-            behaviour,
-            fingerprint: docket.fingerprint(),
-            offer,
-        };
+        let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
+        let Evaluated { evaluation, submission, .. } = evaluated;
         let (entry, decisions) = self.queue.submit_elicitation(submission, Dialog::new(elicitation));
         let looked = Looked { findings, answer: None };
         Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised: None, attempt: 0 })
@@ -136,14 +98,7 @@ impl Pipeline {
         question: &mut Question<Effect>,
         decision: Decision<Effect>,
     ) -> Result<Box<Input>, No> {
-        let (by, reason, mut event) = self.decision_event(question, Gate::Request, &decision, None);
-        let refused = |action: &'static str, did: &str| {
-            let why = match reason.as_deref() {
-                Some(reason) => format!("{did} by you: {reason}"),
-                None => format!("{did} by you"),
-            };
-            Err(No { end: End::denied(by, why), action: Some(action) })
-        };
+        let mut event = self.decision_event(question, Gate::Request, &decision, None);
         match decision.effect {
             Effect::Accept(input) => {
                 if decision.what == audit::Decision::Approved {
@@ -158,15 +113,15 @@ impl Pipeline {
                 Ok(input)
             }
             Effect::Decline => {
-                question.record.note(event);
-                question.record.flush().await?;
-                refused("decline", "declined")
+                let why = by_you("declined", &event);
+                let end = Self::person_refuses(question, event, why).await?;
+                Err(No { end, action: Some("decline") })
             }
             Effect::Cancel => {
-                event.reason = event.reason.or_else(|| Some("cancelled: neither yes nor no".into()));
-                question.record.note(event);
-                question.record.flush().await?;
-                refused("cancel", "cancelled")
+                let why = by_you("cancelled", &event);
+                event.reason.get_or_insert_with(|| "cancelled: neither yes nor no".into());
+                let end = Self::person_refuses(question, event, why).await?;
+                Err(No { end, action: Some("cancel") })
             }
             Effect::End => Err(End::withdrawn().into()),
         }

@@ -9,11 +9,41 @@ use uuid::Uuid;
 
 use super::{End, Pipeline, Question};
 use crate::{
-    review_queue::{Decision, Wanted},
+    review_queue::{Decision, Entry, Wanted},
     secrets::SecretError,
 };
 
+/// Who decides instead, where what a rule allows cannot be done.
+pub(super) enum Instead {
+    /// A person, who is told this.
+    Person(String),
+    /// Nobody: nothing can go on, and this is why.
+    Nobody(String),
+}
+
 impl Pipeline {
+    /// What is decided about what stands at a gate; where it is a rule that allows it, with what the policy said.
+    /// `allow` applies that to the question.
+    pub(super) async fn at_gate<E>(
+        &self,
+        question: &mut Question<E>,
+        gate: Gate,
+        judged: Evaluation,
+        allow: impl FnOnce(&Entry, &Evaluation) -> Result<Decision<E>, Instead>,
+    ) -> Result<(Decision<E>, Option<Evaluation>), End> {
+        let evaluation = self.may_decide(question, gate, judged).await?;
+        let why = match evaluation.verdict {
+            Verdict::Deny => return Ok((self.rule_denies(question, gate, &evaluation).await?, None)),
+            Verdict::Allow => match allow(&question.entry, &evaluation) {
+                Ok(decision) => return Ok((decision, Some(evaluation))),
+                Err(Instead::Person(why)) => why,
+                Err(Instead::Nobody(why)) => return Ok((Self::fails(question, why).await?, None)),
+            },
+            Verdict::Ask => evaluation.reason.clone(),
+        };
+        Ok((self.person_decides(question, gate, evaluation.by, &why).await?, None))
+    }
+
     /// Waits for a person. `asks` is who asks for one, and so who denies where nobody can be asked; `why` says why in a
     /// sentence.
     pub(super) async fn person_decides<E>(
@@ -54,25 +84,32 @@ impl Pipeline {
         decision.ok_or_else(End::withdrawn)
     }
 
-    /// The event that tells of a decision, with the grant that was made by it; `evaluation` is a rule's. Gives also by
-    /// whom, and why.
+    /// The event that tells of a decision, with the grant that was made by it; `evaluation` is a rule's.
     pub(super) fn decision_event<E>(
         &self,
         question: &mut Question<E>,
         gate: Gate,
         decision: &Decision<E>,
         evaluation: Option<&Evaluation>,
-    ) -> (DecidedBy, Option<String>, Decided) {
+    ) -> Decided {
         let (by, reviewer, rules) = match evaluation {
             None => (DecidedBy::Person, Some(self.reviewer.clone()), Vec::new()),
             Some(evaluation) => (DecidedBy::Rule, None, evaluation.matched()),
         };
         let reason = decision.reason.clone().or_else(|| evaluation.map(|evaluation| evaluation.reason.clone()));
-        let mut event = decided(gate, decision.what, by, reviewer, reason.clone(), rules);
+        let mut event = decided(gate, decision.what, by, reviewer, reason, rules);
         if let Some(wanted) = &decision.grant {
             self.grant(question, wanted, &mut event);
         }
-        (by, reason, event)
+        event
+    }
+
+    /// How a question ends that a person refused, and `why` in words; the log knows of it before anybody else.
+    pub(super) async fn person_refuses<E>(question: &mut Question<E>, event: Decided, why: String) -> Result<End, End> {
+        let end = End::denied(event.by, why);
+        question.record.note(event);
+        question.record.flush().await?;
+        Ok(end)
     }
 
     /// Makes the grant that a person gave with a decision: both are written in one transaction, or neither.
@@ -111,6 +148,14 @@ impl Pipeline {
         question.record.note(decided(gate, audit::Decision::Denied, evaluation.by, None, reason, rules));
         question.record.flush().await?;
         Err(End::denied(evaluation.by, evaluation.reason.clone()))
+    }
+
+    /// Ends the question without an answer; a decision, where a person was faster.
+    pub(super) async fn fails<E>(question: &mut Question<E>, why: String) -> Result<Decision<E>, End> {
+        if question.entry.refuse() {
+            return Err(End::failed(-32603, why));
+        }
+        Self::decided_already(question).await
     }
 
     /// What a person decided at this very moment.
@@ -155,6 +200,14 @@ impl Pipeline {
         question.entry.waits();
         self.queue.touch(&question.entry);
         Ok(())
+    }
+}
+
+/// What a person did, e.g. "denied", and why, where they said so.
+pub(super) fn by_you(did: &str, event: &Decided) -> String {
+    match &event.reason {
+        Some(reason) => format!("{did} by you: {reason}"),
+        None => format!("{did} by you"),
     }
 }
 

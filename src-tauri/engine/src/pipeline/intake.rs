@@ -1,16 +1,13 @@
-//! The first step: from what a server asked to a question in the queue.
+//! The first step, of whatever kind a question is: from what was asked to how it is put into the queue.
 
 use std::sync::Arc;
 
 use samplegate_core::{
-    audit::{Closed, DecidedBy, Evaluated, Gate, Kind, NewEvent, Outcome, Received, format_time},
+    audit::{self, Closed, DecidedBy, Gate, Kind, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
-    inspect::{self, Finding, Place},
+    inspect::Finding,
     limits::Checked,
     policy::{Evaluation, Offer, UNMATCHED, Verdict},
-    request::SamplingRequest,
-    review::{Effect, Review},
-    settings::{SamplingTools, Server},
 };
 use serde_json::Value;
 
@@ -26,66 +23,74 @@ use crate::{
     wire::{self, CallView, EvaluationView, ProvenanceView},
 };
 
+/// A question that was judged by what was there before it.
+pub(super) struct Evaluated {
+    pub(super) evaluation: Evaluation,
+    /// How it is put into the queue.
+    pub(super) submission: Submission,
+    /// maxTokens, where a limit lowers it.
+    pub(super) lowered: Option<u32>,
+}
+
 impl Pipeline {
-    /// Logs that a model's answer was asked for, checks it, evaluates it and puts it into the queue.
-    pub(super) async fn receive_sampling(&self, asked: Asked) -> Result<Question<Effect>, End> {
-        let at = asked.arrived_at;
-        let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
+    /// Logs what was asked. What could not be read ends here: its failure is logged, and the asker is told the place and
+    /// the reason. `told` gives, of what was read, its content in a word and its first line.
+    pub(super) async fn log_received<T>(
+        &self,
+        asked: Asked,
+        kind: Kind,
+        read: Result<T, String>,
+        told: impl FnOnce(&T) -> (String, String),
+    ) -> Result<(Asked, Record, T), End> {
+        let id = question_id(asked.arrived_at).map_err(|error| End::failed(-32603, error.to_string()))?;
         let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
-        let settings = self.config.settings();
-        let server = settings.servers.get(&asked.server.name);
-        let parsed = SamplingRequest::parse(asked.params.clone())
-            .map_err(|error| error.to_string())
-            .and_then(|request| check_tools(request, server));
-        let event = Received {
-            context_class: parsed.as_ref().ok().map(SamplingRequest::content_class),
-            first_line: parsed.as_ref().ok().map(SamplingRequest::first_line),
-            ..received(self, &asked, Kind::Sampling)
-        };
+        let (context_class, first_line) = read.as_ref().map(told).ok().unzip();
+        let event = Received { context_class, first_line, ..received(self, &asked, kind) };
         record.received(event, &asked.params, arguments(&asked.origin));
-        let request = match parsed {
-            Ok(request) => request,
+        match read {
+            Ok(read) => Ok((asked, record, read)),
             Err(why) => {
                 record.flush().await?;
                 let closed = Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) };
                 self.conclude(record, closed, asked.receipt);
-                return Err(End::failed(-32602, why));
+                Err(End::failed(-32602, why))
             }
-        };
-        let findings = inspect::inspect(Place::Request, request.params());
-        let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let model = self.queue.desk().choose(&asked.server.name, &request);
-        let seen = asked.sight.settled().await;
-        let docket = Docket::new(&asked, &request, model.as_ref(), seen);
-        let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
+        }
+    }
+
+    /// Has a question judged, and says how it is put into the queue.
+    pub(super) async fn evaluate(
+        &self,
+        asked: &Asked,
+        record: &mut Record,
+        docket: &Docket,
+        findings: Vec<Finding>,
+    ) -> Result<Evaluated, End> {
+        let admitted = self.admit(record, docket, findings, asked.arrived_at).await?;
+        let (evaluation, offer, limits, behaviour) = admitted;
+        let mut notes = limits.notes;
         // Who decides has to know why, where it is more than that nobody else does. A grant that falls short is told where
         // the scope is chosen.
         if evaluation.verdict == Verdict::Ask && evaluation.reason != UNMATCHED && evaluation.missed.is_none() {
-            limits.notes.insert(0, evaluation.reason.clone());
+            notes.insert(0, evaluation.reason.clone());
         }
-        limits.notes.extend(docket.remarks(&self.config.settings(), at));
-        limits.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
-        let offered = limits.lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let submission = Submission {
-            id,
-            received_at: at,
+            id: record.id(),
+            received_at: asked.arrived_at,
             arrival: asked.arrival,
-            provenance: provenance(&asked),
+            provenance: provenance(asked),
             evaluation: EvaluationView::from(&evaluation),
-            notes: limits.notes,
+            notes,
             behaviour,
             fingerprint: docket.fingerprint(),
             offer,
         };
-        let review = Review::new(request, offered, model, asked.server.protocol_version.clone());
-        let (entry, decisions) = self.queue.submit_sampling(submission, review);
-        let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
+        Ok(Evaluated { evaluation, submission, lowered: limits.lowered })
     }
 
     /// Limits and policy, judged and written in one transaction with what was noted before: what other questions, of
     /// this process or another, have used is neither more nor less than what it is judged by.
-    pub(super) async fn admit(
+    async fn admit(
         &self,
         record: &mut Record,
         docket: &Docket,
@@ -101,7 +106,7 @@ impl Pipeline {
                 let findings: Vec<Finding> = findings.iter().chain(&behaviour).cloned().collect();
                 let now = Now { settings: &current.settings, rules: &current.rules, before, at };
                 let (evaluation, offer) = docket.judge(Gate::Request, now, &findings, None, &limits);
-                let event = Evaluated {
+                let event = audit::Evaluated {
                     gate: Gate::Request,
                     verdict: evaluation.verdict,
                     rules: evaluation.matched(),
@@ -147,21 +152,7 @@ impl Pipeline {
     }
 }
 
-/// Tools in a request need the capability that was declared for them (MCP, sampling with tools).
-fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<SamplingRequest, String> {
-    let allowed = server.map_or(&SamplingTools::None, |server| &server.sampling_tools);
-    if allowed.is_none() && request.needs_tools() {
-        return Err("tools: this client has not declared sampling.tools".into());
-    }
-    match request.tools().iter().find(|tool| !allowed.allows(&tool.name)) {
-        Some(tool) if !allowed.is_none() => {
-            Err(format!("tools: {:?} may not be used in sampling by this server", tool.name))
-        }
-        Some(_) | None => Ok(request),
-    }
-}
-
-pub(super) fn received(pipeline: &Pipeline, asked: &Asked, kind: Kind) -> Received {
+fn received(pipeline: &Pipeline, asked: &Asked, kind: Kind) -> Received {
     let (call, one_of) = match &asked.origin {
         Origin::Call(call) => (Some(call), None),
         Origin::OneOf(calls) => (None, u32::try_from(calls.len()).ok()),
@@ -215,7 +206,7 @@ pub(crate) fn call_view(call: &CallRef) -> CallView {
     }
 }
 
-pub(super) fn provenance(asked: &Asked) -> ProvenanceView {
+fn provenance(asked: &Asked) -> ProvenanceView {
     let (call, one_of) = match &asked.origin {
         Origin::Call(call) => (Some(call_view(call)), Vec::new()),
         Origin::OneOf(calls) => (None, calls.iter().map(call_view).collect()),

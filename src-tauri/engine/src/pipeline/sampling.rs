@@ -3,14 +3,17 @@
 mod gates;
 
 use samplegate_core::{
-    audit::{Outcome, Released},
+    audit::{Gate, Kind, Outcome, Released},
     canonical::Sha256Hex,
+    inspect::{self, Place},
     policy::Evaluation,
-    review::{ApprovedRequest, Effect, ReleasedResponse},
+    request::SamplingRequest,
+    review::{ApprovedRequest, Effect, ReleasedResponse, Review},
+    settings::{SamplingTools, Server},
 };
 use serde_json::{Value, json};
 
-use super::{End, Ended, Pipeline, Question};
+use super::{End, Ended, Looked, Pipeline, Question, docket::Docket, intake::Evaluated};
 use crate::mcp::{Asked, Refusal};
 
 const REJECTED: &str = "User rejected sampling request";
@@ -57,6 +60,32 @@ impl Pipeline {
         replied.map_err(|end| refusal(&end))
     }
 
+    /// Logs that a model's answer was asked for, checks it, evaluates it and puts it into the queue.
+    async fn receive_sampling(&self, asked: Asked) -> Result<Question<Effect>, End> {
+        let at = asked.arrived_at;
+        let settings = self.config.settings();
+        let server = settings.servers.get(&asked.server.name);
+        let read = SamplingRequest::parse(asked.params.clone())
+            .map_err(|error| error.to_string())
+            .and_then(|request| check_tools(request, server));
+        let told = |request: &SamplingRequest| (request.content_class(), request.first_line());
+        let (asked, mut record, request) = self.log_received(asked, Kind::Sampling, read, told).await?;
+        let findings = inspect::inspect(Place::Request, request.params());
+        let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
+        let model = self.queue.desk().choose(&asked.server.name, &request);
+        let seen = asked.sight.settled().await;
+        let docket = Docket::new(&asked, &request, model.as_ref(), seen);
+        let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
+        let Evaluated { evaluation, mut submission, lowered } = evaluated;
+        submission.notes.extend(docket.remarks(&self.config.settings(), at));
+        submission.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
+        let offered = lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
+        let review = Review::new(request, offered, model, asked.server.protocol_version.clone());
+        let (entry, decisions) = self.queue.submit_sampling(submission, review);
+        let looked = Looked { findings, answer: None };
+        Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
+    }
+
     /// The two gates, and the model between them.
     async fn review(&self, question: &mut Question<Effect>) -> Result<ReleasedResponse, End> {
         let mut approved = match self.request_gate(question).await? {
@@ -65,7 +94,7 @@ impl Pipeline {
         };
         loop {
             let passed = match self.ask_model(question, &approved).await? {
-                Came::Answer(evaluation) => self.answer_gate(question, &evaluation).await?,
+                Came::Answer(evaluation) => self.answer_gate(question, evaluation).await?,
                 Came::Failure(why) => self.no_answer(question, &why).await?,
                 Came::Release(released) => return Ok(*released),
             };
@@ -100,6 +129,20 @@ impl Pipeline {
         };
         self.close(question, released.as_ref().map(|_| "returned to the server"));
         released
+    }
+}
+
+/// Tools in a request need the capability that was declared for them (MCP, sampling with tools).
+fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<SamplingRequest, String> {
+    let allowed = server.map_or(&SamplingTools::None, |server| &server.sampling_tools);
+    if allowed.is_none() && request.needs_tools() {
+        return Err("tools: this client has not declared sampling.tools".into());
+    }
+    match request.tools().iter().find(|tool| !allowed.allows(&tool.name)) {
+        Some(tool) if !allowed.is_none() => {
+            Err(format!("tools: {:?} may not be used in sampling by this server", tool.name))
+        }
+        Some(_) | None => Ok(request),
     }
 }
 

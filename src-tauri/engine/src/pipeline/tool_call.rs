@@ -6,13 +6,11 @@
 
 mod gates;
 
-use std::sync::Arc;
-
 use samplegate_core::{
-    audit::{Answered, Closed, Content, DecidedBy, Gate, Kind, Outcome, Received, Released, Role, Sent},
+    audit::{Answered, Content, DecidedBy, Gate, Kind, Outcome, Released, Role, Sent},
     canonical::Sha256Hex,
     inspect::{self, Place},
-    policy::{Evaluation, Risk, UNMATCHED, Verdict, is_looked_at},
+    policy::{Evaluation, Risk, is_looked_at},
     settings::ToolCalls,
     tool_call::{ApprovedCall, CallAnswer, CallReview, Effect, Event, ReleasedResult, ToolCall},
 };
@@ -22,15 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     End, Given, Looked, Pipeline, Question,
     docket::{Docket, listed_tool},
-    intake::{arguments, provenance, received},
-    record::Record,
+    intake::Evaluated,
 };
-use crate::{
-    mcp::{Asked, CallError, Origin},
-    review_queue::Submission,
-    store::question_id,
-    wire::EvaluationView,
-};
+use crate::mcp::{Asked, CallError, Origin};
 
 const REJECTED: &str = "User rejected tool call";
 /// Where a refusal says who refused, for programs.
@@ -97,53 +89,23 @@ impl Pipeline {
 
     /// Logs that a tool was called, checks it, evaluates it and puts it into the queue.
     async fn receive_call(&self, asked: Asked) -> Result<Question<Effect>, End> {
-        let at = asked.arrived_at;
-        let id = question_id(at).map_err(|error| End::failed(-32603, error.to_string()))?;
-        let mut record = Record::new(self.store.clone(), Arc::clone(&self.log_trouble), id);
-        let parsed = ToolCall::parse(&asked.server.name, &asked.params);
-        let event = Received {
-            context_class: parsed.is_ok().then(|| "arguments".to_owned()),
-            first_line: parsed.as_ref().ok().map(ToolCall::first_line),
-            ..received(self, &asked, Kind::ToolCall)
-        };
-        record.received(event, &asked.params, arguments(&asked.origin));
-        let call = match (parsed, &asked.origin) {
-            (Ok(call), Origin::Call(origin)) => Ok((call, origin.host.clone())),
-            (Ok(_), Origin::OneOf(_) | Origin::None) => Err("a tool call has a host that makes it".to_owned()),
-            (Err(error), _) => Err(error.to_string()),
-        };
-        let (call, host) = match call {
-            Ok(known) => known,
-            Err(why) => {
-                record.flush().await?;
-                let closed = Closed { outcome: Outcome::Failed, decided_by: None, reason: Some(why.clone()) };
-                self.conclude(record, closed, asked.receipt);
-                return Err(End::failed(-32602, why));
-            }
-        };
+        let read = ToolCall::parse(&asked.server.name, &asked.params).map_err(|error| error.to_string());
+        let read = read.and_then(|call| match &asked.origin {
+            Origin::Call(origin) => Ok((call, origin.host.clone())),
+            Origin::OneOf(_) | Origin::None => Err("a tool call has a host that makes it".to_owned()),
+        });
+        let told = |(call, _): &(ToolCall, String)| ("arguments".to_owned(), call.first_line());
+        let (asked, mut record, (call, host)) = self.log_received(asked, Kind::ToolCall, read, told).await?;
         let findings = inspect::inspect(Place::Request, call.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
         let seen = asked.sight.settled().await;
         let tool = seen.as_ref().and_then(|seen| listed_tool(seen, call.name())).cloned();
         let docket = Docket::of_call(&asked, &host, &call, seen);
-        let (evaluation, offer, mut limits, behaviour) = self.admit(&mut record, &docket, findings.clone(), at).await?;
-        if evaluation.verdict == Verdict::Ask && evaluation.reason != UNMATCHED && evaluation.missed.is_none() {
-            limits.notes.insert(0, evaluation.reason.clone());
-        }
+        let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
+        let Evaluated { evaluation, mut submission, .. } = evaluated;
         if tool.is_none() {
-            limits.notes.push("The server does not list this tool, or did not tell yet what it is.".into());
+            submission.notes.push("The server does not list this tool, or did not tell yet what it is.".into());
         }
-        let submission = Submission {
-            id,
-            received_at: at,
-            arrival: asked.arrival,
-            provenance: provenance(&asked),
-            evaluation: EvaluationView::from(&evaluation),
-            notes: limits.notes,
-            behaviour,
-            fingerprint: docket.fingerprint(),
-            offer,
-        };
         let (entry, decisions) = self.queue.submit_call(submission, CallReview::new(call), tool);
         let looked = Looked { findings, answer: None };
         Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
@@ -188,7 +150,7 @@ impl Pipeline {
             Err(_) => return self.no_result(question, CallError::BadResult("the call was not finished".into())).await,
         };
         let evaluation = self.call_answered(question, answer).await?;
-        Ok(*self.result_gate(question, &evaluation).await?)
+        Ok(*self.result_gate(question, evaluation).await?)
     }
 
     /// Computed anew from what goes out, not copied from what was approved: they must be equal.

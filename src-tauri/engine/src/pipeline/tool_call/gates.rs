@@ -1,16 +1,19 @@
 //! The two gates of a tool call.
 
 use samplegate_core::{
-    audit::{self, Content, DecidedBy, Gate, Role},
-    policy::{Evaluation, Verdict},
+    audit::{self, Content, Gate, Role},
+    policy::Evaluation,
     tool_call::{Effect, Event, ReleasedResult},
 };
 
 use super::{
-    super::{End, Pipeline, Question},
+    super::{
+        End, Pipeline, Question,
+        gates::{Instead, by_you},
+    },
     Passed, withdrawn_by_host,
 };
-use crate::review_queue::Decision;
+use crate::review_queue::{Decision, Entry};
 
 impl Pipeline {
     /// Nothing reaches a server before this.
@@ -23,9 +26,9 @@ impl Pipeline {
     pub(super) async fn result_gate(
         &self,
         question: &mut Question<Effect>,
-        evaluation: &Evaluation,
+        judged: Evaluation,
     ) -> Result<Box<ReleasedResult>, End> {
-        match self.at_gate_of_call(question, Gate::Answer, evaluation.clone(), Event::Return).await? {
+        match self.at_gate_of_call(question, Gate::Answer, judged, Event::Return).await? {
             Passed::Release(released) => Ok(released),
             Passed::Call(_) => Err(withdrawn_by_host()),
         }
@@ -39,17 +42,13 @@ impl Pipeline {
         judged: Evaluation,
         lets_through: Event,
     ) -> Result<Passed, End> {
-        let evaluation = self.may_decide(question, gate, judged).await?;
-        let (decision, by_rule) = match evaluation.verdict {
-            Verdict::Deny => (self.rule_denies(question, gate, &evaluation).await?, None),
-            Verdict::Allow => match question.entry.apply_to_call(lets_through) {
-                Ok(effect) => (Decision::by_rule(effect, gate, audit::Decision::Approved), Some(&evaluation)),
-                // A person was faster: it was paused, or the server was at work.
-                Err(_) => (Self::decided_already(question).await?, None),
-            },
-            Verdict::Ask => (self.person_decides(question, gate, evaluation.by, &evaluation.reason).await?, None),
+        let allow = |entry: &Entry, evaluation: &Evaluation| match entry.apply_to_call(lets_through) {
+            Ok(effect) => Ok(Decision::by_rule(effect, gate, audit::Decision::Approved)),
+            // A person was faster: it was paused, or the server was at work.
+            Err(_) => Err(Instead::Person(evaluation.reason.clone())),
         };
-        self.carry_out_call(question, gate, decision, by_rule).await
+        let (decision, by_rule) = self.at_gate(question, gate, judged, allow).await?;
+        self.carry_out_call(question, gate, decision, by_rule.as_ref()).await
     }
 
     /// Writes a decision to the log; only then gives what may be done.
@@ -60,7 +59,7 @@ impl Pipeline {
         decision: Decision<Effect>,
         evaluation: Option<&Evaluation>,
     ) -> Result<Passed, End> {
-        let (by, reason, mut event) = self.decision_event(question, gate, &decision, evaluation);
+        let mut event = self.decision_event(question, gate, &decision, evaluation);
         match decision.effect {
             Effect::Call(approved) => {
                 event.approved_sha256 = Some(approved.sha256());
@@ -74,13 +73,8 @@ impl Pipeline {
                 Ok(Passed::Release(released))
             }
             Effect::Refuse => {
-                question.record.note(event);
-                question.record.flush().await?;
-                let typed = reason.filter(|_| by == DecidedBy::Person);
-                Err(End::denied(
-                    by,
-                    typed.map_or_else(|| "denied by you".into(), |typed| format!("denied by you: {typed}")),
-                ))
+                let why = by_you("denied", &event);
+                Err(Self::person_refuses(question, event, why).await?)
             }
             Effect::Show | Effect::End => Err(withdrawn_by_host()),
         }
