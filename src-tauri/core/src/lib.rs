@@ -4,6 +4,7 @@
 //! would miss; [`policy`] says Allow, Ask or Deny; [`review`] is the state machine between the two gates;
 //! `model_format` encodes the approved request to exact bytes; [`audit`] gives every event its place in the chain.
 
+pub mod action;
 pub mod answer;
 pub mod audit;
 pub mod canonical;

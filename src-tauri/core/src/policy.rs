@@ -12,6 +12,7 @@
 //! about a tool matches; an expired or suspended one never allows.
 
 mod case;
+mod conditions;
 mod grant;
 mod pattern;
 mod propose;
@@ -19,6 +20,7 @@ mod replay;
 mod risk;
 mod rule;
 mod rules;
+mod sentence;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -26,12 +28,13 @@ mod tool_call;
 
 pub use self::{
     case::{Calling, Case, Facts, Suspension, ToolLabels, prompt},
+    conditions::{FindingsAre, Hours, Presence, ToolsAre},
     grant::{About, CallShape, Grant, MINUTES, Offer, Scope, Shape, Until, grant_name, grant_of, offer},
     pattern::{Pattern, Reach},
     propose::{Seen, propose_rule},
     replay::{DryRun, Replayed},
     risk::{Hints, Label, Proposal, Risk, is_trifecta, propose as propose_risk, propose_labels, trifecta_sentence},
-    rule::{Action, FindingsAre, Hours, Presence, Rule, ToolsAre},
+    rule::{Action, Rule},
     rules::Rules,
     template::Template,
     tool_call::{is_looked_at, propose_call_rule},

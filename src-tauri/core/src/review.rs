@@ -11,107 +11,22 @@
 //! something they did not see.
 
 mod answer_draft;
+mod approved;
+mod event;
 #[cfg(test)]
 mod tests;
 
-use serde_json::Value;
-
 pub use answer_draft::{AnswerDraft, ToolUseDecision};
+pub use approved::{ApprovedRequest, ModelRef, ReleasedResponse, approved_object};
+pub use event::{Effect, Event, NotNow};
 
 use crate::{
-    answer::{NotCarried, SamplingAnswer},
-    canonical::Sha256Hex,
-    inspect::Finding,
+    action::ActionKind,
+    answer::SamplingAnswer,
     redact::{self, Originals},
-    request::{InvalidParams, SamplingRequest},
+    request::SamplingRequest,
     tokens,
 };
-
-/// A configured model, as it is approved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelRef {
-    /// The configured name.
-    pub name: String,
-    /// The provider.
-    pub provider: String,
-    /// The provider's model id.
-    pub model: String,
-    /// Where it is, as configured when it was chosen; none: the provider's own. A later change of the settings does
-    /// not move what was approved.
-    pub base_url: Option<String>,
-}
-
-/// A request that a person, or a rule that a person made, approved. Only [`Review::apply`] makes one.
-#[derive(Debug, Clone)]
-pub struct ApprovedRequest {
-    request: SamplingRequest,
-    model: ModelRef,
-    object: Value,
-    sha256: Sha256Hex,
-}
-
-impl ApprovedRequest {
-    fn new(request: SamplingRequest, model: ModelRef) -> Self {
-        let object = approved_object(&request, &model);
-        let sha256 = Sha256Hex::of_json(&object);
-        Self { request, model, object, sha256 }
-    }
-
-    /// The request as approved.
-    pub fn request(&self) -> &SamplingRequest {
-        &self.request
-    }
-
-    /// The model it was approved for.
-    pub fn model(&self) -> &ModelRef {
-        &self.model
-    }
-
-    /// The object that was approved: the params, plus `model` and `provider`.
-    pub fn object(&self) -> &Value {
-        &self.object
-    }
-
-    /// SHA-256 of the object's canonical bytes (RFC 8785), taken when it was approved.
-    pub fn sha256(&self) -> Sha256Hex {
-        self.sha256
-    }
-}
-
-/// The object that an approval of this request for this model approves.
-pub fn approved_object(request: &SamplingRequest, model: &ModelRef) -> Value {
-    let mut object = request.params().clone();
-    if let Value::Object(fields) = &mut object {
-        fields.insert("model".into(), Value::String(model.model.clone()));
-        fields.insert("provider".into(), Value::String(model.provider.clone()));
-    }
-    object
-}
-
-/// An answer that may go back to the server. Only [`Review::apply`] makes one.
-#[derive(Debug, Clone)]
-pub struct ReleasedResponse {
-    answer: SamplingAnswer,
-    result: Value,
-    edited: bool,
-}
-
-impl ReleasedResponse {
-    /// The answer.
-    pub fn answer(&self) -> &SamplingAnswer {
-        &self.answer
-    }
-
-    /// The answer as the protocol's result object, in the server's revision.
-    pub fn result(&self) -> &Value {
-        &self.result
-    }
-
-    /// Whether a person changed what the model wrote.
-    pub fn edited(&self) -> bool {
-        self.edited
-    }
-}
 
 /// Where a question stands.
 #[derive(Debug, Clone)]
@@ -138,144 +53,6 @@ pub enum ModelOutcome {
     Answered(Box<AnswerDraft>),
     /// It failed, with a sentence why.
     Failed(String),
-}
-
-/// What may be done about a question. The shells offer these and no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ActionKind {
-    /// Send the request as shown.
-    Approve,
-    /// Change what is shown at this gate.
-    Edit,
-    /// Replace what was found in the request by placeholders.
-    Redact,
-    /// Undo all edits of this gate.
-    Revert,
-    /// Refuse.
-    Deny,
-    /// Write the answer oneself.
-    AnswerByHand,
-    /// Use another model.
-    ChooseModel,
-    /// Stop the model and keep what came so far.
-    Stop,
-    /// Ask a model again.
-    AskAgain,
-    /// Put what was redacted back into the answer, or leave the placeholders.
-    Restore,
-    /// Approve or refuse one tool call in the answer.
-    DecideToolUse,
-    /// Take the refused tool calls out of the answer.
-    RemoveRefused,
-    /// Return the answer as shown.
-    Return,
-}
-
-/// Something that happens to a question.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// Send the request as shown.
-    Approve,
-    /// Replace the request.
-    EditRequest(Box<SamplingRequest>),
-    /// Replace the answer.
-    EditAnswer(Box<SamplingAnswer>),
-    /// Replace the spans of these findings in the request, as it stands now, by placeholders.
-    Redact(Vec<Finding>),
-    /// Put what was redacted back into the answer, or leave the placeholders.
-    Restore(bool),
-    /// Decide about one tool call in the answer.
-    DecideToolUse {
-        /// The call's id.
-        id: String,
-        /// What was decided.
-        decision: ToolUseDecision,
-    },
-    /// Take the refused tool calls out of the answer.
-    RemoveRefused,
-    /// Undo all edits of this gate.
-    Revert,
-    /// Refuse.
-    Deny,
-    /// Answer with this text; final.
-    AnswerByHand(String),
-    /// Use this model.
-    ChooseModel(ModelRef),
-    /// Stop the model.
-    Stop,
-    /// Ask again, the same or another model.
-    AskAgain(Option<ModelRef>),
-    /// Return the answer as shown.
-    Return,
-    /// The model answered (or was stopped: then this is what came so far).
-    Answered(Box<SamplingAnswer>),
-    /// The model failed.
-    ModelFailed(String),
-    /// The server, or the host behind it, gave up; or the process ends.
-    Withdraw,
-}
-
-/// What the engine must do now.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// Only show the change.
-    Show,
-    /// Send this to the model.
-    Send(Box<ApprovedRequest>),
-    /// Stop the model; its partial answer comes as [`Event::Answered`].
-    StopModel,
-    /// Return this to the server.
-    Release(Box<ReleasedResponse>),
-    /// Tell the server that the request was refused.
-    Refuse,
-    /// Nobody waits any more.
-    End,
-}
-
-/// An event that cannot happen in this state, or that is not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotNow {
-    /// The action is not offered now.
-    #[error("this is not possible now; the question has moved on")]
-    NotOffered,
-    /// There is no model to send to.
-    #[error("no model is configured: add one, or answer it yourself")]
-    NoModel,
-    /// An answer longer than the server takes.
-    #[error("the answer has about {tokens} tokens, and the server takes at most {max} (maxTokens): shorten it")]
-    TooLong {
-        /// Its size.
-        tokens: u64,
-        /// The request's maxTokens.
-        max: u32,
-    },
-    /// An answer that the server's revision of the protocol has no place for.
-    #[error("this answer cannot be returned: {0}; edit it, ask again, or deny")]
-    NotCarried(#[from] NotCarried),
-    /// Tool calls that nobody decided about.
-    #[error("{} in this answer: approve or refuse each by itself", match count { 1 => "a tool call is".to_owned(), count => format!("{count} tool calls are") })]
-    ToolUseUndecided {
-        /// How many.
-        count: usize,
-    },
-    /// A tool call that was refused.
-    #[error("a tool call in this answer was refused: take it out, ask again, or deny")]
-    ToolUseRefused,
-    /// No tool call of that id.
-    #[error("there is no such tool call in the answer any more; look again")]
-    NoSuchToolUse,
-    /// Nothing was chosen to be redacted.
-    #[error("nothing was chosen that could be replaced")]
-    NothingToRedact,
-    /// A request that would not be one any more.
-    #[error("this cannot be replaced: {0}; edit it, or choose less")]
-    NotRedactable(#[from] InvalidParams),
-    /// A request edited to allow more than the server asked for.
-    #[error("maxTokens can be lowered, not raised: the server takes at most {max}")]
-    Raised {
-        /// The maxTokens as received.
-        max: u32,
-    },
 }
 
 /// A question between its two gates.
@@ -429,8 +206,8 @@ impl Review {
             }
             Event::AskAgain(other) => {
                 let State::Answer { approved, .. } = &self.state else { return Err(NotNow::NotOffered) };
-                let model = other.or_else(|| self.model.clone()).unwrap_or_else(|| approved.model.clone());
-                let request = approved.request.clone();
+                let model = other.or_else(|| self.model.clone()).unwrap_or_else(|| approved.model().clone());
+                let request = approved.request().clone();
                 self.model = Some(model.clone());
                 Ok(self.send(request, model))
             }
@@ -514,7 +291,7 @@ impl Review {
 
     fn release(&mut self, answer: SamplingAnswer, edited: bool) -> Result<Effect, NotNow> {
         let result = answer.to_result(&self.protocol)?;
-        Ok(self.close(Effect::Release(Box::new(ReleasedResponse { answer, result, edited }))))
+        Ok(self.close(Effect::Release(Box::new(ReleasedResponse::new(answer, result, edited)))))
     }
 
     fn answered(&mut self, outcome: ModelOutcome) -> Result<Effect, NotNow> {
@@ -543,27 +320,5 @@ impl Review {
         let tokens = tokens::estimate_text(&answer.text());
         // An estimate may be a third too high, and an answer that fits must not be refused for that.
         if tokens * 3 > u64::from(max) * 4 { Err(NotNow::TooLong { tokens, max }) } else { Ok(()) }
-    }
-}
-
-impl Event {
-    /// The action it is, if it is a person's or a rule's.
-    pub fn kind(&self) -> Option<ActionKind> {
-        match self {
-            Self::Approve => Some(ActionKind::Approve),
-            Self::EditRequest(_) | Self::EditAnswer(_) => Some(ActionKind::Edit),
-            Self::Redact(_) => Some(ActionKind::Redact),
-            Self::Restore(_) => Some(ActionKind::Restore),
-            Self::DecideToolUse { .. } => Some(ActionKind::DecideToolUse),
-            Self::RemoveRefused => Some(ActionKind::RemoveRefused),
-            Self::Revert => Some(ActionKind::Revert),
-            Self::Deny => Some(ActionKind::Deny),
-            Self::AnswerByHand(_) => Some(ActionKind::AnswerByHand),
-            Self::ChooseModel(_) => Some(ActionKind::ChooseModel),
-            Self::Stop => Some(ActionKind::Stop),
-            Self::AskAgain(_) => Some(ActionKind::AskAgain),
-            Self::Return => Some(ActionKind::Return),
-            Self::Answered(_) | Self::ModelFailed(_) | Self::Withdraw => None,
-        }
     }
 }

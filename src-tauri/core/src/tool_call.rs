@@ -19,16 +19,16 @@ mod tests;
 
 pub use answer::{CallAnswer, ReleasedResult};
 pub(crate) use call::argument_names;
-pub use call::{ApprovedCall, ToolCall, belongs_to_the_connection};
+pub use call::{ApprovedCall, ToolCall};
 
 use answer::check_result;
 use serde_json::{Map, Value};
 
 use crate::{
+    action::ActionKind,
     inspect::Finding,
     redact::{self, Originals},
     request::InvalidParams,
-    review::ActionKind,
 };
 
 /// Where a tool call stands.

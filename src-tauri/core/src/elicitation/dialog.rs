@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Elicitation, Mode, Problem, Typed};
+use crate::action::ActionKind;
 
 /// More is not kept of what is typed, in bytes as JSON.
 const MOST_TYPED: usize = 1 << 20;
@@ -110,6 +111,12 @@ impl Dialog {
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// What may be done now.
+    pub fn actions(&self) -> Vec<ActionKind> {
+        use ActionKind::{Accept, Cancel, Deny, Fill};
+        if self.over { Vec::new() } else { vec![Deny, Cancel, Fill, Accept] }
     }
 
     /// Keeps what is being typed, so that a window that closes loses nothing.

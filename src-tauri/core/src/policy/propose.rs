@@ -8,8 +8,7 @@ use std::ops::RangeInclusive;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::{
-    Action, Facts, FindingsAre, Pattern, Rule, ToolsAre,
-    rule::Presence,
+    Action, Facts, FindingsAre, Pattern, Presence, Rule, ToolsAre,
     template::{Kind, Template},
 };
 use crate::{audit::Kind as Asks, settings::Gates};

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Case, Risk,
+    Case, FindingsAre, Hours, Risk, ToolsAre,
     grant::grant_of,
     pattern::{Pattern, Reach},
 };
 use crate::{
     audit::{Gate, Kind},
-    inspect::{FindingKind, Severity},
     settings::{Gates, InvalidSetting},
 };
 
@@ -127,75 +126,8 @@ impl Action {
     }
 
     /// How much of a text a pattern must describe: all of it to let it through, a part to hold it up.
-    fn reach(self) -> Reach {
+    pub(super) fn reach(self) -> Reach {
         if self.lets_through() { Reach::Whole } else { Reach::Anywhere }
-    }
-}
-
-/// Findings: `"none"`, `"any"`, a severity (`"high"`: this or worse), or a list of kinds (one of them). That a request is
-/// nearly the same as one before counts only where `near_duplicate` is named.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum FindingsAre {
-    /// None, or any.
-    Word(Presence),
-    /// This severity or worse.
-    AtLeast(Severity),
-    /// One of these kinds.
-    Kinds(Vec<FindingKind>),
-}
-
-/// Whether there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Presence {
-    /// There is none.
-    None,
-    /// There is one.
-    Any,
-}
-
-/// Tools in a request, and at the answer gate those that the answer calls: `"none"`, `"any"`, or a list. For what lets through, the request uses no other than these; for
-/// what asks or denies, it uses one of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ToolsAre {
-    /// None, or any.
-    Word(Presence),
-    /// These.
-    Names(Vec<String>),
-}
-
-/// A span of the day, `"08:00-18:00"`; it may pass midnight. The end is not part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hours {
-    from: civil::Time,
-    to: civil::Time,
-}
-
-impl Hours {
-    fn holds(self, time: civil::Time) -> bool {
-        if self.from <= self.to { self.from <= time && time < self.to } else { self.from <= time || time < self.to }
-    }
-}
-
-impl TryFrom<String> for Hours {
-    type Error = InvalidSetting;
-
-    fn try_from(text: String) -> Result<Self, InvalidSetting> {
-        let wrong = || InvalidSetting(format!("hours are like \"08:00-18:00\", not {text:?}"));
-        let (from, to) = text.split_once('-').ok_or_else(wrong)?;
-        let time = |text: &str| text.trim().parse::<civil::Time>().map_err(|_| wrong());
-        let (from, to) = (time(from)?, time(to)?);
-        if from == to { Err(wrong()) } else { Ok(Self { from, to }) }
-    }
-}
-
-impl From<Hours> for String {
-    fn from(hours: Hours) -> Self {
-        let time = |time: civil::Time| format!("{:02}:{:02}", time.hour(), time.minute());
-        format!("{}-{}", time(hours.from), time(hours.to))
     }
 }
 
@@ -333,44 +265,6 @@ impl Rule {
         }
     }
 
-    /// The rule in a sentence.
-    pub fn sentence(&self) -> String {
-        let who = match (&self.server, &self.tool) {
-            (Some(server), Some(tool)) => format!("{tool} of {server}"),
-            (Some(server), None) => server.clone(),
-            (None, Some(tool)) => format!("the tool {tool} of any server"),
-            (None, None) => "any server".into(),
-        };
-        let what = match (self.kind, self.gate) {
-            (Some(Kind::ToolCall), Gates::Both) => "tool calls and their results",
-            (Some(Kind::ToolCall), Gates::Request) => "tool calls",
-            (Some(Kind::ToolCall), Gates::Answer) => "results of tool calls",
-            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Both) => "requests and answers",
-            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Request) => "requests",
-            (Some(Kind::Sampling | Kind::Elicitation) | None, Gates::Answer) => "answers",
-        };
-        let mut sentence = match self.action {
-            Action::Allow => format!("Allow {what} of {who} without a look"),
-            Action::Ask => format!("Ask about {what} of {who}"),
-            Action::Deny => format!("Deny {what} of {who}"),
-            Action::Answer => format!("Answer requests of {who} with “{}”", self.text.as_deref().unwrap_or_default()),
-        };
-        let conditions = self.conditions();
-        if !conditions.is_empty() {
-            sentence.push_str(" when ");
-            sentence.push_str(&conditions.join(", and "));
-        }
-        if let Some(expires) = self.expires {
-            sentence.push_str(&format!(", until {}", crate::audit::format_time(expires)));
-        }
-        if let Some(uses) = self.uses {
-            sentence.push_str(&format!(", at most {uses} {}", if uses == 1 { "time" } else { "times" }));
-        }
-        sentence
-    }
-}
-
-impl Rule {
     fn conditions_hold(&self, case: &Case<'_>) -> bool {
         let (facts, action, reach) = (case.facts, self.action, self.action.reach());
         self.server.as_deref().is_none_or(|server| server == case.server)
@@ -400,52 +294,6 @@ impl Rule {
                 .as_ref()
                 .is_none_or(|pattern| facts.answer.as_ref().is_some_and(|answer| pattern.matches(answer, reach)))
     }
-
-    fn conditions(&self) -> Vec<String> {
-        let (action, reach) = (self.action, self.action.reach());
-        let mut words = Vec::new();
-        let mut add = |text: Option<String>| words.extend(text);
-        add(self.kind.and_then(|kind| match kind {
-            Kind::Sampling => Some("it asks for sampling".into()),
-            Kind::Elicitation => Some("it asks for your input".into()),
-            // Said already: tool calls are what it is about.
-            Kind::ToolCall => None,
-        }));
-        add(self.host.as_ref().map(|host| format!("the call comes from {host}")));
-        for (name, pattern) in &self.arguments {
-            add(Some(format!("its argument {name} {}", pattern.words(reach))));
-        }
-        add(self.prompt.as_ref().map(|pattern| format!("its prompt {}", pattern.words(reach))));
-        add(self.system_prompt.as_ref().map(|pattern| format!("its system prompt {}", pattern.words(reach))));
-        add(self.answer.as_ref().map(|pattern| format!("the answer {}", pattern.words(reach))));
-        add(self.max_bytes.map(|max| format!("it has at most {max} bytes")));
-        add(self.over_bytes.map(|over| format!("it has more than {over} bytes")));
-        add(self.max_tokens.map(|max| format!("it asks for at most {max} tokens")));
-        add(self.over_tokens.map(|over| format!("it asks for more than {over} tokens")));
-        add(self.model.as_ref().map(|model| format!("{model} would answer")));
-        add(self.findings.as_ref().map(FindingsAre::words));
-        add(self.risk.map(|risk| match (action.lets_through(), risk) {
-            (true, Risk::Low) => "its risk is low".into(),
-            (true, Risk::Medium | Risk::High) => format!("its risk is at most {risk}"),
-            (false, Risk::High) => "its risk is high".into(),
-            (false, Risk::Low | Risk::Medium) => format!("its risk is at least {risk}"),
-        }));
-        add(self.read_only.map(|says| match says {
-            true => "its server says that it only reads".into(),
-            false => "its server does not say that it only reads".into(),
-        }));
-        add(self.destructive.map(|may| match may {
-            true => "by its server's word or silence it may destroy something".into(),
-            false => "its server says that it destroys nothing".into(),
-        }));
-        add(self.tools.as_ref().map(|tools| tools.words(action)));
-        add(self.include_context.map(|asks| match asks {
-            true => "it asks for context of servers".into(),
-            false => "it asks for no context of servers".into(),
-        }));
-        add(self.hours.map(|hours| format!("it is between {}", String::from(hours).replace('-', " and "))));
-        words
-    }
 }
 
 fn argument(case: &Case<'_>, name: &str, pattern: &Pattern, reach: Reach) -> bool {
@@ -453,74 +301,5 @@ fn argument(case: &Case<'_>, name: &str, pattern: &Pattern, reach: Reach) -> boo
         Some(Value::String(text)) => pattern.matches(text, reach),
         Some(other) => pattern.matches(&other.to_string(), reach),
         None => false,
-    }
-}
-
-impl FindingsAre {
-    /// Reads `none`, `any`, a severity, or kinds with commas, as on the command line.
-    ///
-    /// # Errors
-    /// It is none of these.
-    pub fn from_argument(text: &str) -> Result<Self, InvalidSetting> {
-        let kinds = || text.split(',').map(str::trim).collect::<Vec<_>>();
-        [serde_json::Value::from(text), serde_json::Value::from(kinds())]
-            .into_iter()
-            .find_map(|value| serde_json::from_value(value).ok())
-            .ok_or_else(|| {
-                InvalidSetting(format!("findings are none, any, a severity or kinds of finding, not {text:?}"))
-            })
-    }
-
-    fn hold(&self, case: &Case<'_>) -> bool {
-        // That something was asked before is no fault of what it says: a routine is nothing but near-duplicates. It
-        // counts where it is named.
-        let mut said = case.findings.iter().filter(|finding| finding.kind != FindingKind::NearDuplicate);
-        match self {
-            Self::Word(Presence::None) => said.next().is_none(),
-            Self::Word(Presence::Any) => said.next().is_some(),
-            Self::AtLeast(severity) => said.any(|finding| finding.severity >= *severity),
-            Self::Kinds(kinds) => case.findings.iter().any(|finding| kinds.contains(&finding.kind)),
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Word(Presence::None) => "nothing was found in it".into(),
-            Self::Word(Presence::Any) => "something was found in it".into(),
-            Self::AtLeast(severity) => format!("a finding is {} or worse", severity.as_str()),
-            Self::Kinds(kinds) => {
-                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-                format!("a finding is of kind {}", kinds.join(" or "))
-            }
-        }
-    }
-}
-
-impl ToolsAre {
-    /// Reads `none`, `any`, or names with commas, as on the command line.
-    pub fn from_argument(text: &str) -> Self {
-        match text {
-            "none" => Self::Word(Presence::None),
-            "any" => Self::Word(Presence::Any),
-            names => Self::Names(names.split(',').map(|name| name.trim().to_owned()).collect()),
-        }
-    }
-
-    fn hold(&self, used: &[String], action: Action) -> bool {
-        match self {
-            Self::Word(Presence::None) => used.is_empty(),
-            Self::Word(Presence::Any) => !used.is_empty(),
-            Self::Names(names) if action.lets_through() => used.iter().all(|tool| names.contains(tool)),
-            Self::Names(names) => used.iter().any(|tool| names.contains(tool)),
-        }
-    }
-
-    fn words(&self, action: Action) -> String {
-        match self {
-            Self::Word(Presence::None) => "it uses no tools".into(),
-            Self::Word(Presence::Any) => "it uses tools".into(),
-            Self::Names(names) if action.lets_through() => format!("it uses no tools but {}", names.join(", ")),
-            Self::Names(names) => format!("it uses {}", names.join(" or ")),
-        }
     }
 }

@@ -1,10 +1,11 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    answer::StopReason,
-    inspect::{FindingKind, Place, inspect},
+    answer::{NotCarried, StopReason},
+    canonical::Sha256Hex,
+    inspect::{Finding, FindingKind, Place, inspect},
     request::{Block, ToolUse},
 };
 

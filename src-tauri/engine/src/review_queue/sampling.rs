@@ -1,11 +1,12 @@
 //! A request for a model's answer in the queue: what a person does to it, and what the pipeline does.
 
 use samplegate_core::{
+    action::ActionKind,
     answer::SamplingAnswer,
     audit::{self, Gate},
     inspect::{self, Finding},
     request::SamplingRequest,
-    review::{ActionKind, AnswerDraft, Effect, Event, ModelOutcome, NotNow, Review, State, ToolUseDecision},
+    review::{AnswerDraft, Effect, Event, ModelOutcome, NotNow, Review, State, ToolUseDecision},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;

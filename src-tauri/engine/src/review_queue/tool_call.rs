@@ -1,10 +1,10 @@
 //! A host's tool call in the queue: what a person does to it, and what the pipeline does.
 
 use samplegate_core::{
+    action::ActionKind,
     audit::{self, Gate},
     inspect::{self, Finding, Place},
     request::InvalidParams,
-    review::ActionKind,
     tool_call::{CallReview, Effect, Event, NotNow, State, ToolCall},
 };
 use serde_json::Value;

@@ -11,7 +11,6 @@ use samplegate_core::{
     audit::{Gate, Kind, format_time},
     inspect::{self, Family, Finding},
     policy::{Offer, Scope},
-    review::ActionKind as Action,
 };
 use serde_json::Value;
 
@@ -155,26 +154,6 @@ impl From<Kind> for QuestionKind {
             Kind::Sampling => Self::Sampling,
             Kind::Elicitation => Self::Elicitation,
             Kind::ToolCall => Self::ToolCall,
-        }
-    }
-}
-
-impl From<Action> for ActionKind {
-    fn from(kind: Action) -> Self {
-        match kind {
-            Action::Approve => Self::Approve,
-            Action::Edit => Self::Edit,
-            Action::Redact => Self::Redact,
-            Action::Restore => Self::Restore,
-            Action::DecideToolUse => Self::DecideToolUse,
-            Action::RemoveRefused => Self::RemoveRefused,
-            Action::Revert => Self::Revert,
-            Action::Deny => Self::Deny,
-            Action::AnswerByHand => Self::AnswerByHand,
-            Action::ChooseModel => Self::ChooseModel,
-            Action::Stop => Self::Stop,
-            Action::AskAgain => Self::AskAgain,
-            Action::Return => Self::Return,
         }
     }
 }

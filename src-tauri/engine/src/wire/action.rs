@@ -1,48 +1,41 @@
 //! What may be done about a question, and what a shell sends to do it.
 
+use std::path::PathBuf;
+
+pub use samplegate_core::action::ActionKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use ts_rs::TS;
+use ts_rs::{Config, TS};
 
 use super::{GrantScope, ToolUseDecision};
 
-/// What may be done about a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-#[serde(rename_all = "camelCase")]
-pub enum ActionKind {
-    /// Send the request as shown.
-    Approve,
-    /// Change the request, or the answer.
-    Edit,
-    /// Replace what was found in the request by placeholders.
-    Redact,
-    /// Undo all edits.
-    Revert,
-    /// Refuse.
-    Deny,
-    /// Write the answer oneself.
-    AnswerByHand,
-    /// Use another model.
-    ChooseModel,
-    /// Stop the model and keep what came so far.
-    Stop,
-    /// Ask the model again.
-    AskAgain,
-    /// Put what was redacted back into the answer, or leave the placeholders.
-    Restore,
-    /// Approve or refuse one tool call in the answer.
-    DecideToolUse,
-    /// Take the refused tool calls out of the answer.
-    RemoveRefused,
-    /// Return the answer as shown.
-    Return,
-    /// Fill in a form, without answering yet.
-    Fill,
-    /// Answer with what stands in the form, or open the address.
-    Accept,
-    /// Say neither yes nor no.
-    Cancel,
+/// [`ActionKind`] for TypeScript: the union of its names.
+pub(super) struct ActionNames;
+
+impl TS for ActionNames {
+    type WithoutGenerics = Self;
+    type OptionInnerType = Self;
+
+    fn docs() -> Option<String> {
+        Some("/**\n * What may be done about a question.\n */\n".to_owned())
+    }
+
+    fn name(_: &Config) -> String {
+        "ActionKind".to_owned()
+    }
+
+    fn inline(_: &Config) -> String {
+        let names: Vec<String> = ActionKind::ALL.iter().map(|kind| format!("\"{kind}\"")).collect();
+        names.join(" | ")
+    }
+
+    fn decl(config: &Config) -> String {
+        format!("type {} = {};", Self::name(config), Self::inline(config))
+    }
+
+    fn output_path() -> Option<PathBuf> {
+        Some("ActionKind.ts".into())
+    }
 }
 
 /// An action, as a shell sends it.

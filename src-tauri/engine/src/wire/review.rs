@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
 
-use super::{ActionKind, AnswerView, ElicitationView, OfferView, OpinionView, ToolCallView};
+use super::{ActionKind, AnswerView, ElicitationView, OfferView, OpinionView, ToolCallView, action::ActionNames};
 
 /// One line of the queue, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -118,6 +118,7 @@ pub struct ReviewItem {
     /// How far a decision at this gate may reach.
     pub offer: OfferView,
     /// What may be done now. A window offers these and no others.
+    #[ts(as = "Vec<ActionNames>")]
     pub actions: Vec<ActionKind>,
     /// What has to be typed before what goes on, since it is of high risk; none: nothing.
     pub confirm: Option<String>,

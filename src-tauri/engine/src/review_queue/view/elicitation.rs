@@ -8,7 +8,7 @@ use samplegate_core::{
 use serde_json::Value;
 
 use super::{super::elicitation::Asking, Told};
-use crate::wire::{ActionKind, AsksView, ChoiceView, ElicitationView, FieldTakes, FormField, ProblemView, SubjectView};
+use crate::wire::{AsksView, ChoiceView, ElicitationView, FieldTakes, FormField, ProblemView, SubjectView};
 
 /// From so many characters on, a text gets several lines.
 const LONG: u64 = 200;
@@ -19,7 +19,6 @@ pub(super) fn told(state: &Asking) -> Told {
     let problem =
         |problem: samplegate_core::elicitation::Problem| ProblemView { field: problem.field, why: problem.why };
     let problems = if over { Vec::new() } else { asked.problems(typed).into_iter().map(problem).collect() };
-    let actions = [ActionKind::Deny, ActionKind::Cancel, ActionKind::Fill, ActionKind::Accept];
     Told {
         received: asked.params().clone(),
         request: asked.params().clone(),
@@ -27,7 +26,7 @@ pub(super) fn told(state: &Asking) -> Told {
         unknown_fields: asked.unknown_fields().to_vec(),
         request_sha256: Sha256Hex::of_json(asked.params()).to_hex(),
         findings: findings(asked),
-        actions: actions.into_iter().filter(|_| !over).collect(),
+        actions: state.dialog.actions(),
         decides: false,
         subject: SubjectView::Elicitation(Box::new(ElicitationView {
             message: asked.message().to_owned(),

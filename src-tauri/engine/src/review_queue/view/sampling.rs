@@ -6,7 +6,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
     request::one_line,
-    review::{ActionKind as Kind, ModelOutcome, Review, State, approved_object},
+    review::{ModelOutcome, Review, State, approved_object},
     settings::Settings,
 };
 use serde_json::Value;
@@ -44,7 +44,7 @@ pub(super) fn told(state: &mut Sampling, server: &str, desk: &Desk) -> Told {
         request_sha256: known.request_sha256,
         actions: offered(review, &known.findings, &known.models),
         findings: known.findings,
-        decides: actions.contains(&Kind::Approve) || actions.contains(&Kind::Return),
+        decides: actions.contains(&ActionKind::Approve) || actions.contains(&ActionKind::Return),
         subject: SubjectView::Sampling(Box::new(SamplingView {
             placeholders: review.placeholders().map(ToOwned::to_owned).collect(),
             approved_sha256: known.approved_sha256,
@@ -104,8 +104,10 @@ fn worked_out(state: &mut Sampling, server: &str, desk: &Desk) -> WorkedOut {
 /// Redacting is offered where there is something to redact, and another model where one can be asked.
 fn offered(review: &Review, findings: &[Finding], models: &[ModelOption]) -> Vec<ActionKind> {
     let can = models.iter().any(|model| model.cannot.is_none());
-    let applies = |kind: &Kind| (*kind != Kind::Redact || !findings.is_empty()) && (*kind != Kind::ChooseModel || can);
-    review.actions().into_iter().filter(applies).map(ActionKind::from).collect()
+    let applies = |kind: &ActionKind| {
+        (*kind != ActionKind::Redact || !findings.is_empty()) && (*kind != ActionKind::ChooseModel || can)
+    };
+    review.actions().into_iter().filter(applies).collect()
 }
 
 /// The first line of what stands at its gate, and what was found in that.

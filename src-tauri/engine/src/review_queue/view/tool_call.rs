@@ -1,11 +1,11 @@
 //! A host's tool call as the shells see it.
 
 use samplegate_core::{
+    action::ActionKind,
     canonical::Sha256Hex,
     inspect::{self, Finding, Place},
     policy::Hints,
     request::one_line,
-    review::ActionKind as Kind,
     tool_call::{CallAnswer, State},
 };
 
@@ -13,7 +13,7 @@ use super::{
     super::{Desk, tool_call::Call},
     Told,
 };
-use crate::wire::{ActionKind, CalledTool, FindingView, ResultView, SubjectView, ToolCallView};
+use crate::wire::{CalledTool, FindingView, ResultView, SubjectView, ToolCallView};
 
 pub(super) fn told(call: &mut Call, server: &str, desk: &Desk) -> Told {
     let (request, result) = found(call);
@@ -33,11 +33,10 @@ pub(super) fn told(call: &mut Call, server: &str, desk: &Desk) -> Told {
         request_edited: review.request_edited(),
         unknown_fields: Vec::new(),
         request_sha256: Sha256Hex::of_json(review.received().params()).to_hex(),
-        decides: actions.contains(&Kind::Approve) || actions.contains(&Kind::Return),
+        decides: actions.contains(&ActionKind::Approve) || actions.contains(&ActionKind::Return),
         actions: actions
             .into_iter()
-            .filter(|kind| *kind != Kind::Redact || request.iter().any(can_be_redacted))
-            .map(ActionKind::from)
+            .filter(|kind| *kind != ActionKind::Redact || request.iter().any(can_be_redacted))
             .collect(),
         subject: SubjectView::ToolCall(Box::new(ToolCallView {
             placeholders: review.placeholders().map(ToOwned::to_owned).collect(),
