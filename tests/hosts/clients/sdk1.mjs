@@ -1,37 +1,8 @@
-// Connects with the TypeScript SDK, version 1; see README.md. The packages are found beside the working directory.
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+// Connects with the TypeScript SDK, version 1; see README.md.
+import { load, run } from "./sdk.mjs";
 
-const require = createRequire(process.cwd() + "/");
-const load = (name) => import(pathToFileURL(require.resolve(name)));
 const { Client } = await load("@modelcontextprotocol/sdk/client/index.js");
-const { StdioClientTransport } = await load("@modelcontextprotocol/sdk/client/stdio.js");
-const { StreamableHTTPClientTransport } = await load("@modelcontextprotocol/sdk/client/streamableHttp.js");
+const stdio = await load("@modelcontextprotocol/sdk/client/stdio.js");
+const http = await load("@modelcontextprotocol/sdk/client/streamableHttp.js");
 
-const told = JSON.parse(process.argv[2]);
-const client = new Client({ name: "sdk1", version: "1" });
-const [command, ...args] = told.command ?? [];
-const transport = command
-  ? new StdioClientTransport({ command, args, stderr: "inherit" })
-  : new StreamableHTTPClientTransport(new URL(told.url), { requestInit: { headers: { authorization: `Bearer ${told.token}` } } });
-let protocol;
-const set = transport.setProtocolVersion?.bind(transport);
-transport.setProtocolVersion = (version) => {
-  protocol = version;
-  set?.(version);
-};
-await client.connect(transport);
-const results = [];
-for (const call of told.calls) {
-  results.push(await client.callTool(call).catch((error) => ({ error: error.message })));
-}
-const offers = client.getServerCapabilities();
-const seen = {
-  protocol,
-  tools: (await client.listTools()).tools.map((tool) => tool.name),
-  prompts: offers.prompts ? (await client.listPrompts()).prompts.map((prompt) => prompt.name) : [],
-  resources: offers.resources ? (await client.listResources()).resources.map((resource) => resource.uri) : [],
-  results,
-};
-await client.close();
-console.log(JSON.stringify(seen));
+await run(new Client({ name: "sdk1", version: "1" }), { ...stdio, ...http });
