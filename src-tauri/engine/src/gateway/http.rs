@@ -112,6 +112,21 @@ type Answered = Result<Response, Box<Response>>;
 
 impl Visit {
     async fn post(self, body: Body) -> Answered {
+        self.check_media_types()?;
+        let Ok(bytes) = to_bytes(body, MAX_MESSAGE_BYTES).await else {
+            return Err(Box::new(plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Payload Too Large: a message has at most 16 MiB",
+            )));
+        };
+        match read(&bytes).map_err(|failure| malformed(&failure, &Value::Null))? {
+            Message::Request { id, method, params } => self.requested(id, method, params).await,
+            Message::Notification { method, params } => self.notified(&method, params),
+            Message::Answer => self.session().map(|_| accepted()),
+        }
+    }
+
+    fn check_media_types(&self) -> Result<(), Box<Response>> {
         if !accepts(&self.headers, JSON) || !accepts(&self.headers, EVENTS) {
             let text = "Not Acceptable: Client must accept both application/json and text/event-stream";
             return Err(Box::new(plain(StatusCode::NOT_ACCEPTABLE, text)));
@@ -121,87 +136,57 @@ impl Visit {
             let text = "Unsupported Media Type: Content-Type must be application/json";
             return Err(Box::new(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)));
         }
-        let Ok(bytes) = to_bytes(body, MAX_MESSAGE_BYTES).await else {
-            return Err(Box::new(plain(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Payload Too Large: a message has at most 16 MiB",
-            )));
-        };
-        let message = read(&bytes).map_err(|failure| malformed(&failure, &Value::Null))?;
-        let (is_request, id, method, mut params) = match message {
-            Message::Answer => {
-                self.session()?;
-                return Ok(StatusCode::ACCEPTED.into_response());
-            }
-            Message::Request { id, method, params } => (true, id, method, params),
-            Message::Notification { method, params } => (false, Value::Null, method, params),
-        };
+        Ok(())
+    }
+
+    async fn requested(self, id: Value, method: String, mut params: Map<String, Value>) -> Answered {
         let meta = RequestMeta::take(&mut params);
         let version = self.version(meta.version.is_some())?;
         // From 2026-07-28 on there is no such method.
-        let in_session = meta.version.is_none() && !headers::are_standard(&self.headers);
-        if is_request && method == "initialize" && in_session {
+        if method == "initialize" && meta.version.is_none() && !headers::are_standard(&self.headers) {
             return self.initialize(id, params).await;
         }
-        let refused = |failure: &Failure| malformed(failure, &id);
-        if is_request {
-            let wants_meta = method == "server/discover" || version.is_some_and(|version| version >= STATELESS);
-            match (&meta.version, version) {
-                (None, _) if wants_meta => return Err(refused(&Failure::missing_meta(&meta.missing()))),
-                (Some(_), None) => {
-                    let text = "request _meta protocolVersion requires MCP-Protocol-Version header";
-                    return Err(refused(&Failure::header(text)));
-                }
-                (Some(said), Some(header)) if said != header => {
-                    let text = format!(
-                        "MCP-Protocol-Version header ({header}) does not match request _meta protocolVersion ({said})"
-                    );
-                    return Err(refused(&Failure::header(text)));
-                }
-                (Some(said), _) if !VERSIONS.contains(&said.as_str()) => {
-                    return Err(refused(&Failure::version(said, &VERSIONS)));
-                }
-                (Some(_), _) if !meta.missing().is_empty() => {
-                    return Err(refused(&Failure::missing_meta(&meta.missing())));
-                }
-                _ => {}
-            }
-        }
-        if headers::are_standard(&self.headers) {
-            let schema = |tool: &str| self.gateway.input_schema(&self.endpoint, tool);
-            headers::check(&self.headers, &method, &params, schema)
-                .map_err(|reason| refused(&Failure::header(reason)))?;
-        }
-        let stateless = meta.version.is_some();
-        let side = match (stateless, headers::are_standard(&self.headers)) {
-            (true, _) => Side::Stateless,
-            // Nothing is kept that a notification could be about.
-            (false, true) => return Ok(StatusCode::ACCEPTED.into_response()),
-            (false, false) => Side::Session(self.session()?),
-        };
-        if !is_request {
-            if let (Side::Session(session), "notifications/cancelled") = (&side, method.as_str()) {
-                session.cancel(params.get("requestId").unwrap_or(&Value::Null));
-            }
-            return Ok(StatusCode::ACCEPTED.into_response());
-        }
+        let refused = |failure: Failure| malformed(&failure, &id);
+        check_version(&method, &meta, version).map_err(refused)?;
+        self.check_headers(&method, &params).map_err(refused)?;
+        let Some(side) = self.side(&meta)? else { return Ok(accepted()) };
+        let stateless = matches!(side, Side::Stateless);
         let (out, messages) = mpsc::channel(WAITING);
         let cancel = self.gateway.0.stop.child_token();
         let gone = cancel.clone().drop_guard();
-        let asked = Asked {
-            gateway: self.gateway,
-            endpoint: self.endpoint,
-            caller: self.caller,
-            side,
-            id,
-            method,
-            params,
-            meta,
-            out,
-            cancel,
-        };
+        let Self { gateway, endpoint, caller, .. } = self;
+        let asked = Asked { gateway, endpoint, caller, side, id, method, params, meta, out, cancel };
         tokio::spawn(asked.run());
         Ok(reply::reply(messages, gone, stateless).await)
+    }
+
+    fn notified(self, method: &str, mut params: Map<String, Value>) -> Answered {
+        let meta = RequestMeta::take(&mut params);
+        self.version(meta.version.is_some())?;
+        self.check_headers(method, &params).map_err(|failure| malformed(&failure, &Value::Null))?;
+        if let Some(Side::Session(session)) = self.side(&meta)?
+            && method == "notifications/cancelled"
+        {
+            session.cancel(params.get("requestId").unwrap_or(&Value::Null));
+        }
+        Ok(accepted())
+    }
+
+    fn check_headers(&self, method: &str, params: &Map<String, Value>) -> Result<(), Failure> {
+        if !headers::are_standard(&self.headers) {
+            return Ok(());
+        }
+        let schema = |tool: &str| self.gateway.input_schema(&self.endpoint, tool);
+        headers::check(&self.headers, method, params, schema).map_err(Failure::header)
+    }
+
+    /// How the host is connected; none: without a session, and nothing is kept that a notification could be about.
+    fn side(&self, meta: &RequestMeta) -> Result<Option<Side>, Box<Response>> {
+        match (meta.version.is_some(), headers::are_standard(&self.headers)) {
+            (true, _) => Ok(Some(Side::Stateless)),
+            (false, true) => Ok(None),
+            (false, false) => self.session().map(|session| Some(Side::Session(session))),
+        }
     }
 
     /// The stream that a host listens on.
@@ -270,6 +255,22 @@ impl Visit {
     }
 }
 
+/// Compares what a request's `_meta` says of its version with what its headers say.
+fn check_version(method: &str, meta: &RequestMeta, header: Option<&str>) -> Result<(), Failure> {
+    let wants_meta = method == "server/discover" || header.is_some_and(|version| version >= STATELESS);
+    match (&meta.version, header) {
+        (None, _) if wants_meta => Err(Failure::missing_meta(&meta.missing())),
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Failure::header("request _meta protocolVersion requires MCP-Protocol-Version header")),
+        (Some(said), Some(header)) if said != header => Err(Failure::header(format!(
+            "MCP-Protocol-Version header ({header}) does not match request _meta protocolVersion ({said})"
+        ))),
+        (Some(said), _) if !VERSIONS.contains(&said.as_str()) => Err(Failure::version(said, &VERSIONS)),
+        (Some(_), _) if !meta.missing().is_empty() => Err(Failure::missing_meta(&meta.missing())),
+        (Some(_), _) => Ok(()),
+    }
+}
+
 /// Reads a message. Batches ended with 2025-03-26, and hosts do well without them there.
 fn read(bytes: &Bytes) -> Result<Message, Failure> {
     let value: Value =
@@ -317,6 +318,10 @@ fn malformed(failure: &Failure, id: &Value) -> Box<Response> {
         status => status,
     };
     Box::new((status, axum::Json(failure.response(id))).into_response())
+}
+
+fn accepted() -> Response {
+    StatusCode::ACCEPTED.into_response()
 }
 
 fn method_not_allowed() -> Response {
