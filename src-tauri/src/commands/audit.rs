@@ -1,7 +1,7 @@
 //! The audit window's commands. They only read.
 
 use jiff::Timestamp;
-use samplegate_core::audit::{Head, QuestionId, format_time};
+use samplegate_core::audit::{Head, QuestionId};
 use samplegate_engine::{
     engine::Engine,
     store::Filter,
@@ -41,22 +41,7 @@ fn filter(query: AuditQuery) -> Answer<Filter> {
 pub(super) async fn audit_list(engine: State<'_, Engine>, query: AuditQuery) -> Answer<AuditPage> {
     let page = engine.store().list(filter(query)?).await?;
     Ok(AuditPage {
-        rows: page
-            .questions
-            .into_iter()
-            .map(|question| AuditRow {
-                id: question.id.to_string(),
-                at: format_time(question.at),
-                server: question.server,
-                tool: question.tool,
-                first_line: question.first_line.unwrap_or_default(),
-                outcome: question.outcome.as_str().into(),
-                decided_by: question.decided_by.map(|by| by.as_str().into()),
-                reviewer: question.reviewer,
-                model: question.model,
-                cost_microusd: question.cost_microusd.and_then(|cost| i64::try_from(cost).ok()),
-            })
-            .collect(),
+        rows: page.questions.into_iter().map(AuditRow::from).collect(),
         next: page.next.map(|id| id.to_string()),
     })
 }

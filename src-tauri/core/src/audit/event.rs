@@ -124,7 +124,7 @@ pub struct Sent {
 
 /// The model answered, or failed to; and what limits, inspection and policy said about the answer, which is not an event
 /// of its own: this one is durable before the answer is shown or released, whoever decides about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Answered {
     /// The model's own name for itself.
     pub model: Option<String>,

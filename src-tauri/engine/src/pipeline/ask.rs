@@ -248,16 +248,8 @@ fn failed(question: &mut Question<Effect>, approved: &ApprovedRequest, why: Stri
     question.entry.progress(|answer| answer.waiting = None);
     question.record.note(Answered {
         model: Some(approved.model().model.clone()),
-        stop_reason: None,
-        answer_class: None,
-        tokens_in: None,
-        tokens_out: None,
-        cost_microusd: None,
-        verdict: None,
-        rules: Vec::new(),
-        reason: None,
-        findings: None,
         error: Some(why.clone()),
+        ..Answered::default()
     });
     at_answer_gate(question, Event::ModelFailed(why.clone()));
     Came::Failure(why)

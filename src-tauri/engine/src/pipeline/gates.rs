@@ -2,9 +2,11 @@
 //! person.
 
 use samplegate_core::{
-    audit::{self, Decided, DecidedBy, Evaluated, Gate},
+    audit::{self, Content, Decided, DecidedBy, Evaluated, Gate, Role},
+    canonical::Sha256Hex,
     policy::{Evaluation, Grant, Scope, Verdict},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{End, Pipeline, Question};
@@ -102,6 +104,18 @@ impl Pipeline {
             self.grant(question, wanted, &mut event);
         }
         event
+    }
+
+    /// Notes what was approved; it is made durable together with `sent`, before anything goes out.
+    pub(super) fn note_approval<E>(question: &mut Question<E>, event: Decided, object: &Value, sha256: Sha256Hex) {
+        let event = Decided { approved_sha256: Some(sha256), ..event };
+        question.record.note_with(event, Role::Approved, Content::json(object));
+    }
+
+    /// How a question ends that a person denied; the log knows of it before anybody else.
+    pub(super) async fn person_denies<E>(question: &mut Question<E>, event: Decided) -> Result<End, End> {
+        let why = by_you("denied", &event);
+        Self::person_refuses(question, event, why).await
     }
 
     /// How a question ends that a person refused, and `why` in words; the log knows of it before anybody else.

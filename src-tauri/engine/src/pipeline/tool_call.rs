@@ -172,7 +172,7 @@ impl Pipeline {
 
     /// The call came to nothing: what the server would have said is missing, so there is nothing to review.
     async fn no_result(&self, question: &mut Question<Effect>, error: CallError) -> Result<ReleasedResult, Unanswered> {
-        question.record.note(Answered { error: Some(error.to_string()), ..nothing_told() });
+        question.record.note(Answered { error: Some(error.to_string()), ..Answered::default() });
         if question.entry.apply_to_call(Event::Withdraw).is_err() {
             // A person denied it at this very moment.
             let decision = Self::decided_already(question).await?;
@@ -198,7 +198,7 @@ impl Pipeline {
                 rules: evaluation.matched(),
                 reason: Some(evaluation.reason.clone()),
                 findings: serde_json::to_value(&findings).ok(),
-                ..nothing_told()
+                ..Answered::default()
             },
             Role::Answer,
             Content::json(&answer.logged()),
@@ -237,23 +237,6 @@ impl Pipeline {
             Err(Unanswered::Failed(error)) => self.close(question, Err(&End::failed(-32603, error.to_string()))),
         }
         replied
-    }
-}
-
-/// An answer about which nothing is known yet.
-fn nothing_told() -> Answered {
-    Answered {
-        model: None,
-        stop_reason: None,
-        answer_class: None,
-        tokens_in: None,
-        tokens_out: None,
-        cost_microusd: None,
-        verdict: None,
-        rules: Vec::new(),
-        reason: None,
-        findings: None,
-        error: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The audit log's listing. One entry in full is the JSON that `samplegate audit show` prints.
 
-use samplegate_core::audit::{Finding, Head, Report, format_time};
+use samplegate_core::audit::{Finding, Head, QuestionSummary, Report, format_time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -69,6 +69,23 @@ pub struct AuditRow {
     /// Cost in millionths of a US dollar; none if unknown.
     #[ts(type = "number | null")]
     pub cost_microusd: Option<i64>,
+}
+
+impl From<QuestionSummary> for AuditRow {
+    fn from(question: QuestionSummary) -> Self {
+        Self {
+            id: question.id.to_string(),
+            at: format_time(question.at),
+            server: question.server,
+            tool: question.tool,
+            first_line: question.first_line.unwrap_or_default(),
+            outcome: question.outcome.as_str().into(),
+            decided_by: question.decided_by.map(|by| by.as_str().into()),
+            reviewer: question.reviewer,
+            model: question.model,
+            cost_microusd: question.cost_microusd.and_then(|cost| i64::try_from(cost).ok()),
+        }
+    }
 }
 
 /// What can be filtered by: the values that occur.

@@ -9,7 +9,7 @@ use samplegate_core::{
 use super::{
     super::{
         End, NEWEST_PROTOCOL, Pipeline, Question,
-        gates::{Instead, by_you},
+        gates::Instead,
     },
     Passed,
 };
@@ -81,9 +81,7 @@ impl Pipeline {
         let mut event = self.decision_event(question, gate, &decision, evaluation);
         match decision.effect {
             Effect::Send(approved) => {
-                event.approved_sha256 = Some(approved.sha256());
-                question.record.note_with(event, Role::Approved, Content::json(approved.object()));
-                // Made durable together with `sent`, before anything goes out.
+                Self::note_approval(question, event, approved.object(), approved.sha256());
                 Ok(Passed::Send(approved))
             }
             Effect::Release(released) => {
@@ -100,8 +98,7 @@ impl Pipeline {
             }
             Effect::Refuse => {
                 event.tool_calls = decision.tool_calls;
-                let why = by_you("denied", &event);
-                Err(Self::person_refuses(question, event, why).await?)
+                Err(Self::person_denies(question, event).await?)
             }
             Effect::Show | Effect::StopModel | Effect::End => Err(End::withdrawn()),
         }

@@ -1,7 +1,7 @@
 //! The two gates of a tool call.
 
 use samplegate_core::{
-    audit::{self, Content, Gate, Role},
+    audit::{self, Gate},
     policy::Evaluation,
     tool_call::{Effect, Event, ReleasedResult},
 };
@@ -9,7 +9,7 @@ use samplegate_core::{
 use super::{
     super::{
         End, Pipeline, Question,
-        gates::{Instead, by_you},
+        gates::Instead,
     },
     Passed, withdrawn_by_host,
 };
@@ -59,12 +59,10 @@ impl Pipeline {
         decision: Decision<Effect>,
         evaluation: Option<&Evaluation>,
     ) -> Result<Passed, End> {
-        let mut event = self.decision_event(question, gate, &decision, evaluation);
+        let event = self.decision_event(question, gate, &decision, evaluation);
         match decision.effect {
             Effect::Call(approved) => {
-                event.approved_sha256 = Some(approved.sha256());
-                question.record.note_with(event, Role::Approved, Content::json(approved.object()));
-                // Made durable together with `sent`, before the server is called.
+                Self::note_approval(question, event, approved.object(), approved.sha256());
                 Ok(Passed::Call(approved))
             }
             Effect::Release(released) => {
@@ -72,10 +70,7 @@ impl Pipeline {
                 // Made durable together with `released`, before the reply.
                 Ok(Passed::Release(released))
             }
-            Effect::Refuse => {
-                let why = by_you("denied", &event);
-                Err(Self::person_refuses(question, event, why).await?)
-            }
+            Effect::Refuse => Err(Self::person_denies(question, event).await?),
             Effect::Show | Effect::End => Err(withdrawn_by_host()),
         }
     }
