@@ -38,6 +38,8 @@ pub struct Facts {
     pub answer: Option<String>,
     /// Whether the answer calls tools. Their names are in [`Facts::tools`] then.
     pub calls_tools: bool,
+    /// Of a tool call: the names of what it brings besides its tool and arguments, sorted.
+    pub besides: Vec<String>,
 }
 
 impl Facts {
@@ -62,12 +64,20 @@ impl Facts {
             asks_for_all_context: request.include_context() == IncludeContext::AllServers,
             answer: None,
             calls_tools: false,
+            besides: Vec::new(),
         }
     }
 
     /// Takes the facts of a tool call: what it is called with is in [`Case::arguments`].
     pub fn of_call(bytes: usize) -> Self {
         Self { bytes, ..Self::default() }
+    }
+
+    /// The same tool call, with these names of what it brings besides its tool and arguments.
+    #[must_use]
+    pub fn with_besides(mut self, besides: Vec<String>) -> Self {
+        self.besides = besides;
+        self
     }
 
     /// The same tool call at the answer gate.

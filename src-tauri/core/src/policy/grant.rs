@@ -142,7 +142,7 @@ pub struct Shape {
     pub model: Option<String>,
     /// The tools it brought or had used. A grant covers no others, and never a request for context.
     pub tools: Vec<String>,
-    /// Of a tool call: the host that made it, and the names of its arguments. A grant covers no others.
+    /// Of a tool call: the host that made it, and the names of all that it brought. A grant covers no others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallShape>,
 }
@@ -154,13 +154,17 @@ pub struct CallShape {
     pub host: Option<String>,
     /// The names of the arguments, sorted.
     pub arguments: Vec<String>,
+    /// The names of what the call brings besides, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub besides: Vec<String>,
 }
 
 impl CallShape {
     fn of(case: &Case<'_>) -> Option<Self> {
         let arguments = || case.arguments.map(argument_names).unwrap_or_default();
         let host = || case.host.map(ToOwned::to_owned);
-        (case.kind == Kind::ToolCall).then(|| Self { host: host(), arguments: arguments() })
+        let besides = || case.facts.besides.clone();
+        (case.kind == Kind::ToolCall).then(|| Self { host: host(), arguments: arguments(), besides: besides() })
     }
 
     /// How this tool call differs from it.
@@ -169,6 +173,7 @@ impl CallShape {
         let differences = [
             (self.host.as_deref() != case.host, "another host calls"),
             (self.arguments != arguments, "it has other arguments"),
+            (self.besides != case.facts.besides, "it brings other things besides its arguments"),
         ];
         differences.into_iter().find_map(|(differs, how)| differs.then_some(how))
     }
@@ -281,8 +286,12 @@ fn says_call(server: &str, tool: &str, gates: Gates, (call, bytes): (&CallShape,
         [name] => format!("with the argument {name}"),
         names => format!("with the arguments {}", names.join(", ")),
     };
+    let besides = match call.besides.as_slice() {
+        [] => String::new(),
+        names => format!(", and {}", names.join(", ")),
+    };
     let size = size(bytes.saturating_mul(GROWTH));
-    format!("{server} › {tool}: {what}{host} {with}, up to {size}, {}; {and}", scope.words())
+    format!("{server} › {tool}: {what}{host} {with}{besides}, up to {size}, {}; {and}", scope.words())
 }
 
 fn size(bytes: usize) -> String {

@@ -44,17 +44,11 @@ pub fn is_looked_at(rules: &Rules, mode: ToolCalls, risk: Risk, host: &str, serv
     mode != ToolCalls::Off || risk == Risk::High || rules.all().iter().any(holds)
 }
 
-/// "Make a rule from this": the narrowest rule that does this with a call and those just like it. What lets through holds
-/// for exactly these arguments, where nothing is found in them.
-pub fn propose_call_rule(
-    action: Action,
-    host: Option<&str>,
-    server: &str,
-    tool: Option<&str>,
-    arguments: &Value,
-) -> Rule {
+/// "Make a rule from this": the narrowest rule that does this with a call of these params and those just like it. What
+/// lets through holds for these arguments and no more, where nothing is found in them.
+pub fn propose_call_rule(action: Action, host: Option<&str>, server: &str, tool: Option<&str>, params: &Value) -> Rule {
     let exactly = |value: &Value| Pattern::exact(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned));
-    let arguments = arguments.as_object().into_iter().flatten();
+    let arguments = params["arguments"].as_object().into_iter().flatten();
     let mut rule = Rule::new("", action);
     rule.kind = Some(Kind::ToolCall);
     rule.gate = Gates::Request;
@@ -62,6 +56,8 @@ pub fn propose_call_rule(
     rule.server = Some(server.to_owned());
     rule.tool = tool.map(ToOwned::to_owned);
     rule.arguments = arguments.map(|(name, value)| (name.clone(), exactly(value))).collect();
+    // Whatever else a call brought would make it longer.
+    rule.max_bytes = action.lets_through().then(|| params.to_string().len());
     rule.findings = action.lets_through().then_some(FindingsAre::Word(Presence::None));
     rule
 }
@@ -144,9 +140,11 @@ mod tests {
 
     #[test]
     fn a_rule_made_from_a_call_is_about_just_that_call() {
-        let (facts, arguments) = (Facts::of_call(10), json!({"path": "a", "n": 1.0}));
+        let arguments = json!({"path": "a", "n": 1.0});
+        let params = json!({"name": "t", "arguments": arguments});
+        let facts = Facts::of_call(params.to_string().len());
         let case = call(Gate::Request, &facts, &arguments);
-        let rule = propose_call_rule(Action::Allow, case.host, case.server, case.tool, &arguments);
+        let rule = propose_call_rule(Action::Allow, case.host, case.server, case.tool, &params);
         assert_eq!(rule.check(), Ok(()));
         assert_eq!(judge(&case, std::slice::from_ref(&rule), &[]).verdict, Verdict::Allow);
         let (other, another) = (json!({"path": "b", "n": 1.0}), json!({"path": "a"}));
@@ -155,6 +153,18 @@ mod tests {
             assert_eq!(judge(&case, std::slice::from_ref(&rule), &[]).verdict, Verdict::Ask);
         }
         assert_eq!(judge(&Case { host: Some("other"), ..case }, &[rule], &[]).verdict, Verdict::Ask);
+    }
+
+    #[test]
+    fn a_rule_made_from_a_call_covers_no_more_than_it_brought() {
+        let bare = json!({"name": "t"});
+        let more = json!({"force": true});
+        let rule = propose_call_rule(Action::Allow, None, "s", Some("t"), &bare);
+        let facts = |params: &Value| Facts::of_call(params.to_string().len());
+        let (same, with) = (facts(&bare), facts(&json!({"name": "t", "arguments": more})));
+        let case = Case { arguments: None, ..call(Gate::Request, &same, &more) };
+        assert_eq!(judge(&case, std::slice::from_ref(&rule), &[]).verdict, Verdict::Allow);
+        assert_eq!(judge(&call(Gate::Request, &with, &more), &[rule], &[]).verdict, Verdict::Ask);
     }
 
     #[test]
@@ -268,6 +278,10 @@ mod tests {
         let more = json!({"n": 2, "path": "b", "force": true});
         assert_eq!(said(&Case { arguments: Some(&more), ..case }).missed, Some("it has other arguments"));
         assert_eq!(said(&Case { host: Some("other"), ..case }).missed, Some("another host calls"));
+        let besides = Facts::of_call(10).with_besides(vec!["task".into()]);
+        let brings = Case { facts: &besides, ..case };
+        assert_eq!(said(&brings).missed, Some("it brings other things besides its arguments"));
+        assert!(grant(&brings).sentence().contains("with the arguments n, path, and task, up to"));
         let large = Facts::of_call(21);
         assert_eq!(said(&Case { facts: &large, ..case }).missed, Some("it is much larger"));
         assert_eq!(said(&Case { risk: Risk::High, ..case }).verdict, Verdict::Ask);

@@ -58,6 +58,20 @@ impl ToolCall {
         argument_names(self.arguments())
     }
 
+    /// The names of what else is in the params, sorted; those in `_meta` each for itself, e.g. `_meta/example.com/x`.
+    pub fn besides(&self) -> Vec<String> {
+        let fields = self.params.as_object().into_iter().flatten();
+        let mut names: Vec<String> = fields
+            .filter(|(name, _)| !matches!(name.as_str(), "name" | "arguments"))
+            .flat_map(|(name, value)| match value {
+                Value::Object(meta) if name == "_meta" => meta.keys().map(|key| format!("_meta/{key}")).collect(),
+                _ => vec![name.clone()],
+            })
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The params to call the server with.
     pub fn params(&self) -> &Value {
         &self.params

@@ -42,6 +42,7 @@ fn a_call_is_read_strictly_and_kept_whole() {
     let params = json!({"name": "t", "_meta": {"io.modelcontextprotocol/x": {}, "own": 2}, "requestState": "x"});
     let call = ToolCall::parse("s", &params).unwrap();
     assert_eq!(call.params(), &params);
+    assert_eq!(call.besides(), ["_meta/io.modelcontextprotocol/x", "_meta/own", "requestState"]);
     assert_eq!(call.arguments(), &Value::Null);
 }
 

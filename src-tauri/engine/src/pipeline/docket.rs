@@ -164,7 +164,7 @@ impl Docket {
             arguments: Some(call.arguments().clone()).filter(|arguments| !arguments.is_null()),
             call_id: None,
             session: asked.session.map(|session| session.to_string()),
-            facts: Facts::of_call(params.len()),
+            facts: Facts::of_call(params.len()).with_besides(call.besides()),
             fingerprint: Fingerprint::of(call.params()),
             demand: Demand { bytes: params.len() as u64, free: true, ..Demand::default() },
             model: None,

@@ -317,7 +317,7 @@ fn proposal_about_call(entry: &Entry, settings: &Settings, wanted: Option<Action
         (action, why) = (Action::Ask, never);
     }
     let (host, tool) = (summary.host.as_deref(), summary.tool.as_deref());
-    let rule = propose_call_rule(action, host, &summary.server, tool, &params["arguments"]);
+    let rule = propose_call_rule(action, host, &summary.server, tool, params);
     Ok(Proposed { rule, why, alike: 0 })
 }
 

@@ -7,10 +7,7 @@ use samplegate_core::{
 };
 
 use super::{
-    super::{
-        End, NEWEST_PROTOCOL, Pipeline, Question,
-        gates::Instead,
-    },
+    super::{End, NEWEST_PROTOCOL, Pipeline, Question, gates::Instead},
     Passed,
 };
 use crate::review_queue::{Decision, Entry};

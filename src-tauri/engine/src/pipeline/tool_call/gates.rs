@@ -7,10 +7,7 @@ use samplegate_core::{
 };
 
 use super::{
-    super::{
-        End, Pipeline, Question,
-        gates::Instead,
-    },
+    super::{End, Pipeline, Question, gates::Instead},
     Passed, withdrawn_by_host,
 };
 use crate::review_queue::{Decision, Entry};
