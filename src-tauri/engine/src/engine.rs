@@ -18,21 +18,19 @@ mod pins;
 mod record;
 mod rules;
 mod servers;
+mod status;
+mod watchers;
 
 use std::{
     ffi::OsString,
     io,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::AtomicU32},
 };
 
 use samplegate_core::{
-    audit::{NewEvent, Note, Place, QuestionId, Shown},
+    audit::{NewEvent, Place, QuestionId, Shown},
     canonical::Sha256Hex,
-    settings::Settings,
 };
 use serde_json::Value;
 use tokio::sync::{broadcast, watch};
@@ -53,17 +51,13 @@ pub(crate) use servers::{gates, gates_view};
 use crate::{
     config::{Config, ConfigError, Hold},
     home::Home,
-    mcp::{
-        BaseEnv, ClientSettings, Marks, ServerEvent, Servers, Timing,
-        confine::{self, Surroundings},
-        oauth::SignIns,
-    },
+    mcp::{BaseEnv, ClientSettings, Marks, Servers, Timing, confine::Surroundings, oauth::SignIns},
     pipeline::{Ends, OpinionError, Pipeline},
     provider,
     review_queue::{Desk, ReviewQueue},
     secrets::{SecretStore, Secrets},
     store::{Filter, Instance, Store, StoreError, close_interrupted},
-    wire::{Changed, GeneralSettings, Status, TestReport, Topic, Trouble},
+    wire::{Changed, GeneralSettings, TestReport, Topic},
 };
 
 /// What a shell brings: nothing in here reads the environment or the home directory.
@@ -306,57 +300,6 @@ impl Engine {
         logged.map(drop)
     }
 
-    /// The app at a glance.
-    pub fn status(&self) -> Status {
-        let settings = self.config.settings();
-        let keychain = self.keychain.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Status {
-            pending: self.queue.pending(),
-            grants: self.grants.load(Ordering::Relaxed),
-            paused: *self.queue.paused().borrow(),
-            trouble: self.trouble(&settings, keychain.as_ref()),
-            first_run: self.first_run,
-            default_model: settings.default_model.clone(),
-            keychain: keychain.unwrap_or(TestReport { ok: true, message: "not asked yet".into() }),
-            reviewer: self.options.reviewer.clone(),
-            muted: self.queue.muted(),
-            often_denied: self.queue.often_denied(),
-            config_path: self.config.path().display().to_string(),
-            version: self.options.version.into(),
-        }
-    }
-
-    /// Asks the keychain whether it can be used. May take until a person unlocks it.
-    pub async fn probe_keychain(&self) -> TestReport {
-        let report = match self.secrets.probe().await {
-            Ok(()) => TestReport { ok: true, message: "the keychain is there".into() },
-            Err(error) => TestReport { ok: false, message: error.to_string() },
-        };
-        *self.keychain.lock().unwrap_or_else(PoisonError::into_inner) = Some(report.clone());
-        self.tell(Topic::Status, None);
-        report
-    }
-
-    /// Whether servers can be confined here; if not, why, and how to mend it.
-    pub async fn probe_confinement(&self) -> TestReport {
-        let client = &self.options.client;
-        match confine::probe(client.base_env.get("PATH"), &client.surroundings.works).await {
-            Ok(()) if client.surroundings.abstract_bus && !confine::abstract_sockets_can_be_hidden() => TestReport {
-                ok: true,
-                message: "bubblewrap works; the session bus is an abstract socket, so only without network".into(),
-            },
-            Ok(()) if !confine::abstract_sockets_can_be_hidden() => TestReport {
-                ok: true,
-                message:
-                    "bubblewrap works; this kernel is older than 6.12, so a confined server with network can reach \
-                          abstract sockets, which X11 may have"
-                        .into(),
-            },
-            Ok(()) => TestReport { ok: true, message: "bubblewrap works".into() },
-            Err(why) => TestReport { ok: false, message: why },
-        }
-    }
-
     /// General settings.
     pub fn general(&self) -> GeneralSettings {
         let general = self.config.settings().general.clone();
@@ -397,112 +340,9 @@ impl Engine {
         self.config.end_guard();
     }
 
-    fn trouble(&self, settings: &Settings, keychain: Option<&TestReport>) -> Vec<Trouble> {
-        let mut trouble = Vec::new();
-        let mut add =
-            |text: String, section: Option<&str>| trouble.push(Trouble { text, section: section.map(Into::into) });
-        if let Some(error) = self.config.current().error {
-            add(format!("{error}. The last good settings stay in force until it is mended."), None);
-        }
-        if let Some(held) = self.config.current().held.filter(|held| !held.refused) {
-            let more = held.wider.len();
-            add(
-                format!(
-                    "The configuration was changed from outside and would allow more ({}). What was in force stays in \
-                     force until you accept it.",
-                    if more == 1 { "1 place".to_owned() } else { format!("{more} places") }
-                ),
-                Some("waiting"),
-            );
-        }
-        if let GatewayState::Failed { why } = &*self.gateway.borrow() {
-            add(format!("{why}."), None);
-        }
-        if let Some(error) = self.pipeline.log_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            add(error, None);
-        }
-        let needs_keychain =
-            settings.models.values().any(|model| model.key == samplegate_core::settings::KeySource::Keychain);
-        if let Some(report) = keychain.filter(|report| !report.ok && needs_keychain) {
-            add(report.message.clone(), Some("models"));
-        }
-        for server in self.list_servers() {
-            if let Some(what) = server.pin.and_then(|pin| pin.changed) {
-                let name = &server.config.name;
-                add(
-                    format!(
-                        "{name} changed since you approved it: {what}. Look at it and approve it anew, or switch its sampling off."
-                    ),
-                    Some("servers"),
-                );
-            }
-            match server.state {
-                crate::wire::ServerState::Failed { why, .. } | crate::wire::ServerState::NeedsSignIn { why } => {
-                    add(format!("{}: {why}", server.config.name), Some("servers"));
-                }
-                crate::wire::ServerState::Starting { .. }
-                | crate::wire::ServerState::Ready { .. }
-                | crate::wire::ServerState::Disabled => {}
-            }
-        }
-        trouble
-    }
-
     fn tell(&self, topic: Topic, id: Option<String>) {
         // Nobody listening is no error.
         let _ = self.changes.send(Changed { topic, id });
-    }
-
-    /// Settings → servers; servers' events → logs, notes and windows. All end with `stop`.
-    fn spawn_watchers(&self) {
-        // Where no server may start nobody waits for a change, and to end watching takes longer than most commands do.
-        let idle = self.only.as_deref().is_some_and(<[String]>::is_empty);
-        if !idle && let Err(error) = self.config.watch() {
-            tracing::warn!("changes of the configuration file are not seen until a restart: {error}");
-        }
-        let engine = self.clone();
-        self.spawn(async move {
-            let mut settings = engine.config.subscribe();
-            loop {
-                engine.apply_servers().await;
-                for topic in [Topic::Servers, Topic::Models, Topic::Hosts, Topic::Rules, Topic::Status] {
-                    engine.tell(topic, None);
-                }
-                if settings.changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-        if self.options.place == Place::Window {
-            let engine = self.clone();
-            self.spawn(async move { engine.watch_grants().await });
-        }
-        let engine = self.clone();
-        self.spawn(async move {
-            let mut changed = engine.servers.changed();
-            while changed.changed().await.is_ok() {
-                for name in engine.config.settings().servers.keys() {
-                    if let Some(connection) = engine.servers.get(name) {
-                        engine.compare_new(name, connection.sight().now()).await;
-                    }
-                }
-                engine.tell(Topic::Servers, None);
-                engine.tell(Topic::Status, None);
-            }
-        });
-        let engine = self.clone();
-        self.spawn(async move {
-            let mut events = engine.servers.events();
-            loop {
-                match events.recv().await {
-                    Ok(noted) => engine.note_event(&noted.server, noted.event).await,
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        tracing::warn!("{missed} log lines of servers came too fast and were left out");
-                    }
-                    Err(broadcast::error::RecvError::Closed) => return,
-                }
-            }
-        });
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -513,36 +353,5 @@ impl Engine {
                 () = work => {}
             }
         });
-    }
-
-    async fn note_event(&self, server: &str, event: ServerEvent) {
-        let (topic, text) = match &event {
-            ServerEvent::Oversized { bytes, method, .. } => (
-                "oversized_message",
-                format!("a message of {bytes} bytes ({}) was refused", method.as_deref().unwrap_or("method unknown")),
-            ),
-            ServerEvent::NotDeclared { method } => ("not_declared", format!("{method} was asked and is not offered")),
-            ServerEvent::WantsMore { scopes } => {
-                ("step_up", format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))
-            }
-            ServerEvent::TooManyQuestions { method } => {
-                ("too_many_questions", format!("{method} was refused: too many are open"))
-            }
-            ServerEvent::Log { .. }
-            | ServerEvent::Progress { .. }
-            | ServerEvent::Stderr(_)
-            | ServerEvent::ToolsChanged
-            | ServerEvent::PromptsChanged
-            | ServerEvent::ResourcesChanged
-            | ServerEvent::BadLine(_) => {
-                self.log_event(server, event);
-                return;
-            }
-        };
-        let note = Note { topic: topic.into(), server: Some(server.into()), text: Some(text) };
-        if let Err(error) = self.store.append(vec![NewEvent::note(jiff::Timestamp::now(), note)]).await {
-            tracing::error!("a note could not be logged: {error}");
-        }
-        self.log_event(server, event);
     }
 }

@@ -333,3 +333,36 @@ fn method_not_allowed() -> Response {
 fn plain(status: StatusCode, text: &str) -> Response {
     (status, text.to_owned()).into_response()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn code(bytes: &[u8]) -> Option<i64> {
+        let failure = read(&Bytes::copy_from_slice(bytes)).err()?;
+        failure.response(&Value::Null)["error"]["code"].as_i64()
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_whatever_it_is() {
+        let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"a":{}"#, "[".repeat(1_000_000));
+        for unreadable in [deep.as_bytes(), b"", b"{", b"\xff\xfe", b"{\"jsonrpc\":\"\\ud800\"}", b"{} {}"] {
+            assert_eq!(code(unreadable), Some(-32700), "{:?}", &unreadable[..unreadable.len().min(20)]);
+        }
+        for invalid in [
+            r#"[]"#,
+            r#"[{"jsonrpc":"2.0","id":1,"method":"m"}]"#,
+            r#"{"id":1,"method":"m"}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":2}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+        ] {
+            assert_eq!(code(invalid.as_bytes()), Some(INVALID_REQUEST), "{invalid}");
+        }
+        assert_eq!(code(br#"{"jsonrpc":"2.0","id":"1","method":"m"}"#), None);
+    }
+}
