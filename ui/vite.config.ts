@@ -53,6 +53,7 @@ export default defineConfig(({ mode }) => ({
     environment: 'jsdom',
     include: ['tests/**/*.test.ts'],
     setupFiles: ['tests/setup.ts'],
-    testTimeout: 15_000,
+    // For a machine that is busy with much else.
+    testTimeout: 60_000,
   },
 }))

@@ -10,7 +10,7 @@ import SettingsWindow from '../src/settings/Window.svelte'
 import { accessible } from './accessible'
 import { settle } from './settings/window'
 
-describe('a screen reader finds its way', { timeout: 60_000 }, () => {
+describe('a screen reader finds its way', () => {
   test('settings: signing in', async () => {
     location.hash = 'servers'
     const host = createFakeHost({ seeds: [] })

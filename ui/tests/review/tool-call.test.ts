@@ -105,7 +105,7 @@ describe('a host’s tool call', () => {
   })
 })
 
-describe('a screen reader finds its way', { timeout: 60_000 }, () => {
+describe('a screen reader finds its way', () => {
   test.each([
     ['a call', [fakeCall()], ''],
     ['a flagged one', [flaggedCall()], ''],
