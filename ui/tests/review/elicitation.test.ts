@@ -1,8 +1,9 @@
 import { screen } from '@testing-library/svelte'
 import { describe, expect, test, vi } from 'vitest'
 
+import type { FormField } from '../../src/bindings/FormField'
 import type { FakeHost } from '../../src/host/fake'
-import { booking, connect, type FormSeed, phishing } from '../../src/host/fake/elicitation'
+import { booking, connect, formField, type FormSeed, phishing } from '../../src/host/fake/elicitation'
 import { accessible } from '../accessible'
 import { view } from '../setup'
 import { armed, click, key, open, pass, show } from './window'
@@ -103,6 +104,49 @@ describe('a form', () => {
     expect(input('guest').value).toBe('Ann')
   })
 
+  test('is put away by Escape from its fields too, and keeps what stands in them', async () => {
+    const host = await ask(booking)
+    input('guest').focus()
+    input('guest').value = 'Ann'
+    input('guest').dispatchEvent(new Event('input', { bubbles: true }))
+    await key('Escape', { isComposing: true })
+    expect(host.laterCount).toBe(0)
+    await key('Escape')
+    expect(host.laterCount).toBe(1)
+    expect(host.form(booking.id).typed).toMatchObject({ guest: 'Ann' })
+    expect(actions(host)).toEqual([])
+  })
+
+  test('stays where what is typed cannot be kept', async () => {
+    const host = await ask(booking)
+    host.reviewAct = () => Promise.reject({ code: 'invalid', message: 'too much is typed' })
+    input('guest').focus()
+    input('guest').value = 'A'
+    input('guest').dispatchEvent(new Event('input', { bubbles: true }))
+    await key('Escape')
+    expect(host.laterCount).toBe(0)
+    expect(screen.getByTestId('act-error').textContent).toContain('too much is typed')
+  })
+
+  test('may name its fields and choices as it likes', async () => {
+    const names = ['__proto__', 'constructor', 'toString']
+    const choices = [{ value: 'undefined', title: 'No answer' }, { value: 'null', title: 'Yes\u202e' }]
+    const fields: FormField[] = [
+      ...names.map((name) => formField(name, { required: true })),
+      formField('few', { takes: { type: 'one', choices } }),
+      formField('many', { takes: { type: 'one', choices: [...choices, ...'abcdef'].map((c) => (typeof c === 'string' ? { value: c, title: null } : c)) } }),
+    ]
+    const host = await ask({ ...booking, asks: { mode: 'form', fields } })
+    for (const name of names) {
+      expect(input(name).value).toBe('')
+      await fill(name, 'x')
+    }
+    expect([...field('few').querySelectorAll('label')].map((label) => label.textContent)).toEqual(['No answerundefined', 'YesU+202E right-to-left overridenull', 'No answer'])
+    expect(input('many').querySelector('[value=null]')!.textContent).toBe('Yes[U+202E right-to-left override]')
+    await click('accept')
+    expect(JSON.stringify(actions(host))).toBe('[{"type":"accept","values":{"__proto__":"x","constructor":"x","toString":"x"}}]')
+  })
+
   test('can be declined and cancelled, and Enter does neither', async () => {
     const host = await ask(booking, { ...booking, id: 'other' })
     input('guest').focus()
@@ -158,7 +202,7 @@ describe('an address', () => {
   })
 })
 
-test.each([['a form', booking], ['one that asks for a password', phishing], ['an address', connect]])('a screen reader finds its way: %s', { timeout: 60_000 }, async (_, seed) => {
+test.each([['a form', booking], ['one that asks for a password', phishing], ['an address', connect]])('a screen reader finds its way: %s', async (_, seed) => {
   await ask(seed)
   vi.useRealTimers()
   await accessible()

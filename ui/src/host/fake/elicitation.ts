@@ -117,7 +117,8 @@ export function fakeElicitation(seeds: FormSeed[], tell: Tell) {
   }
 }
 
-const text = (name: string, more: Partial<FormField> = {}): FormField => ({ name, title: null, description: null, required: false, suggested: null, takes: { type: 'text', format: null, hint: '', long: false }, ...more })
+/** A field that takes a line of text, unless more is said of it. */
+export const formField = (name: string, more: Partial<FormField> = {}): FormField => ({ name, title: null, description: null, required: false, suggested: null, takes: { type: 'text', format: null, hint: '', long: false }, ...more })
 
 /** A form with a field of every kind. */
 export const booking: FormSeed = {
@@ -129,14 +130,14 @@ export const booking: FormSeed = {
   asks: {
     mode: 'form',
     fields: [
-      text('guest', { title: 'Guest', description: 'As on the passport', required: true, takes: { type: 'text', format: null, hint: '2 to 60 characters', long: false } }),
-      text('mail', { title: 'E-mail', required: true, takes: { type: 'text', format: 'email', hint: '', long: false } }),
-      text('nights', { title: 'Nights', required: true, suggested: '2', takes: { type: 'number', whole: true, hint: '1 to 30' } }),
-      text('arrival', { title: 'Day of arrival', takes: { type: 'text', format: 'date', hint: '', long: false } }),
-      text('breakfast', { title: 'With breakfast?', suggested: true, takes: { type: 'truth' } }),
-      text('room', { title: 'Room', required: true, suggested: 'dbl', takes: { type: 'one', choices: [{ value: 'sgl', title: 'Single' }, { value: 'dbl', title: 'Double' }] } }),
-      text('extras', { title: 'Extras', takes: { type: 'several', hint: 'at most 2 choices', choices: [{ value: 'parking', title: 'Parking' }, { value: 'late', title: 'Late check-out' }, { value: 'pet', title: 'A pet' }] } }),
-      text('currency', { title: 'Pay in', suggested: 'EUR', takes: { type: 'one', choices: ['EUR', 'USD', 'GBP', 'CHF', 'SEK', 'NOK', 'DKK'].map((value) => ({ value, title: null })) } }),
+      formField('guest', { title: 'Guest', description: 'As on the passport', required: true, takes: { type: 'text', format: null, hint: '2 to 60 characters', long: false } }),
+      formField('mail', { title: 'E-mail', required: true, takes: { type: 'text', format: 'email', hint: '', long: false } }),
+      formField('nights', { title: 'Nights', required: true, suggested: '2', takes: { type: 'number', whole: true, hint: '1 to 30' } }),
+      formField('arrival', { title: 'Day of arrival', takes: { type: 'text', format: 'date', hint: '', long: false } }),
+      formField('breakfast', { title: 'With breakfast?', suggested: true, takes: { type: 'truth' } }),
+      formField('room', { title: 'Room', required: true, suggested: 'dbl', takes: { type: 'one', choices: [{ value: 'sgl', title: 'Single' }, { value: 'dbl', title: 'Double' }] } }),
+      formField('extras', { title: 'Extras', takes: { type: 'several', hint: 'at most 2 choices', choices: [{ value: 'parking', title: 'Parking' }, { value: 'late', title: 'Late check-out' }, { value: 'pet', title: 'A pet' }] } }),
+      formField('currency', { title: 'Pay in', suggested: 'EUR', takes: { type: 'one', choices: ['EUR', 'USD', 'GBP', 'CHF', 'SEK', 'NOK', 'DKK'].map((value) => ({ value, title: null })) } }),
     ],
   },
 }
@@ -150,7 +151,7 @@ export const phishing: FormSeed = {
   findings: [
     { kind: 'secret_request', severity: 'high', pointer: '/requestedSchema/properties/password', start: 0, end: 8, inName: true, why: 'It asks for a password in a form. The protocol forbids that: what you type is seen by this server.', advice: 'Deny, unless you know why it needs them.', label: '', decoded: null, isData: false },
   ],
-  asks: { mode: 'form', fields: [text('user', { title: 'User', required: true }), text('password', { required: true })] },
+  asks: { mode: 'form', fields: [formField('user', { title: 'User', required: true }), formField('password', { required: true })] },
 }
 
 /** An address to open. */
