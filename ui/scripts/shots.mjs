@@ -30,6 +30,11 @@ const answer = async (page) => {
   await armed(page)
 }
 
+const toEnd = async (page) => {
+  await armed(page)
+  await page.getByTestId('paper').evaluate((e) => e.scrollTo(0, e.scrollHeight))
+}
+
 /** Name, address, and what to do before the picture. */
 const shots = [
   ['review-arming', 'review.html', async () => {}],
@@ -112,6 +117,52 @@ const shots = [
     await text.fill((await text.inputValue()).replace(/\n\n!\[.*/, ''))
     await page.getByTestId('edit-save').click()
     await armed(page)
+  }],
+  ['form', 'review.html?scene=form', armed],
+  ['form-filled', 'review.html?scene=form', async (page) => {
+    await armed(page)
+    await page.locator('[data-name=guest] [data-testid=field-input]').fill('Ann')
+    await page.locator('[data-name=mail] [data-testid=field-input]').fill('nobody')
+    await page.locator('[data-name=nights] [data-testid=field-input]').focus()
+    await page.waitForSelector('[data-name=mail] [data-testid=field-problem]:not(:empty)')
+  }],
+  ['form-end', 'review.html?scene=form', toEnd],
+  ['form-phishing', 'review.html?scene=phishing', armed],
+  ['form-decline', 'review.html?scene=form', press('d')],
+  ['address', 'review.html?scene=address', armed],
+  ['call', 'review.html?scene=call', armed],
+  ['call-flagged', 'review.html?scene=call-flagged', armed],
+  ['call-edit', 'review.html?scene=call', press('e')],
+  ['call-result', 'review.html?scene=call', answer],
+  ['kinds', 'review.html?scene=kinds', armed],
+  ...['request', 'form', 'address', 'call'].flatMap((kind) => [
+    [`endless-${kind}`, `review.html?scene=endless-${kind}`, armed],
+    [`endless-${kind}-end`, `review.html?scene=endless-${kind}`, toEnd],
+  ]),
+  ['hosts', 'settings.html#hosts', (page) => page.waitForSelector('[data-testid=known-host]')],
+  ['hosts-end', 'settings.html#hosts', async (page) => {
+    await page.waitForSelector('[data-testid=known-host]')
+    await page.getByTestId('content').evaluate((e) => e.scrollTo(0, e.scrollHeight))
+  }],
+  ['hosts-none', 'settings.html?scene=no-hosts#hosts', (page) => page.waitForSelector('[data-testid=known-host]')],
+  ['host-form', 'settings.html#hosts', async (page) => page.getByTestId('host-add').click()],
+  ['host-token', 'settings.html#hosts', async (page) => {
+    await page.getByTestId('host-add').click()
+    await page.getByTestId('host-name').fill('my-agent')
+    await page.getByTestId('host-save').click()
+    await page.getByTestId('token').waitFor()
+  }],
+  ['host-plan', 'settings.html#hosts', async (page) => {
+    await page.locator('[data-testid=known-host][data-app=cursor]').getByTestId('known-connect').click()
+    await page.getByTestId('plan-dialog').waitFor()
+  }],
+  ['host-undo', 'settings.html#hosts', async (page) => {
+    await page.locator('[data-testid=known-host][data-app=claude-desktop]').getByTestId('known-undo').click()
+    await page.getByTestId('plan-dialog').waitFor()
+  }],
+  ['import', 'settings.html#servers', async (page) => {
+    await page.getByTestId('server-import').click()
+    await page.getByTestId('import-tick').first().click()
   }],
   ['audit', 'audit.html', async (page) => {
     await page.getByTestId('audit-row').nth(7).click()

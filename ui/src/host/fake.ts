@@ -5,6 +5,7 @@ import type { Changed } from '../bindings/Changed'
 import type { GeneralSettings } from '../bindings/GeneralSettings'
 import type { GrantView } from '../bindings/GrantView'
 import type { HeldChange } from '../bindings/HeldChange'
+import type { HostInput } from '../bindings/HostInput'
 import type { TestReport } from '../bindings/TestReport'
 import type { CallItem, ElicitationItem, SamplingItem } from '../review/kinds'
 import { fakeAudit } from './fake/audit'
@@ -36,6 +37,8 @@ export interface FakeOptions {
   gates?: 'both' | 'request' | 'answer'
   firstRun?: boolean
   grants?: GrantView[]
+  /** Those with a token; where nothing is said, one of the hosts that are known. */
+  hosts?: HostInput[]
   auditTotal?: number
   trouble?: { text: string; section: string | null }[]
   held?: HeldChange
@@ -92,7 +95,7 @@ export function createFakeHost(options: FakeOptions = {}): FakeHost {
     ...fakeServing(servers, streamMs, options.confinement ?? { ok: true, message: 'bubblewrap works' }, tell),
     ...fakeLogins(servers, tell),
     ...fakeRecords(servers, tell),
-    ...fakeHosts(tell),
+    ...fakeHosts(options.hosts, tell),
     ...fakeRuns(streamMs, sampling.put, tell),
     ...models.host,
     ...fakeRules(audit, tell),

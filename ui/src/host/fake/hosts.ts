@@ -45,8 +45,10 @@ function change(of: KnownHost, undo: boolean, moved: string[]): HostFileChange {
 
 type HostsPart = Pick<Host, 'hostsList' | 'hostAdd' | 'hostSave' | 'hostRemove' | 'knownHosts' | 'otherHost' | 'hostPlan' | 'hostConnect' | 'hostUndoPlan' | 'hostUndo' | 'importLook' | 'importTake'>
 
-export function fakeHosts(tell: Tell): HostsPart {
-  let hosts: HostInput[] = [{ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask' }]
+const connected: HostInput[] = [{ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask' }]
+
+export function fakeHosts(given: HostInput[] | undefined, tell: Tell): HostsPart {
+  let hosts = structuredClone(given ?? connected)
   const apps = structuredClone(known)
   const of = (app: string) => apps.find((k) => k.app === app)!
   const stale = { code: 'stale', message: 'the file is not what was shown any more: look at the difference again' }

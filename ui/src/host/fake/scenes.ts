@@ -2,7 +2,10 @@
 
 import { createFakeHost, type FakeOptions } from '../fake'
 import type { Host } from '../host'
+import { fakeCall, flaggedCall } from './calls'
+import { booking, connect, phishing } from './elicitation'
 import { grants } from './grants'
+import { endlessAddress, endlessCall, endlessForm, endlessRequest } from './hostile'
 import * as seeds from './questions'
 
 /** The fake with what `?scene=` in the address asks for. */
@@ -23,6 +26,17 @@ export function fakeHostFromAddress(address: Location): Host {
     failed: { seeds: [{ ...seeds.payment, fails: 'The model answered 401: the key is not accepted. Edit the model’s key in Settings, then ask again.' }], streamMs: 2 },
     waiting: { seeds: [{ ...seeds.payment, waits: '429 from the model; trying again at 12:00:05 (try 2 of 3)' }] },
     human: { seeds: [{ ...seeds.payment, noModel: true }] },
+    form: { seeds: [], forms: [booking] },
+    phishing: { seeds: [], forms: [phishing] },
+    address: { seeds: [], forms: [connect] },
+    call: { seeds: [], calls: [fakeCall()], looksAtResults: true },
+    'call-flagged': { seeds: [], calls: [flaggedCall()] },
+    'endless-request': { seeds: [endlessRequest] },
+    'endless-form': { seeds: [], forms: [endlessForm] },
+    'endless-address': { seeds: [], forms: [endlessAddress] },
+    'endless-call': { seeds: [], calls: [endlessCall()] },
+    kinds: { seeds: [seeds.payment], forms: [booking, connect], calls: [fakeCall(), endlessCall()] },
+    'no-hosts': { seeds: [], hosts: [] },
     empty: { seeds: [] },
     grants: { seeds: [], grants: grants },
     welcome: { seeds: [], firstRun: true },
