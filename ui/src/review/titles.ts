@@ -2,8 +2,11 @@
 
 import type { ReviewItem } from '../bindings/ReviewItem'
 import { isObject } from '../text/json'
-import { plural } from '../text/measure'
+import { plural, short } from '../text/measure'
 import type { CallItem, SamplingItem } from './kinds'
+
+/** Names longer than this are cut in the title, and stand in full below it. */
+export const longName = 64
 
 export function titleOf(item: ReviewItem): string {
   if (item.phase === 'closed') return `${item.provenance.server}: this question is over`
@@ -40,10 +43,10 @@ function callTitle(item: CallItem): string {
   const host = item.provenance.host ?? 'A host'
   switch (item.phase) {
     case 'request':
-      return `${host} wants to call ${item.tool.name} of ${server}`
+      return `${host} wants to call ${short(item.tool.name, longName)} of ${server}`
     case 'waiting':
     case 'answering':
-      return `${server} carries out ${item.tool.name}`
+      return `${server} carries out ${short(item.tool.name, longName)}`
     case 'answer':
       return `Return this result to ${host}?`
     case 'closed':

@@ -68,3 +68,10 @@ export function when(at: string, now = Date.now()): string {
   const sameYear = date.getFullYear() === midnight.getFullYear()
   return `${(sameYear ? day : dayAndYear).format(date)}, ${clock.format(date)}`
 }
+
+/** The beginning of a text that may be endless, for a place that has room for so many characters. */
+export function short(text: string, most: number): string {
+  if (text.length <= most) return text
+  const characters = [...text.slice(0, 2 * most)]
+  return characters.length <= most && text.length <= 2 * most ? text : `${characters.slice(0, most - 1).join('')}…`
+}

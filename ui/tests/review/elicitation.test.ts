@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { FormField } from '../../src/bindings/FormField'
 import type { FakeHost } from '../../src/host/fake'
 import { booking, connect, formField, type FormSeed, phishing } from '../../src/host/fake/elicitation'
+import { endlessForm } from '../../src/host/fake/hostile'
 import { accessible } from '../accessible'
 import { view } from '../setup'
 import { armed, click, key, open, pass, show } from './window'
@@ -145,6 +146,14 @@ describe('a form', () => {
     expect(input('many').querySelector('[value=null]')!.textContent).toBe('Yes[U+202E right-to-left override]')
     await click('accept')
     expect(JSON.stringify(actions(host))).toBe('[{"type":"accept","values":{"__proto__":"x","constructor":"x","toString":"x"}}]')
+  })
+
+  test('with endless names leaves room for the buttons: what is open is named in a line', async () => {
+    await ask(endlessForm)
+    const open = screen.getByTestId('open-fields').textContent!
+    expect([...open].length).toBeLessThan(200)
+    expect(open).toContain('invoice')
+    expect(document.querySelector('[data-testid=field]')!.textContent).toContain('W'.repeat(5000))
   })
 
   test('can be declined and cancelled, and Enter does neither', async () => {

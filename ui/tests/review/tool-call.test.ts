@@ -2,7 +2,8 @@ import { screen, within } from '@testing-library/svelte'
 import { describe, expect, test, vi } from 'vitest'
 
 import { fakeCall, flaggedCall } from '../../src/host/fake/calls'
-import { everything, offered, payment } from '../../src/host/fake/questions'
+import { endlessCall } from '../../src/host/fake/hostile'
+import { payment } from '../../src/host/fake/questions'
 import { accessible } from '../accessible'
 import { view } from '../setup'
 import { armed, click, key, open, pass, phase, write } from './window'
@@ -29,6 +30,12 @@ describe('a host’s tool call', () => {
     await key('a')
     expect(host.acted.map(({ action }) => action.type)).toEqual(['approve'])
     expect(host.shown[0]).toEqual({ id: 'call-1', revision: 1 })
+  })
+
+  test('with an endless name is told by its beginning, with the whole below', async () => {
+    await open({ calls: [endlessCall()] })
+    expect(screen.getByTestId('title').textContent).toBe(`claude-code wants to call ${'W'.repeat(63)}… of files`)
+    expect(screen.getByTestId('tool-name').textContent).toBe('W'.repeat(5000))
   })
 
   test('is edited with the difference kept', async () => {

@@ -48,6 +48,7 @@ export const endlessAddress: FormSeed = {
 
 export const endlessCall = () =>
   fakeCall({
+    id: 'call-2',
     request: { name: endless, arguments: { [endless]: turned, text: `${turned}\n${endless}`, deep: { [endless]: [[[[endless]]]] } }, _meta: { [endless]: turned } },
     tool: { name: endless, title: turned, description: `${turned} ${endless}`, isListed: true, readOnly: true, destructive: false, openWorld: true },
   })
