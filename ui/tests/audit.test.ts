@@ -42,6 +42,23 @@ describe('audit', () => {
     expect(call).toContain('elements')
   })
 
+  test('a question to the person shows what was asked and what was told, and makes no rule', async () => {
+    const host = await audit()
+    const { auditShow } = host
+    host.auditShow = async (id) => ({
+      ...(await auditShow(id)), kind: 'elicitation', answer: null, approved: null, model: null,
+      request: { message: 'Who comes?', requestedSchema: { type: 'object', properties: { guest: { type: 'string' } } } },
+      released: { action: 'accept', content: { guest: 'Ann' } },
+    })
+    screen.getAllByTestId('audit-row')[0]!.click()
+    await settle()
+    expect(screen.getByTestId('entry-request').textContent).toMatch(/^The question.*"message": "Who comes\?"/s)
+    const told = screen.getByTestId('entry-answer').textContent!
+    expect(told).toMatch(/^What the server was told.*"action": "accept".*"guest": "Ann"/s)
+    expect(told).not.toContain('Assistant')
+    expect(screen.queryByTestId('entry-rule')).toBeNull()
+  })
+
   test('verifies the chain', async () => {
     await audit()
     await click('verify')

@@ -107,6 +107,18 @@ describe('nothing is hidden', () => {
     expect(screen.getByTestId('all-shown')).toBeTruthy()
   })
 
+  test('the hint of a server by which a model is proposed is text like any other of its words', async () => {
+    const host = createFakeHost({ seeds: [payment] })
+    const question = host.question(payment.id)
+    question.models = question.models.map((model) => ({ ...model, why: 'hint “a\u202eb” matched' }))
+    await show(host)
+    expect(screen.getByTestId('fact-model').textContent).toContain('U+202E')
+    await armed()
+    await key('m')
+    expect(screen.getByTestId('models-dialog').textContent).toContain('U+202E')
+    expect(document.body.textContent).not.toContain('\u202e')
+  })
+
   test('hidden characters are chips in every place that shows words of others', async () => {
     const z = 'a\u200bb\u202ec'
     await open({
