@@ -24,7 +24,7 @@ async fn a_new_home_has_the_demo_server_and_the_person() {
     let demo = json!({
         "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "demo", "limits": usual_limits(), "pin": null,
-        "confinement": {"enabled": false, "network": true, "folders": []},
+        "confinement": {"enabled": false, "network": true, "folders": []}, "roots": [],
     });
     assert_eq!(home.json(&["server", "list", "--json"]).await, [demo]);
     assert_eq!(home.json(&["model", "list", "--json"]).await, Vec::<Value>::new());
@@ -44,7 +44,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
         "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
         "pin": null,
-        "confinement": {"enabled": false, "network": true, "folders": []},
+        "confinement": {"enabled": false, "network": true, "folders": []}, "roots": [],
     });
     assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
 
@@ -72,6 +72,18 @@ async fn a_server_is_added_tried_changed_and_removed() {
     // Who switches sampling on confines it, where that works.
     expected["confinement"]["enabled"] = json!(cfg!(target_os = "linux"));
     assert_eq!(home.json(&["server", "list", "--json"]).await, [expected.clone()]);
+
+    // Folders it is told are added and taken off; those that are not there are not taken.
+    let (folder, at) = (tempfile::tempdir().unwrap(), |path: &std::path::Path| path.display().to_string());
+    let (a, b) = (at(folder.path()), at(&folder.path().join("none")));
+    home.ok(&["server", "set", "raw", "--root", &format!("{a}/")]).await;
+    expected["roots"] = json!([a]);
+    assert_eq!(home.one(&["server", "show", "raw", "--json"]).await["roots"], expected["roots"]);
+    assert!(home.ok(&["server", "show", "raw"]).await.contains(&a));
+    assert!(home.fails(1, &["server", "set", "raw", "--root", &b]).await.contains("make it first"));
+    assert!(home.fails(1, &["server", "set", "raw", "--root", "notes"]).await.contains("not absolute"));
+    home.ok(&["server", "set", "raw", "--root", &format!("{a}:forget")]).await;
+    expected["roots"] = json!([]);
 
     // A new command keeps the variables.
     home.ok(&["server", "set", "raw", "--enabled", "true", "--", "python3", "-u", &script]).await;

@@ -19,5 +19,6 @@ mod models;
 mod pins;
 mod record;
 mod replies;
+mod roots;
 mod servers;
 mod several;

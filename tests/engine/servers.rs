@@ -101,6 +101,7 @@ async fn servers_are_added_changed_and_removed_while_it_runs_and_secrets_go_with
         gates: samplegate_engine::wire::Gates::Both,
         sampling_tools: samplegate_engine::wire::SamplingTools::None,
         elicitation: None,
+        roots: None,
         limits: None,
         confinement: None,
         oauth: None,

@@ -130,6 +130,12 @@ async def tool_choice_required(city: str, ctx: Context) -> str:
     return f"calls: {calls}\ntext: {step.text}"
 
 
+@server.tool
+async def roots(ctx: Context) -> list[str]:
+    """The folders that the client tells."""
+    return [str(root.uri) for root in await ctx.list_roots()]
+
+
 async def slowly(word: str, ctx: Context) -> str:
     await ctx.report_progress(0, 1)
     answer = await ctx.sample(f"Say {word}.", max_tokens=32)

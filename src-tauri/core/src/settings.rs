@@ -10,6 +10,7 @@ mod hosts;
 mod models;
 mod page;
 mod record;
+mod roots;
 mod servers;
 mod wider;
 
@@ -20,6 +21,7 @@ pub use hosts::{GATEWAY_PORT, Gateway, Host, HostMode, ToolCalls, check_host_nam
 pub use models::{KeySource, Model};
 pub use page::{HistoryChange, HistoryLine, RecordPage, ToolLine};
 pub use record::{Confinement, REVIEW_AFTER_DAYS, Record, Tool, Tools};
+pub use roots::{root_name, root_uri};
 pub use servers::{OauthClient, Server, Transport};
 pub use wider::wider;
 

@@ -16,6 +16,7 @@ mod logins;
 mod models;
 mod pins;
 mod record;
+mod roots;
 mod rules;
 mod servers;
 mod status;

@@ -16,7 +16,7 @@
 //! - Nothing here logs content.
 //!
 //! Absent on purpose: policy, audit, review, the conversion of params into domain types; reading of the environment or
-//! of configuration files. Not built yet: tasks, roots.
+//! of configuration files. Not built yet: tasks.
 
 pub(crate) mod chain;
 mod child;
@@ -39,6 +39,7 @@ pub(crate) mod oversized;
 mod question;
 mod receipt;
 mod remote;
+mod roots;
 mod rounds;
 mod sampling;
 mod servers;

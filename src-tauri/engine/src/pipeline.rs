@@ -188,6 +188,10 @@ impl Asker for Pipeline {
         }
     }
 
+    fn roots(&self, server: &str) -> Vec<String> {
+        self.config.settings().servers.get(server).map(|server| server.roots.clone()).unwrap_or_default()
+    }
+
     fn session_ended(&self, session: Uuid) {
         self.scope_ended(session);
     }

@@ -51,4 +51,8 @@ confinement?: ConfinementView,
 /**
  * What its authorization server knows us by. Left out on the way in: what is stored stays.
  */
-oauth?: OauthClientInput, };
+oauth?: OauthClientInput, 
+/**
+ * The folders it is told when it asks which ones matter. Left out on the way in: what is stored stays.
+ */
+roots?: Array<string>, };

@@ -134,6 +134,10 @@ pub(crate) struct ServerGiven {
     /// nowhere but to its own caches.
     #[arg(long, value_name = "PATH[:ro|:rw|:hide|:forget]")]
     pub(crate) folder: Vec<String>,
+    /// A folder to tell the server when it asks which ones matter (roots); `:forget` to tell it no more. It is told, not
+    /// given: what a confined server may reach is what --folder says.
+    #[arg(long, value_name = "PATH[:forget]")]
+    pub(crate) root: Vec<String>,
     /// Whether a confined server may use the network.
     #[arg(long, value_enum)]
     pub(crate) network: Option<Switch>,

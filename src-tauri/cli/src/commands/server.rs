@@ -3,6 +3,7 @@
 mod approve;
 mod import;
 mod login;
+mod roots;
 
 use samplegate_core::limits::Limit;
 use samplegate_engine::{
@@ -47,6 +48,7 @@ async fn add(engine: &Engine, add: ServerAdd) -> Result<Exit, Failure> {
         gates: wire::Gates::Both,
         sampling_tools: SamplingTools::None,
         elicitation: None,
+        roots: None,
         limits: None,
         confinement: None,
         oauth: None,
@@ -221,6 +223,7 @@ fn values(plain: &[String], from_stdin: &[String]) -> Result<Vec<NamedValue>, Fa
 
 fn with_settings(mut server: ServerInput, given: &ServerGiven) -> Result<ServerInput, Failure> {
     server.confinement = confine::given(&server, given)?;
+    server.roots = roots::given(&server, given);
     if let Some(sampling) = given.sampling {
         server.sampling = match sampling {
             Sampling::Off => SamplingMode::Off,
@@ -287,6 +290,7 @@ fn to_json(view: &ServerView) -> Value {
         },
         "elicitation": if server.elicitation == Some(false) { "off" } else { "ask" },
         "confinement": confine::to_json(server),
+        "roots": server.roots,
         "limits": limits(server).map(|(limit, value)| (limit.as_str().to_owned(), number(limit, value))).collect::<serde_json::Map<_, _>>(),
     });
     match &server.transport {
@@ -370,6 +374,7 @@ fn rows(server: &ServerInput) -> Vec<Vec<String>> {
         ],
     ];
     rows.extend(confine::rows(server));
+    rows.extend(roots::rows(server));
     for (limit, value) in limits(server) {
         let value = value.map_or_else(|| "none".into(), |_| number(limit, value).to_string());
         rows.push(vec!["limit".into(), format!("{limit}={value}")]);

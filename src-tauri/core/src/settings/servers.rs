@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Confinement, Elicitation, Gates, InvalidSetting, Record, Sampling, SamplingTools, Tools, check_headers};
+use super::{
+    Confinement, Elicitation, Gates, InvalidSetting, Record, Sampling, SamplingTools, Tools, check_headers,
+    roots::check_roots,
+};
 use crate::{limits::Limits, policy::Risk};
 
 /// A server.
@@ -37,6 +40,8 @@ pub struct Server {
     pub confine: Confinement,
     /// What its authorization server knows us by.
     pub oauth: OauthClient,
+    /// The folders it is told when it asks which ones matter; empty: it is not told that it may ask.
+    pub roots: Vec<String>,
 }
 
 impl Server {
@@ -56,6 +61,7 @@ impl Server {
             tools: Tools::new(),
             confine: Confinement::default(),
             oauth: OauthClient::default(),
+            roots: Vec::new(),
         }
     }
 
@@ -64,12 +70,13 @@ impl Server {
         Self { sampling: Sampling::Ask, ..Self::new(Transport::Demo { demo: true }) }
     }
 
-    /// Checks the transport.
+    /// Checks the transport and the roots.
     ///
     /// # Errors
     /// Says what is wrong.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         self.oauth.check(&self.transport)?;
+        check_roots(&self.roots)?;
         match &self.transport {
             Transport::Stdio { command, .. } if command.trim().is_empty() => {
                 Err(InvalidSetting("command is empty".into()))
@@ -207,6 +214,8 @@ struct ServerRepr {
     oauth_client_id: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     oauth_client_secret: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roots: Vec<String>,
 }
 
 impl TryFrom<ServerRepr> for Server {
@@ -237,6 +246,7 @@ impl TryFrom<ServerRepr> for Server {
             tools: repr.tools,
             confine: repr.confine,
             oauth: OauthClient { client_id: repr.oauth_client_id, client_secret: repr.oauth_client_secret },
+            roots: repr.roots,
         })
     }
 }
@@ -266,6 +276,7 @@ impl From<Server> for ServerRepr {
             confine: server.confine,
             oauth_client_id: server.oauth.client_id,
             oauth_client_secret: server.oauth.client_secret,
+            roots: server.roots,
         };
         match server.transport {
             Transport::Stdio { command, args, cwd, env, secret_env } => {

@@ -89,6 +89,7 @@ fn server_is_narrower(field: &str, before: &Server, after: &Server) -> bool {
         "record" => record_is_narrower(before.record.as_ref(), after.record.as_ref()),
         "tools" => labels_are_stricter(&before.tools, &after.tools),
         "confine" => confinement_is_stricter(&before.confine, &after.confine),
+        "roots" => after.roots.iter().all(|root| before.roots.contains(root)),
         // Another program, another address, other variables: another server.
         _ => false,
     }
@@ -232,7 +233,8 @@ mod tests {
             env: [("A".into(), "1".into())].into(),
             secret_env: Vec::new(),
         };
-        let server = Server { sampling: Sampling::Ask, record: Some(Record::default()), ..Server::new(transport) };
+        let (record, roots) = (Some(Record::default()), vec!["/a".into(), "/b".into()]);
+        let server = Server { sampling: Sampling::Ask, record, roots, ..Server::new(transport) };
         settings.servers.insert("a.b".into(), server);
         let host = Host { sampling: HostMode::Gate, ..Host::new(Sha256Hex::of(b"token")) };
         settings.hosts.insert("h.i".into(), host);
@@ -256,6 +258,7 @@ mod tests {
             ("enabled", |s| server(s).enabled = false),
             ("off", |s| server(s).sampling = Sampling::Off),
             ("rules", |s| server(s).sampling = Sampling::Rules),
+            ("a root gone", |s| drop(server(s).roots.remove(0))),
             ("risk", |s| server(s).risk = Risk::High),
             ("limit", |s| server(s).limits.set(Limit::PerMinute, Some(1))),
             ("limit of all", |s| s.limits.set(Limit::UsdPerDay, Some(1))),
@@ -296,6 +299,7 @@ mod tests {
             ("servers.a.b.tools", |s| {
                 drop(server(s).tools.insert("t".into(), Tool { risk: None, labels: Some(BTreeSet::new()) }));
             }),
+            ("servers.a.b.roots", |s| server(s).roots = vec!["/a".into(), "/b/c".into()]),
             ("servers.a.b.env", |s| {
                 let Transport::Stdio { env, .. } = &mut server(s).transport else { return };
                 env.insert("A".into(), "2".into());

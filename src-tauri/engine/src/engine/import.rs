@@ -220,6 +220,7 @@ fn input(server: &FoundServer, take: &ImportTake) -> Result<ServerInput, String>
         gates: Gates::Both,
         sampling_tools: SamplingTools::None,
         elicitation: None,
+        roots: None,
         limits: None,
         confinement: None,
         oauth: None,

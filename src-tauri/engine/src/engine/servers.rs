@@ -112,6 +112,7 @@ impl Engine {
         server.set_sampling(server.sampling, jiff::Zoned::now().date(), &self.options.reviewer);
         server.check()?;
         server.check_headers()?;
+        super::roots::check_new(&server, old).await?;
         for (kind, value) in secret_values(&input.transport) {
             let key = secret_name(&input.name, kind, &value.name);
             match (&value.value, original) {

@@ -3,7 +3,7 @@
 use samplegate_core::audit::{NewEvent, Note, Place};
 use tokio::sync::broadcast;
 
-use super::Engine;
+use super::{Engine, roots};
 use crate::{mcp::ServerEvent, wire::Topic};
 
 impl Engine {
@@ -17,8 +17,10 @@ impl Engine {
         let engine = self.clone();
         self.spawn(async move {
             let mut settings = engine.config.subscribe();
+            let mut roots = roots::Told::default();
             loop {
                 engine.apply_servers().await;
+                engine.tell_roots(&mut roots);
                 for topic in [Topic::Servers, Topic::Models, Topic::Hosts, Topic::Rules, Topic::Status] {
                     engine.tell(topic, None);
                 }
@@ -66,6 +68,7 @@ impl Engine {
                 format!("a message of {bytes} bytes ({}) was refused", method.as_deref().unwrap_or("method unknown")),
             ),
             ServerEvent::NotDeclared { method } => ("not_declared", format!("{method} was asked and is not offered")),
+            ServerEvent::Roots { told, missing } => ("roots", roots::sentence(told, missing)),
             ServerEvent::WantsMore { scopes } => {
                 ("step_up", format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))
             }

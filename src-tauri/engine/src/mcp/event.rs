@@ -131,6 +131,13 @@ pub enum ServerEvent {
         /// The scopes it names.
         scopes: Vec<String>,
     },
+    /// It asked for its roots and was told others than before on this connection.
+    Roots {
+        /// What it was told.
+        told: Vec<String>,
+        /// What was left out, because there is no such folder.
+        missing: Vec<String>,
+    },
     /// Refused because the capability was not declared.
     NotDeclared {
         /// The method asked.

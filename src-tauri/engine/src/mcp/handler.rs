@@ -14,10 +14,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, Asker, Era, Origin, Refusal,
+    Asked, Asker, Era, Origin, Refusal, ServerIdentity,
     flight::Question,
     receipt::Sent,
-    tap::{ASKED, REFUSE, Tap},
+    roots,
+    tap::{ASKED, REFUSE, TELL_ROOTS, Tap},
 };
 
 pub(super) struct Handler {
@@ -35,6 +36,11 @@ impl Service<RoleClient> for Handler {
         match request {
             ServerRequest::PingRequest(_) => Ok(ClientResult::empty(())),
             ServerRequest::CustomRequest(request) if request.method == ASKED => self.asked(request, context).await,
+            ServerRequest::CustomRequest(request) if request.method == TELL_ROOTS => {
+                self.asks_itself(roots::ROOTS).await?;
+                let told = roots::told(&self.tap, &*self.asker).await;
+                Ok(ClientResult::CustomResult(CustomResult::new(told)))
+            }
             ServerRequest::CustomRequest(request) if request.method == REFUSE => Err(refusal_in(request.params)),
             // The tap lets nothing else through.
             _ => Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None)),
@@ -55,6 +61,17 @@ impl Service<RoleClient> for Handler {
 }
 
 impl Handler {
+    /// Who asks on its own, which is over with 2026-07-28.
+    async fn asks_itself(&self, method: &str) -> Result<ServerIdentity, ErrorData> {
+        let known = self.tap.gone.run_until_cancelled(self.tap.identity.wait()).await;
+        let Some(server) = known.cloned() else { return Err(withdrawn_error()) };
+        if server.era == Era::Stateless {
+            let message = format!("Method not found: {method} is asked in results only");
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
+        }
+        Ok(server)
+    }
+
     async fn asked(
         &self,
         request: CustomRequest,
@@ -65,12 +82,7 @@ impl Handler {
             return Err(ErrorData::internal_error("the request was lost", None));
         };
         let _open = Open { tap: &self.tap, bytes: question.bytes };
-        let known = self.tap.gone.run_until_cancelled(self.tap.identity.wait()).await;
-        let Some(server) = known.cloned() else { return Err(withdrawn_error()) };
-        if server.era == Era::Stateless {
-            let message = format!("Method not found: {} is asked in results only", question.method);
-            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None));
-        }
+        let server = self.asks_itself(&question.method).await?;
         let Question { method, params, origin, lost, arrival, arrived_at, receipt, bytes: _ } = question;
         let (origin, round) = origin.unwrap_or_else(|| {
             let request = match context.extensions.get::<InboundStreamOrigin>() {

@@ -154,6 +154,18 @@ impl Servers {
         }
     }
 
+    /// The open connections of all hosts to a server.
+    pub(super) fn open_lines(&self, server: &str) -> Vec<Arc<Connection>> {
+        let lines = self.inner.lines.lock();
+        let to_it = lines.iter().filter(|((to, _), _)| to == server);
+        to_it
+            .filter_map(|(_, line)| match &*line.state.borrow() {
+                State::Ready(connection) => Some(connection.clone()),
+                State::Opening | State::Failed(..) => None,
+            })
+            .collect()
+    }
+
     /// Ends the lines of hosts that are said to be done, by host and time since it was last used; never one on which
     /// something is under way.
     pub fn end_lines(&self, is_done: impl Fn(&str, Duration) -> bool) {

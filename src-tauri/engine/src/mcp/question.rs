@@ -181,6 +181,9 @@ pub trait Asker: Send + Sync + 'static {
     /// should then end soon, and what it returns is thrown away.
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>>;
 
+    /// The folders that a server is told when it asks for roots, as the settings have them now.
+    fn roots(&self, server: &str) -> Vec<String>;
+
     /// Hears that a connection is over; no question of it comes any more.
     fn session_ended(&self, session: Uuid);
 }

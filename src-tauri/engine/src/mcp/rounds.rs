@@ -4,15 +4,19 @@
 //! `input_required`: all inputs of that round are asked, and the same call is sent again with the answers and the
 //! server's opaque state, exactly as it came, absent included. A refusal ends the call; it is not sent again.
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind, chain::MARK,
-    event::shorten, receipt::Delivery, tap::CallTag,
+    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind,
+    chain::MARK,
+    event::shorten,
+    receipt::Delivery,
+    roots::{self, ROOTS},
+    tap::CallTag,
 };
 
 /// An `input_required` result.
@@ -90,7 +94,7 @@ impl Connection {
         }
     }
 
-    /// Asks all inputs of a round at once. The first refusal withdraws the others; so does dropping the future.
+    /// Asks all inputs of a round at once; roots are known without asking. The first refusal withdraws the others; so does dropping the future.
     async fn ask_all(
         &self,
         call: &CallRef,
@@ -107,6 +111,11 @@ impl Connection {
         let mut open = FuturesUnordered::new();
         for (Input { key, method, params }, reply) in inputs.into_iter().zip(replies) {
             order.push(key.clone());
+            if method == ROOTS {
+                let told = Ok(roots::told(&self.tap, &*self.asker).await);
+                open.push(async move { (key, Ok(told)) }.boxed());
+                continue;
+            }
             let asked = Asked {
                 server: self.identity.clone(),
                 method,
@@ -123,7 +132,7 @@ impl Connection {
             };
             let asker = self.asker.clone();
             let answer = tokio::spawn(async move { asker.ask(asked).await });
-            open.push(async move { (key, answer.await) });
+            open.push(async move { (key, answer.await) }.boxed());
         }
         let mut answers = Map::new();
         while let Some((key, answer)) = open.next().await {

@@ -5,7 +5,7 @@
 
 use rmcp::model::{ClientCapabilities, ElicitationCapability, FormElicitationCapability, UrlElicitationCapability};
 
-use super::Declare;
+use super::{Declare, roots::ROOTS};
 
 /// The question methods a client may be asked, as far as it declared them.
 pub(super) const SAMPLING: &str = "sampling/createMessage";
@@ -17,6 +17,7 @@ impl Declare {
         match method {
             SAMPLING => self.sampling,
             ELICITATION => self.elicitation,
+            ROOTS => self.roots,
             _ => false,
         }
     }
@@ -33,6 +34,11 @@ impl Declare {
         if self.elicitation {
             let both = ElicitationCapability::new().with_form(FormElicitationCapability::new());
             capabilities.elicitation = Some(both.with_url(UrlElicitationCapability::new()));
+        }
+        if self.roots {
+            let mut roots = rmcp::model::RootsCapabilities::default();
+            roots.list_changed = Some(true);
+            capabilities.roots = Some(roots);
         }
         capabilities
     }

@@ -242,6 +242,13 @@ impl Servers {
         })
     }
 
+    /// Tells a server, on all its connections, that its roots are others now. Waits for nobody.
+    pub fn roots_changed(&self, name: &str) {
+        for connection in self.get(name).into_iter().chain(self.open_lines(name)) {
+            tokio::spawn(async move { connection.roots_changed().await });
+        }
+    }
+
     /// Sees a new number whenever anything in [`Servers::list`] changed.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()

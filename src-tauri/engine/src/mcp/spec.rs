@@ -141,6 +141,8 @@ pub struct Declare {
     pub sampling_tools: bool,
     /// `elicitation`, as a form and as an address to open.
     pub elicitation: bool,
+    /// `roots`.
+    pub roots: bool,
 }
 
 /// What all connections of this process share.

@@ -26,6 +26,7 @@ use super::{
     news::Relay,
     oversized::Outline,
     receipt::{Carried, Delivery, Sent},
+    roots::ROOTS,
     sampling::{ELICITATION, SAMPLING},
     sight::Sighting,
     spawn::StderrTail,
@@ -33,6 +34,8 @@ use super::{
 
 /// The private method under which a question reaches the handler.
 pub(super) const ASKED: &str = "samplegate/asked";
+/// The private method under which a request for roots reaches the handler.
+pub(super) const TELL_ROOTS: &str = "samplegate/roots";
 /// The private method that makes the handler answer with an error.
 pub(super) const REFUSE: &str = "samplegate/refuse";
 
@@ -93,6 +96,8 @@ pub(super) struct Tap {
     pub(super) relay: Relay,
     /// What was seen of what the server is.
     pub(super) sighting: Sighting,
+    /// The word of the roots that was noted last.
+    roots: Mutex<Option<ServerEvent>>,
     /// Fires when the connection is over.
     pub(super) gone: CancellationToken,
     why: OnceLock<String>,
@@ -114,6 +119,7 @@ impl Tap {
             welcome: OnceLock::new(),
             relay: Relay::default(),
             sighting: Sighting::default(),
+            roots: Mutex::default(),
             gone: CancellationToken::new(),
             why: OnceLock::new(),
             unanswered: watch::Sender::new(0),
@@ -127,6 +133,15 @@ impl Tap {
 
     pub(super) fn note(&self, event: ServerEvent) {
         self.events.send(&self.server, event);
+    }
+
+    /// Notes what roots were told, once: a server may ask as often as it likes.
+    pub(super) fn note_roots(&self, event: ServerEvent) {
+        let mut last = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() != Some(&event) {
+            *last = Some(event.clone());
+            self.note(event);
+        }
     }
 
     /// Says that the connection is over; the first reason stays.
@@ -241,13 +256,16 @@ impl Tap {
     }
 
     fn request(&self, method: String, id: RequestId, params: Value, bytes: usize, arrival: Arrival<'_>) -> Filtered {
-        if method != SAMPLING && method != ELICITATION {
+        if method != SAMPLING && method != ELICITATION && method != ROOTS {
             return refuse(&id, METHOD_NOT_FOUND, &format!("Method not found: {}", event::shorten(&method, 100)));
         }
         if !self.declare.allows(&method) {
             let message = format!("Method not found: {method} was not declared");
             self.note(ServerEvent::NotDeclared { method });
             return refuse(&id, METHOD_NOT_FOUND, &message);
+        }
+        if method == ROOTS {
+            return Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": TELL_ROOTS}));
         }
         let mut state = self.state();
         if state.open_questions >= MAX_OPEN_QUESTIONS || state.open_bytes.saturating_add(bytes) > MAX_OPEN_BYTES {

@@ -5,6 +5,7 @@
 mod over_http;
 mod over_sse;
 mod replies;
+mod roots;
 mod supervised;
 
 use std::{sync::Arc, time::Duration};
@@ -32,10 +33,18 @@ enum Answer {
 struct Shown {
     answer: Answer,
     asked: mpsc::UnboundedSender<Asked>,
+    roots: Roots,
 }
+
+/// The roots that are configured.
+type Roots = Arc<std::sync::Mutex<Vec<String>>>;
 
 impl Asker for Shown {
     fn session_ended(&self, _: uuid::Uuid) {}
+
+    fn roots(&self, _: &str) -> Vec<String> {
+        self.roots.lock().expect("no poison").clone()
+    }
 
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
         Box::pin(async move {
@@ -61,19 +70,20 @@ struct Bench {
     connector: Connector,
     asked: mpsc::UnboundedReceiver<Asked>,
     events: broadcast::Receiver<Noted>,
+    roots: Roots,
 }
 
 fn bench(answer: Answer) -> Bench {
     let (asked_tx, asked) = mpsc::unbounded_channel();
-    let events = Events::default();
+    let (events, roots) = (Events::default(), Roots::default());
     let heard = events.subscribe();
     let connector = Connector {
         settings: settings(),
         spawner: Spawner::start().expect("a thread"),
-        asker: Arc::new(Shown { answer, asked: asked_tx }),
+        asker: Arc::new(Shown { answer, asked: asked_tx, roots: roots.clone() }),
         events,
     };
-    Bench { connector, asked, events: heard }
+    Bench { connector, asked, events: heard, roots }
 }
 
 fn settings() -> ClientSettings {
@@ -94,7 +104,7 @@ fn raw_server(start: &str) -> ServerSpec {
             confinement: None,
         },
         kept: Vec::new(),
-        declare: Declare { sampling: true, sampling_tools: false, elicitation: false },
+        declare: Declare { sampling: true, ..Declare::default() },
     }
 }
 

@@ -63,6 +63,10 @@ pub struct ServerInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub oauth: Option<OauthClientInput>,
+    /// The folders it is told when it asks which ones matter. Left out on the way in: what is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub roots: Option<Vec<String>>,
 }
 
 /// What a server's process may reach.

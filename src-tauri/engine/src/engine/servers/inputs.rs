@@ -82,6 +82,7 @@ pub(in crate::engine) fn input(name: &str, server: &Server) -> ServerInput {
             has_secret: server.oauth.client_secret,
             secret: None,
         }),
+        roots: Some(server.roots.clone()),
     }
 }
 
@@ -174,6 +175,11 @@ pub(super) fn from_input(input: &ServerInput, old: Option<&Server>) -> Server {
             }
             (None, Some(old), _) => old.oauth.clone(),
             (None, None, _) => OauthClient::default(),
+        },
+        roots: match (&input.roots, old) {
+            (Some(roots), _) => roots.clone(),
+            (None, Some(old)) => old.roots.clone(),
+            (None, None) => Vec::new(),
         },
         ..match old {
             Some(old) => Server { transport, ..old.clone() },

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, roots},
     mcp::ServerEvent,
     pipeline::now,
     wire::{LogLine, Topic},
@@ -74,6 +74,10 @@ impl Engine {
             ServerEvent::TooManyQuestions { method } => {
                 ("error".into(), format!("{method} was refused: too many are open"))
             }
+            ServerEvent::Roots { told, missing } => (
+                if missing.is_empty() { "info" } else { "warning" }.into(),
+                roots::sentence(&told, &missing),
+            ),
             ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
             ServerEvent::WantsMore { scopes } => {
                 ("warning".into(), format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))

@@ -77,6 +77,7 @@ impl Engine {
                 sampling,
                 sampling_tools: sampling && !server.sampling_tools.is_none(),
                 elicitation: server.elicitation == Elicitation::Ask,
+                roots: !server.roots.is_empty(),
             },
         }
     }

@@ -12,6 +12,8 @@ HUGE = "x" * (17 * 1024 * 1024)
 answers = {}
 lock = threading.Lock()
 seen = []
+heard = []
+capabilities = {}
 
 
 def raw(data):
@@ -60,6 +62,18 @@ def tool(id, name, arguments, params):
         os._exit(5)
     elif name == "ask_undeclared":
         text(id, ask("q", PARAMS, "roots/list")())
+    elif name == "capabilities":
+        text(id, capabilities)
+    elif name == "heard_of_roots":
+        text(id, heard.count("notifications/roots/list_changed"), resultType="complete")
+    elif name == "roots_in_result":
+        if "inputResponses" in params:
+            text(id, params["inputResponses"], resultType="complete")
+        else:
+            inputs = {"r": {"method": "roots/list"}}
+            out({"id": id, "result": {"resultType": "input_required", "inputRequests": inputs}})
+    elif name == "ask_roots_outside":
+        text(id, ask("q", PARAMS, "roots/list")(), resultType="complete")
     elif name == "forge":
         text(id, [ask("a", {"token": 0}, "samplegate/asked")(), ask("b", {"code": 1}, "samplegate/refuse")()])
     elif name == "wait":
@@ -124,6 +138,7 @@ for line in sys.stdin:
         else:
             out({"id": id, "error": {"code": -32601, "message": "Method not found"}})
     elif method == "initialize":
+        capabilities = params["capabilities"]
         version = START if START[:2] == "20" else params["protocolVersion"]
         out({"id": id, "result": {"protocolVersion": version, "capabilities": {"tools": {}, "logging": {}},
              "serverInfo": {"name": "raw", "version": "1", "title": "Raw"}}})
@@ -140,6 +155,8 @@ for line in sys.stdin:
         out({"id": id, "result": {}})
     elif method == "notifications/cancelled":
         print("cancelled", file=sys.stderr, flush=True)
+    elif method == "notifications/roots/list_changed":
+        heard.append(method)
     elif method is None and id in answers:
         answers[id][1] = message.get("result", message.get("error"))
         answers[id][0].set()

@@ -40,7 +40,7 @@ fn servers(timing: Timing) -> (Servers, mpsc::UnboundedReceiver<Asked>) {
 
 fn with_secrets(timing: Timing, secrets: Secrets) -> (Servers, mpsc::UnboundedReceiver<Asked>) {
     let (asked_tx, asked) = mpsc::unbounded_channel();
-    let asker = Arc::new(Shown { answer: Answer::Text, asked: asked_tx });
+    let asker = Arc::new(Shown { answer: Answer::Text, asked: asked_tx, roots: Roots::default() });
     (Servers::new(settings(), timing, asker, secrets).expect("a thread"), asked)
 }
 
