@@ -16,7 +16,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element, wd::WindowHandle};
 use hyper_util::client::legacy::connect::HttpConnector;
 use samplegate_core::audit::QuestionSummary;
-use samplegate_engine::store::{Entry, Filter, Store};
+use samplegate_engine::{
+    config::Config,
+    store::{Entry, Filter, Store},
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -35,14 +38,23 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// As a person has it at first.
-    pub(crate) fn fresh() -> Result<Self> {
+    fn empty() -> Result<Self> {
         Ok(Self { folder: tempfile::Builder::new().prefix("samplegate-home.").tempdir()? })
+    }
+
+    /// As a person has it at first, but for the gateway's port: another run, or another app, may have the usual one.
+    pub(crate) fn fresh() -> Result<Self> {
+        let home = Self::empty()?;
+        let file = home.path().join("config.toml");
+        Config::open(&file)?;
+        let written = fs::read_to_string(&file)?;
+        fs::write(&file, format!("{written}\n[gateway]\nport = {}\n", free_port()?))?;
+        Ok(home)
     }
 
     /// With this configuration.
     pub(crate) fn with(config: &str) -> Result<Self> {
-        let home = Self::fresh()?;
+        let home = Self::empty()?;
         // Apps of several tests at once would want the same port.
         let gateway = if config.contains("[gateway]") { "" } else { "\n[gateway]\nenabled = false\n" };
         fs::write(home.path().join("config.toml"), format!("{config}{gateway}"))?;

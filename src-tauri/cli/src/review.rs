@@ -76,7 +76,6 @@ impl Terminal {
                 }
                 self.denials_are_carried_out(engine).await;
                 cancel.cancel();
-                show::say(&show::muted("The call was ended."));
                 return work.await;
             }
         }

@@ -99,6 +99,9 @@ async fn make_with(engine: &Engine, server: &str, target: Target) -> Made {
         None => work.await,
     };
     if cancel.is_cancelled() {
+        if terminal.is_some() {
+            output::note("The call was ended.");
+        }
         // The person ended the call: a result that came just then is not wanted any more.
         report.result = Err(CallFailure::Call(CallError::Cancelled));
     }

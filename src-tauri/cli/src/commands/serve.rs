@@ -19,6 +19,7 @@ pub(crate) async fn run(start: &Start, serve: Serve) -> Result<Exit, Failure> {
     let served = match listening(&engine, terminal.is_some()).await {
         Ok(()) => {
             until_ended(&engine, terminal.as_mut()).await;
+            output::note("Ending: hosts and servers are disconnected, and what still waits is not answered.");
             Ok(Exit::Done)
         }
         Err(why) => Err(Failure::new(Exit::Own, why)),

@@ -46,6 +46,9 @@ const RESERVED: &[&str] = &[
 const MAX_CHALLENGE: usize = 16 * 1024;
 const MAX_REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection that is not used is closed here before the server closes it: Node does so after 5 s, and a request that
+/// goes out at that moment fails.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
 pub(super) type Failure = StreamableHttpError<reqwest::Error>;
 
@@ -82,6 +85,7 @@ impl Remote {
             .default_headers(own_headers(headers)?)
             .redirect(reqwest::redirect::Policy::custom(same_origin))
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_CONNECTION)
             .tcp_nodelay(true)
             .build()
             .map_err(|error| ConnectError::Address(describe(&error)))?;
