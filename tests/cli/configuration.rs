@@ -80,8 +80,8 @@ async fn a_server_is_added_tried_changed_and_removed() {
     expected["roots"] = json!([a]);
     assert_eq!(home.one(&["server", "show", "raw", "--json"]).await["roots"], expected["roots"]);
     assert!(home.ok(&["server", "show", "raw"]).await.contains(&a));
-    assert!(home.fails(1, &["server", "set", "raw", "--root", &b]).await.contains("make it first"));
-    assert!(home.fails(1, &["server", "set", "raw", "--root", "notes"]).await.contains("not absolute"));
+    assert!(home.fails(2, &["server", "set", "raw", "--root", &b]).await.contains("make it first"));
+    assert!(home.fails(2, &["server", "set", "raw", "--root", "notes"]).await.contains("not absolute"));
     home.ok(&["server", "set", "raw", "--root", &format!("{a}:forget")]).await;
     expected["roots"] = json!([]);
 
@@ -165,7 +165,7 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let far = json!({
         "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
-        "limits": usual_limits(), "pin": null, "confinement": null, "oauth_client_id": null, "login": null,
+        "limits": usual_limits(), "pin": null, "confinement": null, "roots": [], "oauth_client_id": null, "login": null,
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));

@@ -1,6 +1,7 @@
 //! The engine against real servers: every question through both gates, and everything a server can do wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
+mod addresses;
 mod bad_input;
 mod changes;
 #[cfg(target_os = "linux")]

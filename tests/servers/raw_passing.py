@@ -26,7 +26,7 @@ CAPABILITIES = {
 NAMES = ["echo", "steps", "ask", "fail", "wait", "cancelled", "change", "update", "log"]
 wire = Wire()
 cancelled: list = []
-watched: set = set()
+watched: list = []
 listening: dict = {}
 asked: dict = {}
 
@@ -125,7 +125,7 @@ def call(request: dict) -> None:
         result(request, said("changed"))
     elif name == "update":
         tell("notifications/resources/updated", {"uri": "memo://one?x#y", "later": 1})
-        result(request, said(sorted(watched)))
+        result(request, said(watched))
     elif name == "log":
         for level in ("debug", "error"):
             wire.notify("notifications/message", {"level": level, "logger": "l", "data": {"x": [1]}, "later": level})
@@ -159,13 +159,14 @@ def main() -> None:
         elif method == "completion/complete":
             result(request, {"completion": {"values": ["a"], "later": 1}, "given": params})
         elif method == "resources/subscribe":
-            watched.add(params["uri"])
+            watched.append(f"+{params['uri']}")
             result(request, {})
         elif method == "resources/unsubscribe":
-            watched.discard(params["uri"])
+            watched.append(f"-{params['uri']}")
             result(request, {})
         elif method == "subscriptions/listen":
             listening[request["id"]] = params["notifications"]
+            watched.extend(f"+{uri}" for uri in params["notifications"].get("resourceSubscriptions") or [])
             meta = {"io.modelcontextprotocol/subscriptionId": request["id"]}
             accepted = {"notifications": params["notifications"], "_meta": meta}
             wire.notify("notifications/subscriptions/acknowledged", accepted)
@@ -173,7 +174,8 @@ def main() -> None:
             result(request, {})
         elif method == "notifications/cancelled":
             cancelled.append(params.get("requestId"))
-            listening.pop(params.get("requestId"), None)
+            gone = listening.pop(params.get("requestId"), None) or {}
+            watched.extend(f"-{uri}" for uri in gone.get("resourceSubscriptions") or [])
         elif "id" in request:
             wire.error(request, -32601, f"no method {method}")
 

@@ -28,8 +28,9 @@ class Wire:
     def result(self, request: dict, result: dict) -> None:
         self.send({"id": request["id"], "result": result})
 
-    def error(self, request: dict, code: int, message: str) -> None:
-        self.send({"id": request["id"], "error": {"code": code, "message": message}})
+    def error(self, request: dict, code: int, message: str, data: dict | None = None) -> None:
+        error = {"code": code, "message": message} if data is None else {"code": code, "message": message, "data": data}
+        self.send({"id": request["id"], "error": error})
 
     def expect(self, request_id: str | None = None) -> str:
         """Takes an id whose reply will be waited for."""

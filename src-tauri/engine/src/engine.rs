@@ -3,6 +3,7 @@
 //! Data flow: `config.toml` → servers, models, rules; servers' questions → pipeline → queue; calls → servers. The
 //! shells take [`Engine`], list and act, and read again when [`Engine::changes`] says so.
 
+mod addresses;
 mod calls;
 mod changes;
 mod confinement;

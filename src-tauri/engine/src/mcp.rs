@@ -39,6 +39,8 @@ pub(crate) mod oversized;
 mod question;
 mod receipt;
 mod remote;
+mod required;
+mod retry;
 mod roots;
 mod rounds;
 mod sampling;
@@ -51,6 +53,7 @@ mod stdio;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod watches;
 
 pub use chain::{Chain, Marks};
 pub use connection::{Connection, Listing};
@@ -62,10 +65,12 @@ pub use news::{KEPT_NEWS, News};
 pub use opening::{Connector, EraHint};
 pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind};
 pub use receipt::{Receipt, Sent};
+pub use required::{Opened, Wanted};
 pub use servers::{ServerState, ServerStatus, Servers, Timing};
 pub use sight::{Seen, Sight};
 pub use spawn::{BaseEnv, SHIM_COMMAND, Spawner, run_spawn_shim};
 pub use spec::{Arrivals, ClientSettings, Declare, Kept, Secret, ServerSpec, TransportSpec};
+pub use watches::Watch;
 
 /// The largest message accepted from a server, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;

@@ -249,7 +249,7 @@ impl Record {
                 self.note(ReplyFailed { why });
             }
             // A refusal that nobody waits for.
-            Sent::Unwanted(_) => {}
+            Sent::Unwanted(_) | Sent::Nothing => {}
         }
         // A question the log knows must not stay open in it because a disk was full for a moment. Should it fail for
         // good, the next process that hosts servers closes it as interrupted.

@@ -23,7 +23,11 @@ protocol: string,
 /**
  * The names of its tools.
  */
-tools: Array<string>, } | { "state": "needsSignIn", 
+tools: Array<string>, 
+/**
+ * Why they could not be listed the last time; left out: they could. It is asked again.
+ */
+trouble?: string, } | { "state": "needsSignIn", 
 /**
  * What to do.
  */

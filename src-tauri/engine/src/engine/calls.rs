@@ -15,7 +15,7 @@ use super::{Engine, ServerError};
 use crate::{
     mcp::{CallError, CallKind, CallRef, Chain},
     pipeline::{Ended, call_view, now},
-    wire::{self, CallInput, LogLine, RunState, RunView, Topic},
+    wire::{self, CallAgain, CallInput, LogLine, RunState, RunView, Topic},
 };
 
 /// How many calls are remembered.
@@ -85,6 +85,15 @@ impl Runs {
         }
     }
 
+    /// The server says that what was opened in the browser for this call is done.
+    pub(super) fn address_done(&self, id: Uuid) {
+        self.change(id, |view| {
+            if let RunState::Failed { again: Some(again), .. } = &mut view.state {
+                *again = CallAgain::Done;
+            }
+        });
+    }
+
     pub(super) fn progress(&self, id: Uuid, progress: f64, total: Option<f64>, message: Option<String>) {
         self.change(id, |view| {
             if matches!(view.state, RunState::Running { .. }) {
@@ -119,7 +128,10 @@ impl Engine {
         let call_id = call.call_id;
         self.pipeline.ends.begin(call_id);
         let result = match cancel.run_until_cancelled(self.ready(server)).await {
-            Some(Ok(connection)) => connection.call(call, cancel, None).await.map_err(CallFailure::from),
+            Some(Ok(connection)) => match connection.call(call.clone(), cancel.clone(), None).await {
+                Ok(result) => Ok(result),
+                Err(failed) => Err(self.open_first(&connection, &call, failed, &cancel).await.into()),
+            },
             Some(Err(error)) => Err(error.into()),
             None => Err(CallError::Cancelled.into()),
         };
@@ -192,9 +204,12 @@ fn state(report: CallReport) -> RunState {
             let denied = report.questions.iter().find(|question| question.outcome != Outcome::Released);
             match denied {
                 Some(Ended { by: Some(_), why, .. }) => RunState::Denied { why: why.clone() },
-                Some(Ended { by: None, .. }) | None => RunState::Failed { why: refusal.message },
+                Some(Ended { by: None, .. }) | None => RunState::Failed { why: refusal.message, again: None },
             }
         }
-        Err(error) => RunState::Failed { why: error.to_string() },
+        Err(error) => {
+            let opened = matches!(error, CallFailure::Call(CallError::Opened { .. }));
+            RunState::Failed { why: error.to_string(), again: opened.then_some(CallAgain::Opened) }
+        }
     }
 }

@@ -250,11 +250,12 @@ fn state_view(state: &mcp::ServerState) -> ServerState {
     match state {
         mcp::ServerState::Unlocking => ServerState::Starting { waits_for: Some("the keychain".into()) },
         mcp::ServerState::Starting => ServerState::Starting { waits_for: None },
-        mcp::ServerState::Ready { identity, tools } => ServerState::Ready {
+        mcp::ServerState::Ready { identity, tools, trouble } => ServerState::Ready {
             reported_name: identity.title.clone().or_else(|| identity.reported_name.clone()).unwrap_or_default(),
             version: identity.version.clone().unwrap_or_default(),
             protocol: identity.protocol_version.clone(),
             tools: tools.iter().filter_map(|tool| tool.get("name")?.as_str().map(ToOwned::to_owned)).collect(),
+            trouble: trouble.clone(),
         },
         mcp::ServerState::NeedsSignIn { why } => ServerState::NeedsSignIn { why: why.clone() },
         mcp::ServerState::Failed { why, stderr, retry_at } => ServerState::Failed {

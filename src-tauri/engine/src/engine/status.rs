@@ -104,7 +104,10 @@ impl Engine {
                 ServerState::Failed { why, .. } | ServerState::NeedsSignIn { why } => {
                     add(format!("{}: {why}", server.config.name), Some("servers"));
                 }
-                ServerState::Starting { .. } | ServerState::Ready { .. } | ServerState::Disabled => {}
+                ServerState::Ready { trouble: Some(why), .. } => {
+                    add(format!("{}: its tools could not be listed: {why}", server.config.name), Some("servers"));
+                }
+                ServerState::Starting { .. } | ServerState::Ready { trouble: None, .. } | ServerState::Disabled => {}
             }
         }
         trouble

@@ -76,6 +76,7 @@ impl Engine {
                 ("too_many_questions", format!("{method} was refused: too many are open"))
             }
             ServerEvent::Log { .. }
+            | ServerEvent::AddressDone { .. }
             | ServerEvent::Progress { .. }
             | ServerEvent::Stderr(_)
             | ServerEvent::ToolsChanged

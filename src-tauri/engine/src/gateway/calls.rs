@@ -48,7 +48,12 @@ impl Request {
         let engine = self.gateway.0.engine.clone();
         let mut told = Told::default();
         let made = {
-            let made = engine.call_for_host(connection.clone(), call, params, self.cancel.clone(), tell);
+            let made = async {
+                match engine.call_for_host(connection.clone(), call.clone(), params, self.cancel.clone(), tell).await {
+                    Err(failed) => Err(engine.open_first(&connection, &call, failed, &self.cancel).await),
+                    made => made,
+                }
+            };
             tokio::pin!(made);
             let mut waiting = tokio::time::interval(STILL_WAITING);
             waiting.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,6 +85,9 @@ impl Request {
             // From 2026-07-28 on the call is not sent again, and who made it is told so.
             Err(CallError::Refused(refusal)) if self.method == "tools/call" && refusal.code != INVALID_PARAMS => {
                 Ok(json!({"content": [{"type": "text", "text": refusal.message}], "isError": true}))
+            }
+            Err(error @ CallError::Opened { .. }) if self.method == "tools/call" => {
+                Ok(json!({"content": [{"type": "text", "text": error.to_string()}], "isError": true}))
             }
             Err(error) => Err(Failure::call(&server, error)),
         }
@@ -145,7 +153,7 @@ impl Request {
                 None => return false,
             },
         };
-        is_at_least(params, &wanted)
+        LogLevel::is_at_least(params, &wanted)
     }
 
     async fn send(&self, method: &str, params: &Value) {
@@ -153,15 +161,6 @@ impl Request {
         // A host that does not read holds up its own call.
         let sent = self.cancel.run_until_cancelled(self.out.send(message));
         drop(sent.await);
-    }
-}
-
-/// Whether a log message is of this severity or a worse one; one of an unknown severity is.
-pub(super) fn is_at_least(params: &Value, wanted: &str) -> bool {
-    let level = params.get("level").and_then(Value::as_str).and_then(LogLevel::known);
-    match (level, LogLevel::known(wanted)) {
-        (Some(level), Some(wanted)) => level >= wanted,
-        _ => true,
     }
 }
 
@@ -183,14 +182,6 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn log_messages_are_told_from_the_wanted_severity_on() {
-        let of = |level: &str| json!({"level": level});
-        assert!(is_at_least(&of("error"), "warning") && is_at_least(&of("warning"), "warning"));
-        assert!(!is_at_least(&of("info"), "warning"));
-        assert!(is_at_least(&of("strange"), "warning") && is_at_least(&json!({}), "warning"));
-    }
 
     #[test]
     fn waiting_goes_on_from_the_servers_own_progress() {

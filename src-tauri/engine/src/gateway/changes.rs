@@ -10,13 +10,10 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
-use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 
-use super::{
-    Endpoint, Gateway, calls, failure::Failure, fit::SUBSCRIPTION_ID, names, request::Request, session::Session,
-};
-use crate::mcp::{Connection, News};
+use super::{Endpoint, Gateway, failure::Failure, fit::SUBSCRIPTION_ID, names, request::Request, session::Session};
+use crate::mcp::{Connection, LogLevel, News, Watch};
 
 /// The lists that can change, as a subscription names them.
 const LISTS: [(&str, &str); 3] = [
@@ -26,6 +23,7 @@ const LISTS: [(&str, &str); 3] = [
 ];
 const RESOURCES: &str = "resourceSubscriptions";
 const UPDATED: &str = "notifications/resources/updated";
+const COMPLETE: &str = "notifications/elicitation/complete";
 
 /// The open subscriptions of hosts of 2026-07-28.
 #[derive(Default, Clone)]
@@ -78,7 +76,7 @@ impl Request {
                 lists.insert(method);
             }
         }
-        let (mut resources, mut watches, mut uris) = (HashSet::new(), Vec::<DropGuard>::new(), Vec::new());
+        let (mut resources, mut watches, mut uris) = (HashSet::new(), Vec::<Watch>::new(), Vec::new());
         let given = wanted.get(RESOURCES).and_then(Value::as_array);
         for uri in given.into_iter().flatten().filter_map(Value::as_str) {
             let Ok(target) = self.target("uri", uri) else { continue };
@@ -159,11 +157,13 @@ impl Gateway {
         match news.method.as_str() {
             "notifications/message" => {
                 for session in self.sessions_at(server, host).filter(|_| host.is_some()) {
-                    if session.level().is_none_or(|level| calls::is_at_least(&news.params, &level)) {
+                    if session.level().is_none_or(|level| LogLevel::is_at_least(&news.params, &level)) {
                         session.notify(&news.method, &news.params);
                     }
                 }
             }
+            // Whoever is asked to open an address is asked here, so the host does not know it.
+            COMPLETE => {}
             UPDATED => self.updated(server, host, &news.params),
             list => {
                 if host.is_some() && list == LISTS[0].1 {

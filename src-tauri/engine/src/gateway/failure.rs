@@ -70,6 +70,7 @@ impl Failure {
         match error {
             CallError::Protocol { code, message, data } => Self { data, ..Self::new(code, message) },
             CallError::Refused(refusal) => Self { data: refusal.data, ..Self::new(refusal.code, refusal.message) },
+            CallError::Opened { .. } => Self::internal(error.to_string()),
             CallError::NotDeclared { .. }
             | CallError::BadResult(_)
             | CallError::Closed { .. }

@@ -11,9 +11,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::Endpoint;
+use crate::mcp::Watch;
 
 /// How many messages wait for a stream to send them on, or a stream for its reader.
 pub(super) const WAITING: usize = 256;
@@ -39,7 +40,7 @@ struct State {
     waiting: VecDeque<Value>,
     running: Vec<Running>,
     /// Resources it wants to hear of, with what keeps that up.
-    watches: HashMap<(String, String), DropGuard>,
+    watches: HashMap<(String, String), Watch>,
     used_at: Instant,
 }
 
@@ -149,7 +150,7 @@ impl Session {
     }
 
     /// Keeps watching a resource until [`Session::unwatch`].
-    pub(super) fn watch(&self, server: &str, uri: &str, guard: DropGuard) {
+    pub(super) fn watch(&self, server: &str, uri: &str, guard: Watch) {
         self.state().watches.insert((server.to_owned(), uri.to_owned()), guard);
     }
 

@@ -19,7 +19,7 @@ use rmcp::{
 use samplegate_core::identity::{Identity, Launch, Says};
 use serde_json::{Map, Value, json};
 use tokio::sync::{broadcast, mpsc};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -27,6 +27,7 @@ use super::{
     flight::RpcError,
     remote,
     tap::{CallTag, Tap},
+    watches::Watches,
 };
 
 /// A listing is given up beyond this many pages.
@@ -91,6 +92,8 @@ pub struct Connection {
     pub(super) capabilities: ServerCapabilities,
     pub(super) max_rounds: u32,
     pub(super) marks: Marks,
+    /// What is watched on it.
+    pub(super) watches: Watches,
     /// The level of log messages a host wanted last.
     pub(super) level: Mutex<Option<String>>,
     pub(super) stop: Mutex<Option<RunningServiceCancellationToken>>,
@@ -132,6 +135,12 @@ impl Connection {
     /// What its questions name as their session.
     pub fn session(&self) -> Uuid {
         self.tap.session
+    }
+
+    /// The same, where it is one that lasts: over HTTP the newer revision has no sessions.
+    pub(super) fn lasting_session(&self) -> Option<Uuid> {
+        let lasts = self.identity.era == Era::Legacy || self.identity.transport == TransportKind::Stdio;
+        lasts.then(|| self.session())
     }
 
     /// What to remember for the next connection.
@@ -212,6 +221,11 @@ impl Connection {
         Ok(tools)
     }
 
+    /// Says that the tools are there now, as if the server had: they could not be listed before.
+    pub(super) fn tools_came(&self) {
+        self.tap.relay.tell(News { method: "notifications/tools/list_changed".to_owned(), params: Value::Null });
+    }
+
     /// Makes a call and puts every question in it to the asker. Returns the protocol's result object as it came.
     ///
     /// When `cancel` fires, or the future is dropped, the server is told and open questions of the call are withdrawn.
@@ -264,39 +278,6 @@ impl Connection {
             // A server that does not answer this one is called all the same.
             let _ = tokio::time::timeout(RELISTEN, asked).await;
         }
-    }
-
-    /// Asks to be told of changes of a resource, for as long as what this gives is kept.
-    ///
-    /// # Errors
-    /// [`CallError`]: the server does not do that, or is gone.
-    pub async fn watch(self: &Arc<Self>, uri: &str) -> Result<DropGuard, CallError> {
-        let end = CancellationToken::new();
-        let (connection, uri, ended) = (self.clone(), uri.to_owned(), end.clone());
-        match self.identity.era {
-            Era::Legacy => {
-                let params = Map::from_iter([("uri".to_owned(), Value::from(uri))]);
-                self.request("resources/subscribe", params.clone(), None, None).await?;
-                tokio::spawn(async move {
-                    ended.cancelled().await;
-                    // The server may be gone, or be done with it.
-                    let _ = connection.request("resources/unsubscribe", params, None, None).await;
-                });
-            }
-            Era::Stateless => {
-                let mut filter = SubscriptionFilter::default();
-                filter.resource_subscriptions = Some(vec![uri]);
-                let (peer, gone) = (self.peer.clone(), self.tap.gone.clone());
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = listen(peer, filter) => {}
-                        () = gone.cancelled() => {}
-                        () = ended.cancelled() => {}
-                    }
-                });
-            }
-        }
-        Ok(end.drop_guard())
     }
 
     /// Ends the connection: an HTTP session is deleted, a process ended with its group. Safe to call twice.
@@ -471,7 +452,7 @@ impl Connection {
 }
 
 /// Keeps a subscription open. What comes on it was already noted by the tap.
-async fn listen(peer: Peer<RoleClient>, filter: SubscriptionFilter) {
+pub(super) async fn listen(peer: Peer<RoleClient>, filter: SubscriptionFilter) {
     let mut pause = RELISTEN;
     loop {
         match peer.listen(filter.clone()).await {

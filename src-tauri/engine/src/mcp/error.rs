@@ -123,6 +123,14 @@ pub enum CallError {
         /// The data.
         data: Option<Value>,
     },
+    /// The server wanted addresses opened first, and the person opened them.
+    #[error(
+        "{server} needs something done in the browser first. Its address was opened there: call again once that is done"
+    )]
+    Opened {
+        /// The server.
+        server: String,
+    },
     /// The answer is not what the protocol allows.
     #[error("the server's answer is not valid: {0}")]
     BadResult(String),

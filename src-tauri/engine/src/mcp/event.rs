@@ -74,6 +74,14 @@ impl LogLevel {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }
 
+    /// Whether a log message is of this severity or a worse one; one of an unknown severity is.
+    pub(crate) fn is_at_least(params: &Value, wanted: &str) -> bool {
+        match (params.get("level").and_then(Value::as_str).and_then(Self::known), Self::known(wanted)) {
+            (Some(level), Some(wanted)) => level >= wanted,
+            _ => true,
+        }
+    }
+
     pub(super) fn parse(word: &str) -> Self {
         Self::known(word).unwrap_or(Self::Info)
     }
@@ -130,6 +138,11 @@ pub enum ServerEvent {
     WantsMore {
         /// The scopes it names.
         scopes: Vec<String>,
+    },
+    /// It says that what it asked to open in the browser is done. Known ids only, once each.
+    AddressDone {
+        /// The call it was asked in, as far as that is known.
+        call_id: Option<Uuid>,
     },
     /// It asked for its roots and was told others than before on this connection.
     Roots {

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    CallRef, News, Origin,
+    CallRef, LogLevel, News, Origin,
     receipt::{Carried, Delivery, Receipt},
+    required::Addresses,
 };
 
 /// A question kept until the handler takes it.
@@ -51,6 +52,8 @@ pub(super) struct InFlight {
     pub(super) call: CallRef,
     pub(super) questions: u32,
     pub(super) news: Option<mpsc::Sender<News>>,
+    /// The level of log messages that its caller asked for, from 2026-07-28 on.
+    pub(super) level: Option<String>,
     pub(super) ended: CancellationToken,
 }
 
@@ -63,6 +66,7 @@ pub(super) struct State {
     pub(super) questions: HashMap<u64, Question>,
     /// Questions whose reply has not been handed to the transport yet.
     pub(super) replies: HashMap<RequestId, Delivery>,
+    pub(super) addresses: Addresses,
     pub(super) next_token: u64,
     pub(super) open_questions: usize,
     pub(super) open_bytes: usize,
@@ -84,6 +88,14 @@ impl State {
             },
         };
         self.calls.iter().find(|in_flight| in_flight.call.call_id == call)
+    }
+
+    /// The calls whose callers asked for log messages like this one.
+    pub(super) fn calls_asking<'a>(&'a self, params: &'a Value) -> impl Iterator<Item = &'a InFlight> {
+        let asked = |in_flight: &&InFlight| {
+            in_flight.level.as_deref().is_some_and(|level| LogLevel::is_at_least(params, level))
+        };
+        self.calls.iter().filter(asked)
     }
 
     /// Whether anything is under way.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallRef, Connection, Era, Origin, TransportKind,
+    Asked, CallRef, Connection, Origin,
     receipt::{Delivery, Receipt},
 };
 
@@ -13,15 +13,12 @@ impl Connection {
     /// The question whether this call, with these params as they came from the host, may be made on this connection.
     /// `withdrawn` fires when the host gives up; `receipt` tells what became of the reply.
     pub fn asked_by_host(&self, call: CallRef, params: Value, withdrawn: CancellationToken, receipt: Receipt) -> Asked {
-        let identity = self.identity();
-        // Over HTTP the newer revision has no sessions.
-        let lasts = identity.era == Era::Legacy || identity.transport == TransportKind::Stdio;
         Asked {
-            server: identity.clone(),
+            server: self.identity().clone(),
             method: call.kind.method().to_owned(),
             params,
             origin: Origin::Call(call),
-            session: lasts.then(|| self.session()),
+            session: self.lasting_session(),
             round: 1,
             arrival: self.tap.arrivals.next(),
             arrived_at: Timestamp::now(),

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{CallError, Connection, Connector, Era, EraHint, ServerSpec, Servers};
+use super::{CallError, Connection, Connector, Era, EraHint, ServerSpec, Servers, Timing, retry::Retry};
 use crate::secrets::Secrets;
 
 /// How long a failure is told to all who ask, before it is tried again.
@@ -133,6 +133,7 @@ impl Servers {
             secrets: self.inner.secrets.clone(),
             spec: spec.clone(),
             stop: stop.clone(),
+            timing: self.inner.timing,
         };
         let task = tokio::spawn(async move {
             if let Some(before) = before {
@@ -195,6 +196,7 @@ struct Keep {
     secrets: Secrets,
     spec: ServerSpec,
     stop: CancellationToken,
+    timing: Timing,
 }
 
 impl Keep {
@@ -219,9 +221,11 @@ impl Keep {
             Some(Err(CallError::Closed { why, stderr })) => {
                 tell.send_replace(failed(why, stderr));
             }
-            Some(Ok(_) | Err(_)) => {
+            Some(listed) => {
+                let mut retry = Retry::new(self.timing);
+                retry.listed(&listed);
                 tell.send_replace(State::Ready(connection.clone()));
-                self.serve(&connection, &mut news).await;
+                self.serve(&connection, &mut news, retry).await;
             }
             None => {}
         }
@@ -229,11 +233,17 @@ impl Keep {
         self.connector.asker.session_ended(connection.session());
     }
 
-    async fn serve(&self, connection: &Connection, news: &mut broadcast::Receiver<super::News>) {
+    async fn serve(&self, connection: &Connection, news: &mut broadcast::Receiver<super::News>, mut retry: Retry) {
         loop {
             tokio::select! {
                 _ = connection.closed() => return,
                 () = self.stop.cancelled() => return,
+                () = retry.due() => {
+                    let Some(listed) = self.stop.run_until_cancelled(connection.tools()).await else { return };
+                    if retry.listed(&listed).1 {
+                        connection.tools_came();
+                    }
+                }
                 told = news.recv() => {
                     let changed = match told {
                         Ok(news) => news.method == "notifications/tools/list_changed",
@@ -244,7 +254,7 @@ impl Keep {
                         tokio::time::sleep(SETTLE).await;
                         let listing = connection.tools();
                         tokio::select! {
-                            _ = listing => {}
+                            listed = listing => drop(retry.listed(&listed)),
                             _ = connection.closed() => return,
                             () = self.stop.cancelled() => return,
                         }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Asker, ClientSettings, ConnectError, Connection, Era, Events, ServerIdentity, ServerSpec, Spawner, TransportKind,
     TransportSpec, child::Keeper, event::shorten, handler::Handler, http, launch, oauth::Access, remote,
-    spawn::Program, sse::Sse, stdio::Stdio, tap::Tap,
+    spawn::Program, sse::Sse, stdio::Stdio, tap::Tap, watches::Watches,
 };
 
 /// What is known about a server's era from an earlier connection; saves it the question it does not understand.
@@ -294,6 +294,7 @@ impl Connector {
             capabilities,
             max_rounds: self.settings.max_rounds,
             marks: self.settings.marks.clone(),
+            watches: Watches::default(),
             level: Mutex::default(),
             stop,
             stopped,

@@ -17,6 +17,8 @@ pub enum Sent {
     /// It was not to be written any more, or never: the server took its question back, the call was given up, or the
     /// protocol has no place for it (a refusal in the 2026-07-28 revision); says why.
     Unwanted(String),
+    /// There is none: the server learns elsewhere what was done.
+    Nothing,
 }
 
 /// Tells the asker what became of its reply. The first word counts; without one, the reply is [`Sent::Unwanted`].

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent, TransportKind,
+    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent,
     chain::MARK,
+    connection::LOG_LEVEL_KEY,
     event::shorten,
     receipt::Delivery,
     roots::{self, ROOTS},
@@ -25,10 +26,10 @@ struct InputRequired {
     state: Option<Value>,
 }
 
-struct Input {
-    key: String,
-    method: String,
-    params: Value,
+pub(super) struct Input {
+    pub(super) key: String,
+    pub(super) method: String,
+    pub(super) params: Value,
 }
 
 impl Connection {
@@ -39,7 +40,8 @@ impl Connection {
         cancel: CancellationToken,
         news: Option<mpsc::Sender<News>>,
     ) -> Result<Value, CallError> {
-        let mut guard = self.tap.begin(call.clone(), news);
+        let level = first.get("_meta").and_then(|meta| meta.get(LOG_LEVEL_KEY)).and_then(Value::as_str);
+        let mut guard = self.tap.begin(call.clone(), news, level.map(str::to_owned));
         let method = call.kind.method();
         self.mark(&call, &mut first);
         let mut params = first.clone();
@@ -95,7 +97,7 @@ impl Connection {
     }
 
     /// Asks all inputs of a round at once; roots are known without asking. The first refusal withdraws the others; so does dropping the future.
-    async fn ask_all(
+    pub(super) async fn ask_all(
         &self,
         call: &CallRef,
         round: u32,
@@ -121,8 +123,7 @@ impl Connection {
                 method,
                 params,
                 origin: Origin::Call(call.clone()),
-                // Over HTTP this revision has no sessions.
-                session: (self.identity.transport == TransportKind::Stdio).then_some(self.tap.session),
+                session: self.lasting_session(),
                 round,
                 arrival: self.tap.arrivals.next(),
                 arrived_at: Timestamp::now(),
@@ -157,7 +158,7 @@ impl Connection {
     }
 }
 
-fn settle(replies: &[Delivery], sent: &Sent) {
+pub(super) fn settle(replies: &[Delivery], sent: &Sent) {
     for reply in replies {
         reply.settle(sent.clone());
     }

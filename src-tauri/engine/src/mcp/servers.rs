@@ -80,6 +80,8 @@ pub enum ServerState {
         identity: ServerIdentity,
         /// Its tools, as the JSON it listed.
         tools: Vec<Value>,
+        /// Why they could not be listed the last time, where they were not; it is asked again.
+        trouble: Option<String>,
     },
     /// A person has to sign in first.
     NeedsSignIn {
@@ -109,7 +111,7 @@ pub(super) struct Inner {
     pub(super) secrets: Secrets,
     /// The hosts' own connections.
     pub(super) lines: Lines,
-    timing: Timing,
+    pub(super) timing: Timing,
     changed: watch::Sender<u64>,
     servers: Mutex<BTreeMap<String, Entry>>,
     /// What each server spoke last, by name.

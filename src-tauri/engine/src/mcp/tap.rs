@@ -10,6 +10,7 @@
 
 mod calls;
 mod inbound;
+mod told;
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -21,11 +22,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Arrivals, Declare, Events, MAX_MESSAGE_BYTES, News, Origin, ServerEvent, ServerIdentity, event,
+    Arrivals, Declare, Events, MAX_MESSAGE_BYTES, Origin, ServerEvent, ServerIdentity, event,
     flight::{Question, RpcError, State, Waiting, json_key, key_of},
     news::Relay,
     oversized::Outline,
     receipt::{Carried, Delivery, Sent},
+    required::address_id,
     roots::ROOTS,
     sampling::{ELICITATION, SAMPLING},
     sight::Sighting,
@@ -283,6 +285,13 @@ impl Tap {
             Arrival::Response(key) => Some(state.of_request(key)),
             Arrival::Stream => None,
         };
+        if let Some(id) = address_id(&params) {
+            let call = match &origin {
+                Some((Origin::Call(call), _)) => Some(call.call_id),
+                Some((Origin::OneOf(_) | Origin::None, _)) | None => None,
+            };
+            state.addresses.note(id, call);
+        }
         let token = state.next_token;
         state.next_token += 1;
         let reply = Delivery::default();
@@ -303,57 +312,6 @@ impl Tap {
         Filtered::Replace(json!({"jsonrpc": "2.0", "id": id, "method": ASKED, "params": {"token": token}}))
     }
 
-    fn notification(&self, method: &str, mut object: serde_json::Map<String, Value>, arrival: Arrival<'_>) -> Filtered {
-        let mut params = || object.remove("params").unwrap_or(Value::Null);
-        match method {
-            "notifications/message" => {
-                let params = params();
-                self.tell(method, &params, arrival);
-                self.note(event::log(params));
-                return Filtered::Done;
-            }
-            "notifications/progress" => {
-                self.progress(params());
-                return Filtered::Done;
-            }
-            "notifications/resources/updated" => {
-                self.relay.tell(News { method: method.to_owned(), params: params() });
-                return Filtered::Done;
-            }
-            "notifications/tools/list_changed" => {
-                self.sighting.unsettle();
-                self.note(ServerEvent::ToolsChanged);
-            }
-            "notifications/prompts/list_changed" => self.note(ServerEvent::PromptsChanged),
-            "notifications/resources/list_changed" => self.note(ServerEvent::ResourcesChanged),
-            "notifications/cancelled" => self.taken_back(object.get("params").unwrap_or(&Value::Null)),
-            other if other.starts_with("notifications/subscriptions/") => {}
-            _ => return Filtered::Done,
-        }
-        if method.ends_with("/list_changed") {
-            let params = object.get("params").cloned().unwrap_or_default();
-            self.relay.tell(News { method: method.to_owned(), params });
-        }
-        Filtered::Pass(Value::Object(object))
-    }
-
-    /// Tells the call that a notification belongs to; where that is not known, who listens to the connection.
-    fn tell(&self, method: &str, params: &Value, arrival: Arrival<'_>) {
-        let response = match arrival {
-            Arrival::Response(key) => Some(key),
-            Arrival::Pipe | Arrival::Stream => None,
-        };
-        let news = News { method: method.to_owned(), params: params.clone() };
-        let state = self.state();
-        let sink = state.call_told(response).and_then(|in_flight| in_flight.news.clone());
-        drop(state);
-        match sink {
-            // A caller that does not keep up misses some.
-            Some(sink) => drop(sink.try_send(news)),
-            None => self.relay.tell(news),
-        }
-    }
-
     /// The library sends no reply to what was cancelled.
     fn taken_back(&self, params: &Value) {
         let id = params.get("requestId").cloned().unwrap_or_default();
@@ -361,31 +319,6 @@ impl Tap {
         if let Some(reply) = reply {
             reply.settle(Sent::Unwanted("the server took the question back".to_owned()));
         }
-    }
-
-    fn progress(&self, params: Value) {
-        let Some(token) = params.get("progressToken").and_then(json_key) else {
-            return;
-        };
-        let state = self.state();
-        let Some(call_id) = state.progress_tokens.get(&token).copied() else {
-            return;
-        };
-        let Some(in_flight) = state.calls.iter().find(|in_flight| in_flight.call.call_id == call_id) else {
-            return;
-        };
-        let noted = ServerEvent::Progress {
-            call_id,
-            progress: params.get("progress").and_then(Value::as_f64).unwrap_or_default(),
-            total: params.get("total").and_then(Value::as_f64),
-            message: params.get("message").and_then(Value::as_str).map(|text| event::shorten(text, 1024)),
-        };
-        if let Some(sink) = &in_flight.news {
-            // A caller that does not keep up misses steps, never the end.
-            let _ = sink.try_send(News { method: "notifications/progress".to_owned(), params });
-        }
-        drop(state);
-        self.note(noted);
     }
 
     fn response(&self, id: &Value, mut object: serde_json::Map<String, Value>, arrival: Arrival<'_>) -> Filtered {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unreachable, reason = "tests")]
 
+mod logs;
 mod over_http;
 mod over_sse;
 mod replies;

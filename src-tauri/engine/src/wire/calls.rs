@@ -72,7 +72,22 @@ pub enum RunState {
     Failed {
         /// What happened, and what to do.
         why: String,
+        /// Whether it is worth calling again; left out: that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        again: Option<CallAgain>,
     },
+}
+
+/// Why a call that failed may come off the next time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum CallAgain {
+    /// What the server wanted done first was opened in the browser.
+    Opened,
+    /// The server says that it is done.
+    Done,
 }
 
 /// A line a server logged, or its progress.

@@ -214,6 +214,10 @@ pub enum ServerState {
         protocol: String,
         /// The names of its tools.
         tools: Vec<String>,
+        /// Why they could not be listed the last time; left out: they could. It is asked again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        trouble: Option<String>,
     },
     /// It wants a person to sign in first.
     #[serde(rename_all = "camelCase")]

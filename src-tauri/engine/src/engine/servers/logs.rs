@@ -64,6 +64,13 @@ impl Engine {
                 let amount = total.map_or(format!("{progress}"), |total| format!("{progress}/{total}"));
                 ("progress".into(), message.map_or(amount.clone(), |message| format!("{amount} {message}")))
             }
+            ServerEvent::AddressDone { call_id } => {
+                if let Some(call_id) = call_id {
+                    self.runs.address_done(call_id);
+                    self.tell(Topic::Calls, Some(call_id.to_string()));
+                }
+                ("info".into(), "it says that what was opened in the browser is done".into())
+            }
             ServerEvent::Stderr(line) => (STDERR.into(), line),
             ServerEvent::ToolsChanged | ServerEvent::PromptsChanged | ServerEvent::ResourcesChanged => {
                 self.tell(Topic::Servers, Some(server.into()));
@@ -74,10 +81,9 @@ impl Engine {
             ServerEvent::TooManyQuestions { method } => {
                 ("error".into(), format!("{method} was refused: too many are open"))
             }
-            ServerEvent::Roots { told, missing } => (
-                if missing.is_empty() { "info" } else { "warning" }.into(),
-                roots::sentence(&told, &missing),
-            ),
+            ServerEvent::Roots { told, missing } => {
+                (if missing.is_empty() { "info" } else { "warning" }.into(), roots::sentence(&told, &missing))
+            }
             ServerEvent::NotDeclared { method } => ("error".into(), format!("{method} was asked and is not offered")),
             ServerEvent::WantsMore { scopes } => {
                 ("warning".into(), format!("it wants more than was granted at sign-in: {}", scopes.join(" ")))

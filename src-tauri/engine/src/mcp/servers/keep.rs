@@ -13,6 +13,7 @@ use super::{Inner, ServerState};
 use crate::{
     mcp::{
         CallError, ConnectError, Connection, EraHint, Noted, ServerEvent, ServerSpec, TransportSpec, oauth::SignedIn,
+        retry::Retry,
     },
     secrets::SecretError,
 };
@@ -141,6 +142,8 @@ impl Keep {
     }
 
     async fn serve(&self, connection: &Arc<Connection>, events: &mut broadcast::Receiver<Noted>) -> End {
+        let mut tools = Vec::new();
+        let mut retry = Retry::new(self.inner.timing);
         loop {
             // Listing may take as long as it likes; it must not keep the server from being stopped.
             let listed = tokio::select! {
@@ -148,22 +151,27 @@ impl Keep {
                 () = self.stop.cancelled() => return End::Stopped,
                 () = self.restart.notified() => return End::Restart,
             };
-            let tools = match listed {
-                Ok(tools) => tools,
+            let (trouble, after_all) = retry.listed(&listed);
+            match listed {
+                Ok(listed) => tools = listed,
                 Err(CallError::Closed { why, stderr }) => {
                     return End::Failed { why, stderr, hopeless: false };
                 }
-                // A server may have nothing to list and say so in its own way.
-                Err(_) => Vec::new(),
-            };
+                // What it listed before may be there still.
+                Err(_) => {}
+            }
+            if after_all {
+                connection.tools_came();
+            }
             let identity = connection.identity().clone();
-            self.set(ServerState::Ready { identity, tools }, Some(connection.clone()));
+            self.set(ServerState::Ready { identity, tools: tools.clone(), trouble }, Some(connection.clone()));
             tokio::select! {
                 why = connection.closed() => {
                     return End::Failed { why, stderr: connection.stderr(), hopeless: false };
                 }
                 () = self.stop.cancelled() => return End::Stopped,
                 () = self.restart.notified() => return End::Restart,
+                () = retry.due() => {}
                 () = self.tools_changed(events) => {
                     // Several changes at once are one; those up to now are in the next listing.
                     tokio::time::sleep(SETTLE).await;

@@ -21,10 +21,15 @@ impl Tap {
     }
 
     /// Enters a call into what is in flight.
-    pub(in crate::mcp) fn begin(&self, call: CallRef, news: Option<mpsc::Sender<News>>) -> CallGuard<'_> {
+    pub(in crate::mcp) fn begin(
+        &self,
+        call: CallRef,
+        news: Option<mpsc::Sender<News>>,
+        level: Option<String>,
+    ) -> CallGuard<'_> {
         let call_id = call.call_id;
         let ended = CancellationToken::new();
-        self.state().calls.push(InFlight { call, questions: 0, news, ended: ended.clone() });
+        self.state().calls.push(InFlight { call, questions: 0, news, level, ended: ended.clone() });
         CallGuard { tap: self, call_id, ended, answered: false }
     }
 

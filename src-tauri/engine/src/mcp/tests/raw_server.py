@@ -12,6 +12,8 @@ HUGE = "x" * (17 * 1024 * 1024)
 answers = {}
 lock = threading.Lock()
 seen = []
+listing = START != "lists_late"
+calls = 0
 heard = []
 capabilities = {}
 
@@ -62,6 +64,15 @@ def tool(id, name, arguments, params):
         os._exit(5)
     elif name == "ask_undeclared":
         text(id, ask("q", PARAMS, "roots/list")())
+    elif name == "list_now":
+        globals()["listing"] = True
+        text(id, "from now on")
+    elif name == "log_among":
+        # Once so many calls have come.
+        while calls < arguments["calls"]:
+            time.sleep(0.01)
+        out({"method": "notifications/message", "params": {"level": "warning", "data": "whose?"}})
+        text(id, "logged", resultType="complete")
     elif name == "capabilities":
         text(id, capabilities)
     elif name == "heard_of_roots":
@@ -142,6 +153,8 @@ for line in sys.stdin:
         version = START if START[:2] == "20" else params["protocolVersion"]
         out({"id": id, "result": {"protocolVersion": version, "capabilities": {"tools": {}, "logging": {}},
              "serverInfo": {"name": "raw", "version": "1", "title": "Raw"}}})
+    elif method == "tools/list" and not listing:
+        out({"id": id, "error": {"code": -32603, "message": "not yet"}})
     elif method == "tools/list":
         if params.get("cursor"):
             out({"id": id, "result": {"tools": [{"name": "two", "inputSchema": {"type": "object"}}]}})
@@ -149,6 +162,7 @@ for line in sys.stdin:
             page = [{"name": "one", "inputSchema": {"type": "object"}, "future": {"x": 1}}]
             out({"id": id, "result": {"tools": page, "nextCursor": "p2"}})
     elif method == "tools/call":
+        calls += 1
         arguments = params.get("arguments") or {}
         threading.Thread(target=tool, args=(id, params["name"], arguments, params), daemon=True).start()
     elif method == "logging/setLevel":

@@ -70,7 +70,7 @@ fn ready(state: &ServerState) -> bool {
 async fn servers_follow_the_configuration() {
     let (servers, _asked) = servers(quick());
     servers.apply(vec![(raw_server("2025-11-25"), true)]).await;
-    let ServerState::Ready { identity, tools } = until(&servers, ready).await else { unreachable!() };
+    let ServerState::Ready { identity, tools, .. } = until(&servers, ready).await else { unreachable!() };
     assert_eq!((identity.version.as_deref(), tools.len()), (Some("1"), 2));
     let first = servers.get("raw").expect("a connection");
 
@@ -113,6 +113,31 @@ async fn a_server_that_died_is_started_again_and_a_person_may_not_want_to_wait()
     assert!(!servers.restart("other"));
     servers.shutdown().await;
     assert!(servers.get("raw").is_none());
+}
+
+#[tokio::test]
+async fn tools_that_cannot_be_listed_are_told_and_asked_for_again() {
+    let (servers, _asked) = servers(quick());
+    servers.apply(vec![(raw_server("lists_late"), true)]).await;
+    let ServerState::Ready { tools, trouble, .. } = until(&servers, ready).await else { unreachable!() };
+    assert_eq!((tools, trouble.as_deref()), (Vec::new(), Some("the server answered with error -32603: not yet")));
+    let connection = servers.get("raw").expect("a connection");
+    let mut news = connection.news();
+    // A host has a connection of its own, which lists too.
+    let line = servers.for_host("raw", "host").await.expect("a line").expect("a line");
+    let mut own_news = line.news();
+    assert!(!Arc::ptr_eq(&connection, &line));
+    call(&connection, "list_now").await.expect("a result");
+    call(&line, "list_now").await.expect("a result");
+    let listed = until(&servers, |state| matches!(state, ServerState::Ready { trouble: None, .. })).await;
+    let ServerState::Ready { tools, .. } = listed else { unreachable!() };
+    assert_eq!(tools.len(), 2);
+    for news in [&mut news, &mut own_news] {
+        let told = tokio::time::timeout(Duration::from_secs(20), news.recv()).await.expect("news in time");
+        assert_eq!(told.expect("news").method, "notifications/tools/list_changed");
+    }
+    assert!(line.sight().now().is_some(), "its questions can be judged");
+    servers.shutdown().await;
 }
 
 #[tokio::test]
