@@ -5,6 +5,8 @@
 //! POST, and the watch stops at the byte that ends its answer.
 
 use std::{
+    ffi::OsStr,
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -31,6 +33,10 @@ const FIRST_BYTE: Duration = Duration::from_millis(30);
 /// Rounds in which the ways take turns, so that a slow moment of the machine meets all of them.
 const ROUNDS: usize = 4;
 const SERVER: &str = "load";
+/// Names the program of the crate `mcp-proxy`, a published gateway to stand beside.
+const PEER: &str = "SAMPLEGATE_BENCH_MCP_PROXY";
+/// How long it may take to listen.
+const PEER_START: Duration = Duration::from_secs(20);
 
 pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Result<()> {
     let folder = crate::folder()?;
@@ -42,7 +48,14 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
     let GatewayState::Listening { port } = state else { anyhow::bail!("the gateway does not listen: {state:?}") };
 
     let mut direct = Pipe::start(Command::new(crate::myself()?).arg("serve-load")).await?;
-    let mut http = Http::connect(&engine, port).await?;
+    let answer = HostMode::Answer;
+    let host = HostInput { name: "bench".into(), sampling: answer, elicitation: answer, tool_calls: ToolCalls::Off };
+    let token = engine.add_host(host)?.token;
+    let mut http = Http::connect(format!("http://127.0.0.1:{port}/mcp/{SERVER}"), Some(token), "load").await?;
+    let mut peer = match std::env::var_os(PEER) {
+        Some(program) => Some(Peer::start(&program, folder.path()).await?),
+        None => None,
+    };
     let mut bridge = match crate::program("SAMPLEGATE_BIN", "samplegate") {
         Some(samplegate) => {
             let command = || {
@@ -58,13 +71,17 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
 
     let times = wanted.times(500);
     let (mut directly, mut over_http, mut over_bridge) = (Times::default(), Times::default(), Times::default());
+    let mut over_peer = Times::default();
     for round in 0..=ROUNDS {
-        let mut each = (Vec::new(), Vec::new(), Vec::new());
+        let mut each = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..times {
             each.0.push(direct.call().await?);
             each.1.push(http.call().await?);
             if let Some(bridge) = &mut bridge {
                 each.2.push(bridge.call().await?);
+            }
+            if let Some(peer) = &mut peer {
+                each.3.push(peer.http.call().await?);
             }
         }
         // The first round warms.
@@ -72,6 +89,7 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
             directly.add(each.0);
             over_http.add(each.1);
             over_bridge.add(each.2);
+            over_peer.add(each.3);
         }
     }
     report.note("tool call, directly over stdio", &directly.shown());
@@ -80,7 +98,12 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
         Some(_) => report.note("tool call, through bridge and gateway", &added(&over_bridge, &directly)),
         None => report.not_measured("tool call, through the bridge", "the terminal command is not built"),
     }
-    drop((direct, bridge));
+    let what = "tool call, through the crate mcp-proxy over HTTP";
+    match peer {
+        Some(_) => report.note(what, &added(&over_peer, &directly)),
+        None => report.not_measured(what, &format!("{PEER} does not name it")),
+    }
+    drop((direct, bridge, peer));
     engine.shutdown().await;
     Ok(())
 }
@@ -116,9 +139,9 @@ fn initialized() -> Value {
 }
 
 /// A call that does nothing.
-fn call(id: u64) -> Value {
+fn call(id: u64, tool: &str) -> Value {
     let arguments = json!({"count": 0, "in_flight": 1});
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "load", "arguments": arguments}})
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
 }
 
 /// A process that speaks MCP on stdin and stdout, initialized.
@@ -159,31 +182,28 @@ impl Pipe {
 
     async fn call(&mut self) -> anyhow::Result<Duration> {
         self.next += 1;
-        let message = call(self.next);
+        let message = call(self.next, "load");
         let started = Instant::now();
         self.ask(&message).await?;
         Ok(started.elapsed())
     }
 }
 
-/// A host on the gateway, initialized.
+/// A host on a gateway, initialized.
 struct Http {
     client: reqwest::Client,
     url: String,
-    token: String,
+    token: Option<String>,
+    /// The tool, as it is called there.
+    tool: &'static str,
     session: Option<String>,
     next: u64,
 }
 
 impl Http {
-    async fn connect(engine: &Engine, port: u16) -> anyhow::Result<Self> {
-        let answer = HostMode::Answer;
-        let host =
-            HostInput { name: "bench".into(), sampling: answer, elicitation: answer, tool_calls: ToolCalls::Off };
-        let token = engine.add_host(host)?.token;
+    async fn connect(url: String, token: Option<String>, tool: &'static str) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?;
-        let url = format!("http://127.0.0.1:{port}/mcp/{SERVER}");
-        let mut http = Self { client, url, token, session: None, next: 0 };
+        let mut http = Self { client, url, token, tool, session: None, next: 0 };
         let response = http.post(&initialize()).await?;
         let session = response.headers().get("mcp-session-id").context("no session")?.to_str()?.to_owned();
         response.bytes().await?;
@@ -193,7 +213,10 @@ impl Http {
     }
 
     async fn post(&self, message: &Value) -> anyhow::Result<reqwest::Response> {
-        let mut request = self.client.post(&self.url).bearer_auth(&self.token).json(message);
+        let mut request = self.client.post(&self.url).json(message);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         if let Some(session) = &self.session {
             request = request.header("mcp-session-id", session).header("mcp-protocol-version", "2025-11-25");
         }
@@ -203,12 +226,44 @@ impl Http {
 
     async fn call(&mut self) -> anyhow::Result<Duration> {
         self.next += 1;
-        let message = call(self.next);
+        let message = call(self.next, self.tool);
         let started = Instant::now();
         let body = self.post(&message).await?.bytes().await?;
         let took = started.elapsed();
         let text = String::from_utf8_lossy(&body);
         anyhow::ensure!(text.contains("\"result\""), "{text}");
         Ok(took)
+    }
+}
+
+/// The crate `mcp-proxy`, with the same server behind it and nothing switched on.
+struct Peer {
+    _process: Child,
+    http: Http,
+}
+
+impl Peer {
+    async fn start(program: &OsStr, folder: &Path) -> anyhow::Result<Self> {
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let config = folder.join("mcp-proxy.toml");
+        let server = crate::myself()?;
+        std::fs::write(
+            &config,
+            format!(
+                "[proxy]\nname = \"bench\"\nseparator = \"__\"\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {port}\n\
+                 [[backends]]\nname = {SERVER:?}\ntransport = \"stdio\"\ncommand = {server:?}\nargs = [\"serve-load\"]\n"
+            ),
+        )?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.kill_on_drop(true).spawn().context("mcp-proxy does not start")?;
+        let until = Instant::now() + PEER_START;
+        loop {
+            match Http::connect(format!("http://127.0.0.1:{port}/"), None, "load__load").await {
+                Ok(http) => return Ok(Self { _process: process, http }),
+                Err(_) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => return Err(error.context("mcp-proxy does not answer")),
+            }
+        }
     }
 }
