@@ -128,6 +128,9 @@ pub struct Login {
     redirect: Redirect,
 }
 
+/// Who we are, and the redirect URI that we registered ourselves with, if we did.
+type Registered = (OAuthClientConfig, Option<String>);
+
 impl SignIns {
     /// Finds out where to sign in to a server, whose specification has its headers read, and who we are there.
     ///
@@ -145,75 +148,32 @@ impl SignIns {
             Url::parse(url).map_err(|error| ConnectError::Address(format!("the URL is not valid: {error}")))?;
         let challenge = challenge(connector, spec).await?;
         let reach = Reach::of_server(&address).await;
-        let outbound = Outbound::new(reach).map_err(|error| LoginError::Discovery(error.to_string()))?;
-        let discovery = |error: &AuthError| LoginError::Discovery(explain(error));
-        let mut manager = AuthorizationManager::new_with_oauth_http_client(url.as_str(), Arc::new(outbound))
-            .await
-            .map_err(|error| discovery(&error))?;
-        let found = manager.resolve_metadata_from_challenge(challenge.as_deref()).await;
-        let found = found.map_err(|error| discovery(&error))?;
-        let metadata = found.metadata;
-        let host = host_of(&metadata.authorization_endpoint);
-        let registration = metadata.registration_endpoint.as_deref();
-        for endpoint in [&metadata.authorization_endpoint, &metadata.token_endpoint]
-            .into_iter()
-            .map(String::as_str)
-            .chain(registration)
-        {
-            check(endpoint, reach).map_err(|error: Unsafe| LoginError::Unsafe(error.to_string()))?;
-        }
-        // What was not published is guessed by the older revision, and says nothing of PKCE either.
-        let published = found.source != AuthorizationMetadataSource::LegacyEndpointFallback;
-        let methods = metadata.code_challenge_methods_supported.iter().flatten();
-        if published && !methods.into_iter().any(|method| method == "S256") {
-            return Err(LoginError::NoPkce(host));
-        }
+        let (mut manager, metadata) = discover(url, challenge.as_deref(), reach).await?;
         let exchanged = Exchanged::new(None);
         manager.set_credential_store(exchanged.clone());
-        manager.set_metadata(metadata.clone());
 
         let kept = self.kept(&spec.name, url).await?.filter(|kept| {
             kept.server.issuer == metadata.issuer && kept.server.token_endpoint == metadata.token_endpoint
         });
         let before = kept.as_ref().and_then(|kept| Url::parse(kept.registered.as_ref()?).ok()?.port());
         let redirect = Redirect::open(before.into_iter().chain([PORT])).await.map_err(LoginError::Port)?;
-        let scopes = match &kept {
-            Some(kept) if !kept.wanted.is_empty() => kept.wanted.clone(),
-            Some(_) | None => manager.select_initial_scopes(&[]).await,
-        };
-        let mut scopes = super::scopes(&scopes.join(" "));
-        let lasting = "offline_access";
-        let offered = metadata.scopes_supported.iter().flatten().any(|scope| scope == lasting);
-        if offered && !scopes.is_empty() && !scopes.iter().any(|scope| scope == lasting) {
-            scopes.push(lasting.to_owned());
-        }
+        let scopes = wanted_scopes(&manager, &metadata, kept.as_ref()).await;
         let asked: Vec<&str> = scopes.iter().map(String::as_str).collect();
-
-        let documents = metadata.additional_fields.get("client_id_metadata_document_supported");
-        let documents = documents.and_then(Value::as_bool).unwrap_or(false);
-        let mut registered = None;
-        let config = match (client.id, kept) {
-            (Some(id), _) if documents || !is_document(&id) => {
-                let mut config = OAuthClientConfig::new(id, &redirect.uri);
-                config.client_secret = client.secret.map(|secret| secret.expose_secret().to_owned());
-                config
-            }
-            (None, Some(kept)) if kept.registered.as_deref() == Some(&redirect.uri) => {
-                registered = kept.registered;
-                let mut config = OAuthClientConfig::new(kept.client_id, &redirect.uri);
-                config.client_secret = kept.client_secret;
-                config
-            }
-            (Some(_), _) | (None, _) => {
-                registered = Some(redirect.uri.clone());
-                manager.register_client(NAME, &redirect.uri, &asked).await.map_err(|error| {
-                    LoginError::Unregistered { host: host.clone(), why: explain(&error), server: spec.name.clone() }
-                })?
+        let known = own_client(&metadata, client, &redirect.uri).or_else(|| registered_before(kept, &redirect.uri));
+        let (config, registered) = match known {
+            Some(known) => known,
+            None => {
+                let made = manager.register_client(NAME, &redirect.uri, &asked).await.map_err(|error| {
+                    let host = host_of(&metadata.authorization_endpoint);
+                    LoginError::Unregistered { host, why: explain(&error), server: spec.name.clone() }
+                })?;
+                (made, Some(redirect.uri.clone()))
             }
         };
         let (client_id, client_secret) = (config.client_id.clone(), config.client_secret.clone());
-        manager.configure_client(config).map_err(|error| discovery(&error))?;
-        let address = manager.get_authorization_url(&asked).await.map_err(|error| discovery(&error))?;
+        let discovery = |error: AuthError| LoginError::Discovery(explain(&error));
+        manager.configure_client(config).map_err(discovery)?;
+        let address = manager.get_authorization_url(&asked).await.map_err(discovery)?;
         let told = check(&address, reach).map_err(|error| LoginError::Unsafe(error.to_string()))?;
         // The endpoint may have a query of its own; ours comes after it.
         let last =
@@ -327,6 +287,70 @@ async fn challenge(connector: &Connector, spec: &ServerSpec) -> Result<Option<St
         Err(ConnectError::AuthorizationRequired { challenge, .. }) => Ok(challenge),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where to sign in, as the server and its authorization server publish it; checked before anybody is sent there.
+async fn discover(
+    url: &str,
+    challenge: Option<&str>,
+    reach: Reach,
+) -> Result<(AuthorizationManager, AuthorizationMetadata), LoginError> {
+    let outbound = Outbound::new(reach).map_err(|error| LoginError::Discovery(error.to_string()))?;
+    let discovery = |error: AuthError| LoginError::Discovery(explain(&error));
+    let mut manager =
+        AuthorizationManager::new_with_oauth_http_client(url, Arc::new(outbound)).await.map_err(discovery)?;
+    let found = manager.resolve_metadata_from_challenge(challenge).await.map_err(discovery)?;
+    let metadata = found.metadata;
+    let endpoints = [Some(&metadata.authorization_endpoint), Some(&metadata.token_endpoint)];
+    for endpoint in endpoints.into_iter().chain([metadata.registration_endpoint.as_ref()]).flatten() {
+        check(endpoint, reach).map_err(|error: Unsafe| LoginError::Unsafe(error.to_string()))?;
+    }
+    // What was not published is guessed by the older revision, and says nothing of PKCE either.
+    let published = found.source != AuthorizationMetadataSource::LegacyEndpointFallback;
+    let methods = metadata.code_challenge_methods_supported.iter().flatten();
+    if published && !methods.into_iter().any(|method| method == "S256") {
+        return Err(LoginError::NoPkce(host_of(&metadata.authorization_endpoint)));
+    }
+    manager.set_metadata(metadata.clone());
+    Ok((manager, metadata))
+}
+
+/// What is asked for: what was wanted at the last sign-in, else what the server names; and a lasting sign-in, where
+/// that is offered.
+async fn wanted_scopes(
+    manager: &AuthorizationManager,
+    metadata: &AuthorizationMetadata,
+    kept: Option<&SignIn>,
+) -> Vec<String> {
+    let scopes = match kept {
+        Some(kept) if !kept.wanted.is_empty() => kept.wanted.clone(),
+        Some(_) | None => manager.select_initial_scopes(&[]).await,
+    };
+    let mut scopes = super::scopes(&scopes.join(" "));
+    let lasting = "offline_access";
+    let offered = metadata.scopes_supported.iter().flatten().any(|scope| scope == lasting);
+    if offered && !scopes.is_empty() && !scopes.iter().any(|scope| scope == lasting) {
+        scopes.push(lasting.to_owned());
+    }
+    scopes
+}
+
+/// Who we are by what the person configured; the URL of a document only where such are understood.
+fn own_client(metadata: &AuthorizationMetadata, client: Client, redirect: &str) -> Option<Registered> {
+    let documents = metadata.additional_fields.get("client_id_metadata_document_supported");
+    let documents = documents.and_then(Value::as_bool).unwrap_or(false);
+    let id = client.id.filter(|id| documents || !is_document(id))?;
+    let mut config = OAuthClientConfig::new(id, redirect);
+    config.client_secret = client.secret.map(|secret| secret.expose_secret().to_owned());
+    Some((config, None))
+}
+
+/// Who we are by an earlier registration, which holds for the address it was made with.
+fn registered_before(kept: Option<SignIn>, redirect: &str) -> Option<Registered> {
+    let kept = kept.filter(|kept| kept.registered.as_deref() == Some(redirect))?;
+    let mut config = OAuthClientConfig::new(kept.client_id, redirect);
+    config.client_secret = kept.client_secret;
+    Some((config, kept.registered))
 }
 
 /// What using the tokens later needs.
