@@ -19,6 +19,7 @@ pub mod memory;
 pub mod pipeline;
 pub mod provider;
 pub mod review_queue;
+mod run_file;
 pub mod secrets;
 pub mod startup;
 pub mod store;

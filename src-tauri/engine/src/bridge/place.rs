@@ -1,17 +1,15 @@
 //! Where the gateway is: the running app's, or one of our own.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{BridgeError, http::Endpoint};
+use crate::run_file;
 
-/// The file in the runtime folder by which the app is found.
-const FILE: &str = "gateway.json";
 const HOST: HeaderName = HeaderName::from_static("x-samplegate-host");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -28,16 +26,9 @@ pub struct Alone {
 /// Starts one, or says why it cannot.
 pub type StartAlone = Box<dyn Fn() -> BoxFuture<'static, Result<Alone, String>> + Send + Sync>;
 
-/// What the file holds.
-#[derive(Deserialize)]
-struct Told {
-    port: u16,
-    token: String,
-}
-
 /// Knows how to find a gateway.
 pub(super) struct Places {
-    file: PathBuf,
+    runtime: PathBuf,
     path: String,
     host: Option<HeaderValue>,
     start: StartAlone,
@@ -57,23 +48,17 @@ impl Places {
         let unusable = |name: &str| BridgeError::Host(name.to_owned());
         let host = host.map(|name| HeaderValue::from_str(name).map_err(|_| unusable(name))).transpose()?;
         let path = server.map_or_else(|| "/mcp".to_owned(), |server| format!("/mcp/{server}"));
-        Ok(Self { file: runtime.join(FILE), path, host, start })
+        Ok(Self { runtime, path, host, start })
     }
 
     /// The running app, if there is one that answers.
     pub(super) async fn app(&self) -> Option<Endpoint> {
-        let told = match std::fs::read(&self.file) {
-            Ok(told) => serde_json::from_slice::<Told>(&told).ok()?,
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!("{} cannot be read: {error}", self.file.display());
-                }
-                return None;
-            }
-        };
-        // A process that was killed leaves the file behind.
+        let told = run_file::read(&self.runtime)
+            .inspect_err(|error| tracing::warn!("{} cannot be read: {error}", self.runtime.display()))
+            .ok()??;
+        // It may be about to listen, or to end.
         timeout(CONNECT_TIMEOUT, TcpStream::connect(("127.0.0.1", told.port))).await.ok()?.ok()?;
-        self.endpoint(told.port, &told.token)
+        self.endpoint(told.port, told.token.expose_secret())
     }
 
     /// A gateway of our own, and what ends it.

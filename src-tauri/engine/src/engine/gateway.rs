@@ -1,14 +1,9 @@
 //! The gateway of a running Samplegate: listens as the settings say, and says how it stands.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use samplegate_core::canonical::Sha256Hex;
 use secrecy::SecretString;
-use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,6 +12,7 @@ use super::Engine;
 use crate::{
     gateway::Gateway,
     mcp::{Connection, Marks},
+    run_file::RunFile,
     token,
     wire::Topic,
 };
@@ -124,9 +120,12 @@ impl Engine {
         let cannot = |why: &dyn std::fmt::Display| format!("hosts cannot connect: {why}");
         let port = listener.local_addr().map_err(|error| cannot(&error))?.port();
         let token = token::random(RUN_PREFIX).map_err(|why| cannot(&why))?;
-        let _file = RunFile::write(&self.options.home.runtime, port, &token).map_err(|error| cannot(&error))?;
+        let digest = Sha256Hex::of(token.as_bytes());
+        let (runtime, token) = (self.options.home.runtime.clone(), token.into());
+        let written = tokio::task::spawn_blocking(move || RunFile::write(&runtime, port, &token)).await;
+        let _file = written.map_err(|error| cannot(&error))?.map_err(|error| cannot(&error))?;
         self.set_gateway(GatewayState::Listening { port });
-        Gateway::new(self.clone(), Sha256Hex::of(token.as_bytes()), stop.clone()).serve(listener).await;
+        Gateway::new(self.clone(), digest, stop.clone()).serve(listener).await;
         Ok(())
     }
 
@@ -157,36 +156,6 @@ impl Engine {
         let Some(seen) = connection.sight().settled().await else { return };
         if let Err(error) = self.compare(server, &seen).await {
             tracing::error!(server, "what the server is could not be compared: {error}");
-        }
-    }
-}
-
-/// Where a process of this user finds the gateway while it listens, with a token that lets the bridge in.
-struct RunFile {
-    path: PathBuf,
-    text: String,
-}
-
-impl RunFile {
-    fn write(folder: &Path, port: u16, token: &str) -> io::Result<Self> {
-        let path = folder.join("gateway.json");
-        let beside = folder.join(format!("gateway.json.{}", std::process::id()));
-        let text = json!({"port": port, "token": token}).to_string();
-        let mut options = fs::OpenOptions::new();
-        options.create(true).truncate(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        io::Write::write_all(&mut options.open(&beside)?, text.as_bytes())?;
-        fs::rename(&beside, &path)?;
-        Ok(Self { path, text })
-    }
-}
-
-impl Drop for RunFile {
-    fn drop(&mut self) {
-        // Another run may have put its own there.
-        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
-            let _ = fs::remove_file(&self.path);
         }
     }
 }

@@ -67,7 +67,10 @@ async fn where_the_app_goes_a_pending_call_is_told_and_the_next_one_is_served_al
     app.wait_for(|seen| seen.message["id"] == 1).await;
 
     // Killed: the file stays.
+    let file = runtime.path().join("gateway.json");
+    let left_behind = std::fs::read(&file).unwrap();
     drop(app);
+    std::fs::write(&file, left_behind).unwrap();
     let answer = host.hear().await;
     assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32000)));
     assert!(answer["error"]["message"].as_str().unwrap().contains("Try again"), "{answer}");

@@ -17,9 +17,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::run_file::RunFile;
 
 /// A request that came.
 #[derive(Debug, Clone)]
@@ -72,6 +74,7 @@ pub(super) struct Gateway {
     /// Responses that were given up before they ended.
     dropped: Arc<AtomicUsize>,
     pub(super) port: u16,
+    told: Mutex<Option<RunFile>>,
     _running: DropGuard,
 }
 
@@ -113,17 +116,23 @@ impl Gateway {
                 () = serving.cancelled() => {}
             }
         });
-        Self { folder: tempfile::tempdir().unwrap(), seen, dropped, port, _running: stop.drop_guard() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            seen,
+            dropped,
+            port,
+            told: Mutex::default(),
+            _running: stop.drop_guard(),
+        }
     }
 
     pub(super) fn runtime(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Says in this folder how this one is reached.
+    /// Says in this folder how this one is reached, as long as it runs.
     pub(super) fn announce(&self, runtime: &Path, token: &str) {
-        let told = json!({"port": self.port, "token": token});
-        std::fs::write(runtime.join("gateway.json"), told.to_string()).unwrap();
+        *self.told.lock().unwrap() = Some(RunFile::write(runtime, self.port, &token.into()).unwrap());
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
