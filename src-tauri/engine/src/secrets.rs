@@ -7,6 +7,7 @@
 //! Absent: a fallback. Without a keychain the caller is told, and decides about memory or a command.
 
 mod keychain;
+mod parts;
 
 use std::{
     collections::HashMap,

@@ -9,20 +9,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use keyring_core::{CredentialStore, Entry, Error};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{SecretError, SecretStore};
+use super::{SecretError, SecretStore, parts};
+
+/// How many units of UTF-16 an entry has room for; none: no bound that a secret reaches. Windows' is
+/// CRED_MAX_CREDENTIAL_BLOB_SIZE, 2,560 bytes.
+const ROOM: Option<usize> = if cfg!(target_os = "windows") { Some(1280) } else { None };
 
 /// The OS keychain, under one service name.
-pub struct Keychain {
-    service: String,
-    store: Mutex<Option<Arc<CredentialStore>>>,
-}
+pub struct Keychain(Entries);
 
 impl Keychain {
     /// The keychain entries of one home. Opens nothing yet.
     pub fn new(service: String) -> Self {
-        Self { service, store: Mutex::new(None) }
+        Self(Entries { service, store: Mutex::new(None) })
     }
+}
 
+/// The entries as the system has them.
+struct Entries {
+    service: String,
+    store: Mutex<Option<Arc<CredentialStore>>>,
+}
+
+impl Entries {
     fn entry(&self, name: &str) -> Result<Entry, SecretError> {
         let mut slot = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let store = match &*slot {
@@ -53,7 +62,7 @@ impl Keychain {
     }
 }
 
-impl Drop for Keychain {
+impl Drop for Entries {
     fn drop(&mut self) {
         let store = self.store.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(store) = store {
@@ -91,6 +100,29 @@ fn native() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 impl SecretStore for Keychain {
+    fn get(&self, name: &str) -> Result<Option<SecretString>, SecretError> {
+        match ROOM {
+            Some(_) => parts::get(&self.0, name),
+            None => self.0.get(name),
+        }
+    }
+
+    fn set(&self, name: &str, value: &SecretString) -> Result<(), SecretError> {
+        match ROOM {
+            Some(room) => parts::set(&self.0, name, value, room),
+            None => self.0.set(name, value),
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<(), SecretError> {
+        match ROOM {
+            Some(_) => parts::remove(&self.0, name),
+            None => self.0.remove(name),
+        }
+    }
+}
+
+impl SecretStore for Entries {
     fn get(&self, name: &str) -> Result<Option<SecretString>, SecretError> {
         match self.entry(name)?.get_password() {
             Ok(value) => Ok(Some(SecretString::from(value))),
