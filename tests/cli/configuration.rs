@@ -23,13 +23,19 @@ async fn a_new_home_has_the_demo_server_and_the_person() {
     let home = Home::new();
     let demo = json!({
         "name": "demo", "enabled": true, "sampling": "ask", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
-        "transport": "demo", "limits": usual_limits(), "pin": null,
+        "transport": "demo", "limits": usual_limits(), "pin": null, "needs_approval": false,
         "confinement": {"enabled": false, "network": true, "folders": []}, "roots": [],
     });
     assert_eq!(home.json(&["server", "list", "--json"]).await, [demo]);
     assert_eq!(home.json(&["model", "list", "--json"]).await, Vec::<Value>::new());
     assert_eq!(home.json(&["rule", "list", "--json"]).await, Vec::<Value>::new());
     assert!(home.config().contains("default_model = \"human\""));
+}
+
+/// A server with the state of its pin in place of the whole.
+fn with_state(mut server: Value) -> Value {
+    server["pin"] = server["pin"]["state"].take();
+    server
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,10 +49,10 @@ async fn a_server_is_added_tried_changed_and_removed() {
     let mut expected = json!({
         "name": "raw", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "stdio", "command": "python3", "args": [script], "cwd": null, "env": {"A": "1"}, "limits": usual_limits(),
-        "pin": null,
+        "pin": "pinned", "needs_approval": false,
         "confinement": {"enabled": false, "network": true, "folders": []}, "roots": [],
     });
-    assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
+    assert_eq!(with_state(home.one(&["server", "show", "raw", "--json"]).await), expected);
 
     let change = [
         "server",
@@ -71,7 +77,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
     expected["enabled"] = json!(false);
     // Who switches sampling on confines it, where that works.
     expected["confinement"]["enabled"] = json!(cfg!(target_os = "linux"));
-    assert_eq!(home.json(&["server", "list", "--json"]).await, [expected.clone()]);
+    assert_eq!(with_state(home.one(&["server", "list", "--json"]).await), expected);
 
     // Folders it is told are added and taken off; those that are not there are not taken.
     let (folder, at) = (tempfile::tempdir().unwrap(), |path: &std::path::Path| path.display().to_string());
@@ -89,7 +95,7 @@ async fn a_server_is_added_tried_changed_and_removed() {
     home.ok(&["server", "set", "raw", "--enabled", "true", "--", "python3", "-u", &script]).await;
     expected["enabled"] = json!(true);
     expected["args"] = json!(["-u", script]);
-    assert_eq!(home.one(&["server", "show", "raw", "--json"]).await, expected);
+    assert_eq!(with_state(home.one(&["server", "show", "raw", "--json"]).await), expected);
     assert!(home.ok(&["server", "show", "raw"]).await.contains("env             B=2"));
     assert!(home.ok(&["server", "test", "raw"]).await.starts_with("raw-legacy 1.0.0, MCP"));
 
@@ -165,7 +171,7 @@ async fn a_server_that_fails_is_saved_all_the_same() {
     let far = json!({
         "name": "far", "enabled": true, "sampling": "off", "gates": "both", "sampling_tools": "none", "elicitation": "ask",
         "transport": "http", "url": "http://127.0.0.1:9/mcp", "headers": {"X-A": "b=c"},
-        "limits": usual_limits(), "pin": null, "confinement": null, "roots": [], "oauth_client_id": null, "login": null,
+        "limits": usual_limits(), "pin": null, "needs_approval": false, "confinement": null, "roots": [], "oauth_client_id": null, "login": null,
     });
     assert_eq!(home.one(&["server", "show", "far", "--json"]).await, far);
     assert!(home.fails(5, &["server", "test", "broken"]).await.contains("the configuration file is missing"));
@@ -266,11 +272,11 @@ async fn rules_are_added_listed_and_removed_by_id() {
         [
             json!({
                 "id": one.trim_end(), "server": "demo", "tool": null, "gate": "request", "action": "allow",
-                "text": null, "sentence": "Allow requests of demo without a look",
+                "text": null, "sentence": "Allow requests of demo without a look", "suspended": null,
             }),
             json!({
                 "id": two.trim_end(), "server": null, "tool": "confirm_payment", "gate": "both", "action": "answer",
-                "text": "no",
+                "text": "no", "suspended": null,
                 "sentence": "Answer requests of the tool confirm_payment of any server with “no”",
             }),
         ]

@@ -81,16 +81,59 @@ async fn a_server_is_pinned_as_it_is_added_and_a_change_waits_for_approval() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_never_reached_is_not_pinned_and_sampling_switched_on_pins_it() {
+async fn one_that_may_not_sample_is_pinned_as_well_and_one_that_was_never_reached_is_not() {
     let folder = folder();
     let home = Home::with("");
     let script = folder.path().join("raw_swaps.py").display().to_string();
-    home.ok(&["server", "add", "s", "--", "python3", &script]).await;
+    home.ok(&["server", "add", "s", "--", "python3", "/nowhere/raw_swaps.py"]).await;
     assert_eq!(pin(&home).await, Value::Null);
-    home.fails(2, &["server", "approve", "s"]).await;
-    home.ok(&["server", "set", "s", "--sampling", "ask"]).await;
-    home.ok(&["server", "test", "s"]).await;
-    assert_eq!(pin(&home).await["state"], "pinned");
+    let refused = home.run(&["server", "approve", "s"]).await;
+    assert_eq!(refused.code, Some(5), "{}", refused.err);
+    assert!(refused.err.contains("never reached"), "{}", refused.err);
+    home.ok(&["server", "remove", "s"]).await;
+    let added = home.run(&["server", "add", "s", "--", "python3", &script]).await;
+    assert!(added.err.contains("s is pinned: ") && added.err.contains("5 tools"), "{}", added.err);
+    let pinned = pin(&home).await;
+    assert_eq!((&pinned["state"], &pinned["changed"]), (&json!("pinned"), &Value::Null));
+    let told: Vec<Value> = home.json(&["audit", "changes", "--json"]).await;
+    assert!(told[0]["text"].as_str().unwrap().contains("was pinned as it is"), "{}", told[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_approved_is_shown_and_rules_count_for_it_once_it_is_approved() {
+    let folder = folder();
+    let script = folder.path().join("raw_swaps.py").display().to_string();
+    let home = Home::with(&format!(
+        "[servers.s]\ncommand = \"python3\"\nargs = [\"-u\", {script:?}]\nsampling = \"rules\"\npin = \"approval\"\n"
+    ));
+    let rule = home.run(&["rule", "add", "--server", "s", "--action", "answer", "--text", "yes"]).await;
+    assert!(rule.err.contains("not approved") && rule.err.contains("server approve s"), "{}", rule.err);
+    let listed = home.one(&["rule", "list", "--json"]).await;
+    assert!(listed["suspended"].as_str().unwrap().contains("not approved this server yet"), "{listed}");
+    let denied = home.run(&["call", "s", "ask"]).await;
+    assert!(denied.out.contains("\"drift\""), "{}", denied.out);
+    assert!(denied.err.contains("not approved") && denied.err.contains("server approve s"), "{}", denied.err);
+    let server = home.one(&["server", "list", "--json"]).await;
+    assert_eq!((&server["pin"], &server["needs_approval"]), (&Value::Null, &json!(true)));
+    let doctor = home.json(&["doctor", "--json"]).await;
+    let check = doctor.iter().find(|check| check["name"] == "server s").unwrap();
+    assert_eq!(check["state"], "note");
+    assert!(check["text"].as_str().unwrap().contains("server approve s"), "{check}");
+
+    // All of it is shown, and what is approved has to be named.
+    let refused = home.run(&["server", "approve", "s"]).await;
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    for part in ["You have not approved s yet", "script’s SHA-256: ", "tool ask", "Asks one question."] {
+        assert!(refused.err.contains(part), "{part} in {}", refused.err);
+    }
+    let sha256 = refused.err.rsplit_once("--pin ").unwrap().1.trim().to_owned();
+    home.fails(2, &["server", "approve", "s", "--pin", &"0".repeat(64)]).await;
+    home.ok(&["server", "approve", "s", "--pin", &sha256]).await;
+    assert_eq!(pin(&home).await["sha256"], json!(sha256));
+    assert!(home.run(&["call", "s", "ask"]).await.out.contains("yes"));
+    assert_eq!(home.one(&["rule", "list", "--json"]).await["suspended"], Value::Null);
+    let told: Vec<Value> = home.json(&["audit", "changes", "--json"]).await;
+    assert!(told[0]["text"].as_str().unwrap().contains("was approved as it is"), "{}", told[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

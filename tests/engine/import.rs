@@ -55,6 +55,10 @@ async fn secrets_go_into_the_keychain_and_nowhere_else() {
         let kept = engine.secrets().get(&format!("server:{entry}")).await.unwrap().unwrap();
         assert_eq!(kept.expose_secret(), value);
     }
+    // Taken is not approved: until a person says so, no rule counts for it.
+    let servers = engine.list_servers();
+    let taken: Vec<_> = servers.iter().filter(|server| server.config.name != "demo").collect();
+    assert!(taken.len() == 2 && taken.iter().all(|server| server.needs_approval && server.pin.is_none()));
     engine.shutdown().await;
 }
 

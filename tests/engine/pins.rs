@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use samplegate_core::audit::{DecidedBy, Outcome};
 use samplegate_engine::{
     engine::Engine,
-    wire::{Action, Phase, PinSummary},
+    wire::{Action, Phase, PinSummary, RuleState, SamplingMode, Suspended},
 };
 use serde_json::{Value, json};
 use support::{
@@ -263,5 +263,73 @@ async fn a_package_that_npx_runs_is_pinned_by_version_and_integrity() {
     assert!(view.summary.unpinned.unwrap().contains("npx fetches"));
     assert!(view.instead.unwrap().contains("npx -y @modelcontextprotocol/server-everything@1.2.3"));
     home_of_latest.stop().await;
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_may_not_sample_is_pinned_and_compared_too() {
+    let home = Running::start(&format!("[servers.s]\n{}", python("raw_swaps.py", &[]))).await;
+    home.engine.ready("s").await.unwrap();
+    let approved = pin(&home).unwrap().approved.unwrap();
+    assert_eq!(approved.by, "tester");
+    home.call("s", "swap", json!({})).await.unwrap();
+    let what = changed(&home).await;
+    assert!(what.contains("tool “send_mail” added"), "{what}");
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_over_is_pinned_when_a_person_approves_what_they_were_shown() {
+    let server = python("raw_swaps.py", &[]).replace("limits = \"none\"\n", "") + "pin = \"approval\"\n";
+    let home = home(&server).await;
+    let call = home.call("s", "ask", json!({}));
+    let question = home.question(Phase::Request).await;
+    assert!(question.evaluation.reason.contains("not approved this server yet"), "{}", question.evaluation.reason);
+    assert_eq!(question.evaluation.suspended, Some(Suspended::Unapproved));
+    assert_eq!(question.evaluation.matched.len(), 1, "the rule that does not count is named");
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    let shown = home.engine.pin_view("s").unwrap();
+    assert!(shown.summary.approved.is_none() && shown.tools.len() == 5, "{shown:?}");
+    assert!(home.engine.list_servers()[0].needs_approval && home.engine.pin("s").is_none());
+    let rules = home.engine.list_rules().await.unwrap();
+    assert_eq!(rules[0].state, RuleState::Suspended);
+
+    // What waits while it is approved does not go on saying that it is not.
+    let call = home.call("s", "ask", json!({}));
+    let question = home.question(Phase::Request).await;
+    let approve = async |sha256: &str| home.engine.approve_server("s", sha256.parse().unwrap()).await;
+    assert!(approve(&"0".repeat(64)).await.is_err());
+    approve(&shown.summary.sha256).await.unwrap();
+    let now = home.engine.queue().get(question.id.parse().unwrap()).unwrap();
+    assert_eq!((now.revision, now.evaluation.suspended), (question.revision, None));
+    assert!(now.notes[0].contains("count again since this was asked"), "{:?}", now.notes);
+    assert!(now.notes.iter().all(|note| !note.contains("not approved")), "{:?}", now.notes);
+    home.act(&now, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    assert_eq!(replied(&home, "ask").await["result"]["content"]["text"], "by rule");
+    assert_eq!(home.engine.list_rules().await.unwrap()[0].state, RuleState::Active);
+    let logged = home.engine.store().changes(None, 1).await.unwrap();
+    assert_eq!((logged[0].via.as_str(), logged[0].reviewer.as_deref()), ("window", Some("tester")));
+    assert!(logged[0].text.as_ref().unwrap().contains("was approved as it is"), "{:?}", logged[0].text);
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_since_it_was_shown_is_not_approved() {
+    let server = python("raw_swaps.py", &[]).replace("limits = \"none\"\n", "") + "pin = \"approval\"\n";
+    let home = home(&server).await;
+    home.engine.ready("s").await.unwrap();
+    let shown = home.eventually(|| home.engine.pin_view("s")).await.summary.sha256;
+    home.call("s", "swap", json!({})).await.unwrap();
+    home.eventually(|| home.engine.pin_view("s").filter(|now| now.summary.sha256 != shown)).await;
+    assert!(home.engine.approve_server("s", shown.parse().unwrap()).await.is_err());
+    // Who lets it sample approves it as it is when it is reached.
+    let mut record = home.engine.record("s").await.unwrap().record;
+    record.sampling = SamplingMode::Ask;
+    home.engine.save_record("s", record).await.unwrap();
+    home.engine.ready("s").await.unwrap();
+    let now = home.eventually(|| pin(&home).filter(|pin| pin.approved.is_some())).await;
+    assert!(now.changed.is_none() && !home.engine.list_servers()[0].needs_approval);
     home.stop().await;
 }

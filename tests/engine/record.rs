@@ -200,9 +200,17 @@ async fn a_record_that_is_due_suspends_rules_until_it_is_renewed() {
     let said = "Rules and grants are suspended: the record was due on 2020-01-31 by Ada.";
     assert!(question.notes.iter().any(|note| note.starts_with(said)), "{:?}", question.notes);
     assert!(home.engine.record("s").await.unwrap().due);
+    home.engine.renew_record("s").unwrap();
+    // What waits meanwhile does not go on saying what is true no more.
+    let question = home
+        .eventually(|| {
+            let now = home.engine.queue().get(question.id.parse().unwrap())?;
+            now.notes.iter().any(|note| note.contains("count again since this was asked")).then_some(now)
+        })
+        .await;
+    assert!(question.notes.iter().all(|note| !note.contains("due")), "{:?}", question.notes);
     home.act(&question, Action::Deny { reason: String::new() });
     call.await.unwrap().result.unwrap();
-    home.engine.renew_record("s").unwrap();
     let record = home.engine.record("s").await.unwrap();
     assert_eq!((record.due, record.record.owner.as_str()), (false, "Ada"));
     let history = &record.history[0];

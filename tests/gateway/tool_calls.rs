@@ -12,7 +12,7 @@ use samplegate_engine::{
     config::ConfigError,
     pipeline::propose,
     store::Filter,
-    wire::{Action, ActionKind, GrantScope, Phase},
+    wire::{Action, ActionKind, GrantScope, Phase, Suspended},
 };
 use serde_json::{Value, json};
 use support::{
@@ -380,5 +380,31 @@ async fn a_fastmcp_client_sees_a_refused_tool_and_an_approved_one() {
         let expected = if approves { "logged" } else { "User rejected tool call (reason: person)" };
         assert_eq!((&said["text"][0], &said["is_error"]), (&expected.into(), &(!approves).into()));
     }
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_count_for_servers_that_may_not_sample_and_for_others_once_they_are_approved() {
+    let off = |name: &str| passing(name, Era::Legacy, &[]).replace("sampling = \"ask\"\n", "");
+    let config = off("mine") + &off("taken") + "pin = \"approval\"\n";
+    let (home, port) = listening(&config).await;
+    let token = token(&home, "h");
+    looks(&home, "h", ToolCalls::Rules);
+    set(&home, |settings| settings.rules.push(rule("r", Does::Allow)));
+    let host = Host::connect(Era::Legacy, port, None, &token).await;
+    let passed = async |server: &str| {
+        let result = host.call(&format!("{server}__echo"), json!({"path": "a"})).await;
+        assert_eq!(result["structuredContent"]["value"]["arguments"], json!({"path": "a"}), "{result}");
+    };
+    passed("mine").await;
+    let (_, coming) = host.start("tools/call", json!({"name": "taken__echo", "arguments": {"path": "a"}})).await;
+    let question = home.question(Phase::Request).await;
+    assert_eq!(question.evaluation.suspended, Some(Suspended::Unapproved));
+    assert!(question.notes[0].contains("not approved this server yet"), "{:?}", question.notes);
+    home.act(&question, Action::Deny { reason: String::new() });
+    coming.all().await;
+    let shown = home.engine.pin_view("taken").unwrap().summary.sha256;
+    home.engine.approve_server("taken", shown.parse().unwrap()).await.unwrap();
+    passed("taken").await;
     home.stop().await;
 }

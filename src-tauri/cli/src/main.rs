@@ -9,6 +9,7 @@ mod exit;
 mod output;
 mod review;
 mod start;
+mod way_out;
 
 use std::process::ExitCode;
 

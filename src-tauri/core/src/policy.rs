@@ -71,6 +71,8 @@ pub struct Evaluation {
     pub reason: String,
     /// How it differs from what a grant covers that it would else have passed by.
     pub missed: Option<&'static str>,
+    /// Why what was allowed earlier did not count.
+    pub suspended: Option<Suspension>,
 }
 
 impl Evaluation {
@@ -130,6 +132,7 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
             .collect(),
         reason,
         missed: misses.into_iter().min().filter(|_| verdict != Verdict::Allow),
+        suspended: None,
     };
     if let Some(differs) = evaluation.missed {
         evaluation.reason = format!("{} A grant of yours does not cover it: {differs}.", evaluation.reason);
@@ -206,6 +209,7 @@ fn raise(case: &Case<'_>, limits: &Checked, evaluation: &mut Evaluation) {
         // Of all that asks, this is what the person has to know first.
         (evaluation.verdict, evaluation.by) = (Verdict::Ask, suspended.by());
         evaluation.reason = suspended.reason().to_owned();
+        evaluation.suspended = Some(suspended);
     }
     if let Some(hit) = limits.asks.first() {
         evaluation.raise(Verdict::Ask, DecidedBy::Limit, hit.reason());

@@ -14,7 +14,7 @@ mod roots;
 mod servers;
 mod wider;
 
-pub use capabilities::{Elicitation, Gates, Sampling, SamplingTools};
+pub use capabilities::{Elicitation, Gates, PinAt, Sampling, SamplingTools};
 pub use changes::{SettingChange, about_server, changes, summary};
 pub use headers::check_headers;
 pub use hosts::{GATEWAY_PORT, Gateway, Host, HostMode, ToolCalls, check_host_name};

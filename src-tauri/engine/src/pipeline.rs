@@ -25,6 +25,7 @@ pub(crate) use docket::suspended;
 pub use history::{Dry, DryRow, Missed, NotProposed, Proposed, dry_run, propose};
 pub(crate) use intake::{call_view, now};
 pub use opinion::OpinionError;
+pub(crate) use remarks::RECORD_DUE;
 
 use std::{
     collections::HashMap,

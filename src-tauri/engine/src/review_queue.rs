@@ -11,6 +11,7 @@ mod desk;
 mod elicitation;
 mod entry;
 mod flood;
+mod lifted;
 mod opinion;
 mod sampling;
 mod subject;

@@ -21,4 +21,8 @@ state: RuleState,
 /**
  * How often it may still let through; null: there is no limit.
  */
-usesLeft: number | null, };
+usesLeft: number | null, 
+/**
+ * Why what it lets through asks, because of its server; null: it does not.
+ */
+suspended: string | null, };

@@ -18,9 +18,13 @@ config: ServerInput,
  */
 state: ServerState, 
 /**
- * What it was when it was approved; none: it was never reached since.
+ * What it was when it was approved, or what it is, where nobody approved it; none: it was never reached.
  */
 pin: PinSummary | null, 
+/**
+ * Whether no rule and no grant counts for it until a person approves it as it is.
+ */
+needsApproval?: boolean, 
 /**
  * Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
  */

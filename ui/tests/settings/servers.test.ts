@@ -92,6 +92,28 @@ describe('servers', () => {
     expect(screen.queryByTestId('server-changed')).toBeNull()
   })
 
+  test('a server that nobody approved shows what it is, and is approved as it was shown', async () => {
+    const fake = createFakeHost({ seeds: [] })
+    let approved = false
+    const [list, pin] = [fake.serversList.bind(fake), fake.serverPin.bind(fake)]
+    vi.spyOn(fake, 'serversList').mockImplementation(async () => (await list()).map((s) => (s.config.name === 'weather' && !approved ? { ...s, needsApproval: true, pin: { ...s.pin!, approved: null } } : s)))
+    vi.spyOn(fake, 'serverPin').mockImplementation(async (name) => {
+      const view = await pin(name)
+      return view && name === 'weather' && !approved ? { ...view, summary: { ...view.summary, approved: null } } : view
+    })
+    const approve = vi.spyOn(fake, 'serverApprove').mockImplementation(async () => void (approved = true))
+    await show('servers', fake)
+    await settle()
+    const card = one('server', 'name', 'weather')
+    expect(within(card).getByTestId('server-unapproved').textContent).toBe('not approved')
+    expect(within(card).getByTestId('pin-unapproved').textContent).toContain('no rule and no grant counts')
+    // What would be approved is on the screen without a further click.
+    expect(within(card).getByTestId<HTMLDetailsElement>('pin').open).toBe(true)
+    expect(card.textContent).toContain('program’s SHA-256')
+    await click('pin-approve', card)
+    expect(approve).toHaveBeenCalledWith('weather', 'a1'.repeat(32))
+  })
+
   test('what was pinned unfolds, and what cannot be pinned says what to write', async () => {
     await open('servers')
     const card = one('server', 'name', 'weather')

@@ -22,6 +22,7 @@ use crate::{
     output,
     review::Terminal,
     start::Start,
+    way_out::way_out,
 };
 
 pub(crate) async fn tool(start: &Start, call: Call) -> Result<Exit, Failure> {
@@ -105,7 +106,7 @@ async fn make_with(engine: &Engine, server: &str, target: Target) -> Made {
         // The person ended the call: a result that came just then is not wanted any more.
         report.result = Err(CallFailure::Call(CallError::Cancelled));
     }
-    tell_refusals(engine, server, &report, terminal.is_some());
+    tell_refusals(engine, server, &report, terminal.is_some()).await;
     let known = !exits::may_be_unknown(&report) || lists(engine, server, &target).await;
     if !known {
         let what = match &target {
@@ -186,7 +187,7 @@ pub(super) async fn told_to_end() {
 }
 
 /// Says which questions were refused without a person, and how to go on.
-fn tell_refusals(engine: &Engine, server: &str, report: &CallReport, reviewed: bool) {
+async fn tell_refusals(engine: &Engine, server: &str, report: &CallReport, reviewed: bool) {
     let mut nobody = false;
     for question in &report.questions {
         match (question.outcome, question.by) {
@@ -194,8 +195,11 @@ fn tell_refusals(engine: &Engine, server: &str, report: &CallReport, reviewed: b
             (Outcome::Denied | Outcome::TimedOut, by) => {
                 nobody |= by == Some(DecidedBy::Nobody);
                 output::note(&format!("A question of {server} was denied: {}", output::visible(&question.why)));
-                if by == Some(DecidedBy::Drift) {
-                    output::note(&format!("See what changed, and approve it: samplegate server approve {server}"));
+                if by == Some(DecidedBy::Drift)
+                    && let Ok(Some(why)) = engine.suspension(server).await
+                    && let Some(how) = way_out(why.into(), server)
+                {
+                    output::note(&how);
                 }
             }
             (Outcome::Failed, _) => {

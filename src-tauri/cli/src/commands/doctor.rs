@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use samplegate_core::settings::{HUMAN, KeySource};
+use samplegate_core::{
+    policy::Suspension,
+    settings::{HUMAN, KeySource},
+};
 use samplegate_engine::{
     engine::{Engine, StartError},
     home::Home,
@@ -15,6 +18,7 @@ use crate::{
     exit::{Exit, Failure},
     output,
     start::Start,
+    way_out::way_out,
 };
 
 /// How long a locked keychain is waited for.
@@ -147,13 +151,28 @@ async fn confinement(engine: &Engine) -> Check {
 async fn servers(engine: &Engine) -> Vec<Check> {
     join_all(engine.list_servers().into_iter().map(|server| async move {
         let name = format!("server {}", server.config.name);
-        if server.config.enabled {
-            Check::of(name, engine.test_server(&server.config).await)
-        } else {
-            Check::new(name, State::Note, "is switched off")
+        if !server.config.enabled {
+            return Check::new(name, State::Note, "is switched off");
+        }
+        let report = engine.test_server(&server.config).await;
+        let reached = report.message.clone();
+        match engine.suspension(&server.config.name).await {
+            Ok(why) if report.ok => approved(name, &reached, why, &server.config.name),
+            Ok(_) | Err(_) => Check::of(name, report),
         }
     }))
     .await
+}
+
+/// A server that was reached, and whether rules and grants count for it.
+fn approved(check: String, reached: &str, why: Option<Suspension>, server: &str) -> Check {
+    let Some(why) = why else { return Check::new(check, State::Good, reached) };
+    let state = match why {
+        Suspension::Drift | Suspension::ReviewDue => State::Mend,
+        Suspension::Unapproved | Suspension::Unseen | Suspension::Flagged => State::Note,
+    };
+    let how = way_out(why.into(), server).unwrap_or_default();
+    Check::new(check, state, format!("{reached}. {} {how}", why.reason()).trim_end())
 }
 
 async fn models(engine: &Engine) -> Vec<Check> {

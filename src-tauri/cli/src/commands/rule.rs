@@ -18,6 +18,7 @@ use crate::{
     exit::{Exit, Failure},
     output,
     start::Start,
+    way_out::way_out,
 };
 
 pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
@@ -28,7 +29,7 @@ pub(crate) async fn run(start: &Start, command: Rule) -> Result<Exit, Failure> {
     let changed = |done: Result<(), _>| done.map(|()| Exit::Done).map_err(Failure::from);
     let done = match command {
         Rule::Add(add) => self::add(&engine, *add).await,
-        Rule::List(list) => self::list(&engine, list.json),
+        Rule::List(list) => self::list(&engine, list.json).await,
         Rule::Enable(id) => changed(engine.set_rule_enabled(&id.id, true)),
         Rule::Disable(id) => changed(engine.set_rule_enabled(&id.id, false)),
         Rule::Remove(id) => changed(engine.remove_rule(&id.id)),
@@ -43,18 +44,35 @@ async fn add(engine: &Engine, add: RuleAdd) -> Result<Exit, Failure> {
     let from_question = add.given.from.is_some();
     let rule = rule(add.given, engine.config(), Some(engine.store())).await?;
     let sentence = output::inline(&rule.sentence());
+    let server = rule.server.clone().filter(|_| rule.action.lets_through());
     let id = engine.make_rule(rule)?;
     if from_question {
         output::note(&sentence);
+    }
+    if let Some(server) = server
+        && let Some(why) = engine.suspension(&server).await?
+        && let Some(how) = way_out(why.into(), &server)
+    {
+        output::note(&format!("{} {how}", why.reason()));
     }
     output::line(&id)?;
     Ok(Exit::Done)
 }
 
-fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
-    output::listing(&engine.config().settings().rules, as_json, to_json, |rule| {
+async fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
+    let standing = engine.list_rules().await?;
+    let suspended = |rule: &policy::Rule| {
+        standing.iter().find(|view| view.rule.id == rule.id).and_then(|view| view.suspended.as_ref())
+    };
+    let json = |rule: &policy::Rule| {
+        let mut object = to_json(rule);
+        object["suspended"] = json!(suspended(rule));
+        object
+    };
+    output::listing(&engine.config().settings().rules, as_json, json, |rule| {
         let aside = if rule.disabled { "set aside: " } else { "" };
-        vec![rule.id.clone(), format!("{aside}{}", output::inline(&rule.sentence()))]
+        let sentence = format!("{aside}{}", output::inline(&rule.sentence()));
+        [Some(rule.id.clone()), Some(sentence), suspended(rule).cloned()].into_iter().flatten().collect()
     })?;
     Ok(Exit::Done)
 }

@@ -87,6 +87,13 @@ async fn set(engine: &Engine, set: ServerSet) -> Result<Exit, Failure> {
         record::note_unsaved(&set.given.approved);
         return Ok(Exit::Done);
     }
+    if !set.given.env_stdin.is_empty() || !set.given.header_stdin.is_empty() {
+        // The settings are what they were, so nobody else can notice.
+        output::note(&format!(
+            "Where {} runs already, in the app or in `samplegate serve`, it has the old value until it is started again.",
+            set.name
+        ));
+    }
     record::save(engine, &set.name, &set.given.approved).await?;
     let saved = find(engine, &set.name)?;
     let is = saved.confinement.as_ref().is_some_and(|confinement| confinement.enabled);
@@ -134,7 +141,8 @@ fn show(engine: &Engine, name: &str, as_json: bool) -> Result<Exit, Failure> {
         object["pin"] = pin.as_ref().map_or(Value::Null, approve::to_json);
         output::json(&object)?;
     } else {
-        let rows = rows(&server.config).into_iter().chain(login::rows(&server)).chain(approve::rows(pin.as_ref()));
+        let rows =
+            rows(&server.config).into_iter().chain(login::rows(&server)).chain(approve::rows(&server, pin.as_ref()));
         output::table(&rows.collect::<Vec<_>>())?;
     }
     Ok(Exit::Done)
@@ -310,6 +318,7 @@ fn to_json(view: &ServerView) -> Value {
         }
         TransportInput::Demo => object["transport"] = json!("demo"),
     }
+    object["needs_approval"] = json!(view.needs_approval);
     object["pin"] = view.pin.as_ref().map_or(Value::Null, approve::summary_json);
     object
 }
@@ -350,7 +359,7 @@ fn row(view: &ServerView) -> Vec<String> {
         server.name.clone(),
         if server.enabled { "on".into() } else { "off".into() },
         format!("sampling {}", word(&server.sampling)),
-        approve::state(view.pin.as_ref()).into(),
+        approve::state(view).into(),
         login::word(view).into(),
         confine::word(server).into(),
         output::inline(&reached(server)),

@@ -8,6 +8,7 @@ mod elicitation;
 mod findings;
 mod stream;
 mod tool_call;
+mod why;
 
 use std::io::Write as _;
 
@@ -104,9 +105,7 @@ fn sampling_text(item: &ReviewItem) -> String {
     if let Some(sampling) = item.sampling() {
         facts(&mut page, item, sampling);
     }
-    for note in item.notes.iter() {
-        page.line(&accent(&inline(note)));
-    }
+    why::why(&mut page, item);
     findings(&mut page, &item.findings);
     params(&mut page, &item.request);
     if item.request_edited {

@@ -145,6 +145,8 @@ pub enum Suspension {
     Drift,
     /// It is not known yet whether the server is what was approved.
     Unseen,
+    /// Nobody approved the server yet.
+    Unapproved,
     /// What the server says about its tools hides something.
     Flagged,
     /// The approval record's review date has passed.
@@ -159,6 +161,7 @@ impl Suspension {
             Self::Unseen => {
                 "It is not known yet whether this server is still what you approved: its rules and grants are suspended."
             }
+            Self::Unapproved => "You have not approved this server yet, so no rule and no grant counts for it.",
             Self::Flagged => {
                 "Hidden or misleading text was found in what this server says about its tools: \
                  its rules and grants are suspended."
@@ -170,7 +173,7 @@ impl Suspension {
     /// Who denies where nobody can be asked.
     pub fn by(self) -> DecidedBy {
         match self {
-            Self::Drift | Self::Unseen | Self::ReviewDue => DecidedBy::Drift,
+            Self::Drift | Self::Unseen | Self::Unapproved | Self::ReviewDue => DecidedBy::Drift,
             Self::Flagged => DecidedBy::Nobody,
         }
     }

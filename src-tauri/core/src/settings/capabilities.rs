@@ -1,4 +1,5 @@
-//! What a server may ask for: sampling and its tools, through which gates, and elicitation.
+//! What a server may ask for: sampling and its tools, through which gates, and elicitation; and from when on what was
+//! allowed about it counts.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,24 @@ pub enum Elicitation {
 }
 
 impl Elicitation {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When what a server is gets pinned: before that no rule and no grant counts for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PinAt {
+    /// When it is reached first: a person put it here, or let it sample.
+    #[default]
+    First,
+    /// When a person looked at it and approved it: it was taken over from elsewhere.
+    Approval,
+}
+
+impl PinAt {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()

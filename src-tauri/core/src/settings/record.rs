@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidSetting, Model, Sampling, Server, Settings};
+use super::{InvalidSetting, Model, PinAt, Sampling, Server, Settings};
 use crate::{
     model_format,
     policy::{Label, Risk},
@@ -145,11 +145,13 @@ impl Server {
         wants.then(|| tool.unwrap_or(name).to_owned())
     }
 
-    /// Switches sampling on or off; switched on without a record, the record is filled with its defaults.
+    /// Switches sampling on or off. Who switches it on approves the server: it is pinned when it is reached, and without
+    /// a record the record is filled with its defaults.
     pub fn set_sampling(&mut self, sampling: Sampling, today: Date, owner: &str) {
         self.sampling = sampling;
-        if sampling != Sampling::Off && self.record.is_none() {
-            self.record = Some(Record::filled(today, owner));
+        if sampling != Sampling::Off {
+            self.pin = PinAt::First;
+            self.record.get_or_insert_with(|| Record::filled(today, owner));
         }
     }
 }
@@ -233,6 +235,15 @@ mod tests {
         assert_eq!(allowed(&["class:big"]), (vec![], false), "a class that nobody knows allows nothing");
         assert_eq!(allowed(&["provider:nobody"]), (vec![], false));
         assert_eq!(allowed(&["gone"]), (vec![], false));
+    }
+
+    #[test]
+    fn who_lets_a_server_sample_approves_it() {
+        let mut server = Server { pin: PinAt::Approval, ..Server::demo() };
+        server.set_sampling(Sampling::Off, date(2026, 11, 21), "me");
+        assert_eq!((server.pin, &server.record), (PinAt::Approval, &None));
+        server.set_sampling(Sampling::Rules, date(2026, 11, 21), "me");
+        assert_eq!((server.pin, server.record.is_some()), (PinAt::First, true));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Confinement, Elicitation, Gates, InvalidSetting, Record, Sampling, SamplingTools, Tools, check_headers,
+    Confinement, Elicitation, Gates, InvalidSetting, PinAt, Record, Sampling, SamplingTools, Tools, check_headers,
     roots::check_roots,
 };
 use crate::{limits::Limits, policy::Risk};
@@ -26,6 +26,8 @@ pub struct Server {
     pub sampling_tools: SamplingTools,
     /// Whether it may ask the person for input.
     pub elicitation: Elicitation,
+    /// When what it is gets pinned.
+    pub pin: PinAt,
     /// How much it can do.
     pub risk: Risk,
     /// Whether what is of high risk also wants the name of the tool, or of the server, typed.
@@ -54,6 +56,7 @@ impl Server {
             gates: Gates::Both,
             sampling_tools: SamplingTools::None,
             elicitation: Elicitation::Ask,
+            pin: PinAt::First,
             risk: Risk::Medium,
             typed_confirmation: false,
             limits: Limits::default(),
@@ -198,6 +201,8 @@ struct ServerRepr {
     sampling_tools: SamplingTools,
     #[serde(default, skip_serializing_if = "Elicitation::is_default")]
     elicitation: Elicitation,
+    #[serde(default, skip_serializing_if = "PinAt::is_default")]
+    pin: PinAt,
     #[serde(default = "medium", skip_serializing_if = "is_medium")]
     risk: Risk,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -239,6 +244,7 @@ impl TryFrom<ServerRepr> for Server {
             gates: repr.gates,
             sampling_tools: repr.sampling_tools,
             elicitation: repr.elicitation,
+            pin: repr.pin,
             risk: repr.risk,
             typed_confirmation: repr.typed_confirmation,
             limits: repr.limits,
@@ -268,6 +274,7 @@ impl From<Server> for ServerRepr {
             gates: server.gates,
             sampling_tools: server.sampling_tools,
             elicitation: server.elicitation,
+            pin: server.pin,
             risk: server.risk,
             typed_confirmation: server.typed_confirmation,
             limits: server.limits,

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Confinement, Elicitation, Gates, HUMAN, Host, HostMode, Record, Sampling, SamplingTools, Server, SettingChange,
-    Settings, Tool, ToolCalls, Tools, changes,
+    Confinement, Elicitation, Gates, HUMAN, Host, HostMode, PinAt, Record, Sampling, SamplingTools, Server,
+    SettingChange, Settings, Tool, ToolCalls, Tools, changes,
 };
 use crate::{
     limits::Limit,
@@ -84,6 +84,7 @@ fn server_is_narrower(field: &str, before: &Server, after: &Server) -> bool {
         "gates" => after.gates == Gates::Both,
         "sampling_tools" => tools_are_fewer(&before.sampling_tools, &after.sampling_tools),
         "elicitation" => after.elicitation == Elicitation::Off,
+        "pin" => after.pin == PinAt::Approval,
         "risk" => after.risk >= before.risk,
         "limits" => no_higher(|limit| before.limits.for_server(limit), |limit| after.limits.for_server(limit)),
         "record" => record_is_narrower(before.record.as_ref(), after.record.as_ref()),
@@ -259,6 +260,7 @@ mod tests {
             ("off", |s| server(s).sampling = Sampling::Off),
             ("rules", |s| server(s).sampling = Sampling::Rules),
             ("a root gone", |s| drop(server(s).roots.remove(0))),
+            ("pinned by approval", |s| server(s).pin = PinAt::Approval),
             ("risk", |s| server(s).risk = Risk::High),
             ("limit", |s| server(s).limits.set(Limit::PerMinute, Some(1))),
             ("limit of all", |s| s.limits.set(Limit::UsdPerDay, Some(1))),

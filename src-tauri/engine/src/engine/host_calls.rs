@@ -32,6 +32,8 @@ impl Engine {
         if !is_looked_at {
             return connection.relay_call(call, params, cancel, news).await;
         }
+        // What was approved is compared with what this connection sees before anything is judged by it.
+        self.compare_new(&server, connection.sight().settled().await).await;
         let withdrawn = cancel.child_token();
         let _gives_up = withdrawn.clone().drop_guard();
         let reply = HostReply::default();

@@ -9,7 +9,7 @@ use samplegate_core::{
     canonical::Sha256Hex,
     host_files::{self, App, FoundServer, Named, Reached, Source},
     inspect,
-    settings::{Server, Transport, check_name},
+    settings::{PinAt, Server, Transport, check_name},
 };
 
 use super::{Engine, ServerError};
@@ -93,7 +93,7 @@ impl Engine {
         settings.servers.iter().find(|(_, server)| same(server)).map(|(name, _)| name.clone())
     }
 
-    /// Takes servers that were found: each is saved with sampling off, and its secrets go into the keychain. One that
+    /// Takes servers that were found: each is saved with sampling off and not approved, and its secrets go into the keychain. One that
     /// fails does not keep the others back.
     pub async fn take_servers(
         &self,
@@ -113,7 +113,8 @@ impl Engine {
                 None => Some("its entry is not what was shown any more: look again".to_owned()),
                 Some(Err(why)) => Some(why),
                 Some(Ok(input)) => {
-                    self.save_server(None, input).await.err().map(|error: ServerError| error.to_string())
+                    let saved = self.save_server_pinned(None, input, PinAt::Approval).await;
+                    saved.err().map(|error: ServerError| error.to_string())
                 }
             };
             results.push(Imported { name, error });

@@ -81,13 +81,14 @@ impl Engine {
             review_by,
         };
         let mut proposed = self.server(name)?;
-        let was = std::mem::replace(&mut proposed.sampling, sampling(input.sampling));
+        let was = proposed.sampling;
+        proposed.set_sampling(sampling(input.sampling), today(), &self.options.reviewer);
         // What was said about it before stays.
         let said = !proposed.confine.is_default();
         self.propose_confinement(&mut proposed, said, was).await;
         self.change_server(name, |server| {
             server.confine = proposed.confine;
-            server.sampling = proposed.sampling;
+            (server.sampling, server.pin) = (proposed.sampling, proposed.pin);
             server.gates = gates(input.gates);
             server.sampling_tools = match input.sampling_tools {
                 wire::SamplingTools::None => SamplingTools::None,
@@ -111,6 +112,15 @@ impl Engine {
         self.change_server(name, |server| {
             server.record = server.record.take().map(|record| record.renewed(today()));
         })
+    }
+
+    /// Says at what waits that its server's record is due no more, whoever renewed it.
+    pub(super) fn note_renewals(&self) {
+        for (name, server) in &self.config.settings().servers {
+            if review_due(server).is_none() {
+                self.queue.lifted(name, &[Suspended::ReviewDue]);
+            }
+        }
     }
 
     /// The record of a server with its history, to hand to somebody.
@@ -217,6 +227,7 @@ impl Engine {
                 Ok(())
             }),
         }
+        Ok(())
     }
 
     fn server(&self, name: &str) -> Result<Server, ServerError> {
@@ -259,7 +270,7 @@ pub(super) fn review_due(server: &Server) -> Option<String> {
     record.review_by.map(|date| date.to_string())
 }
 
-fn today() -> Date {
+pub(super) fn today() -> Date {
     jiff::Zoned::now().date()
 }
 

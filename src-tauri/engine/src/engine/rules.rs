@@ -1,13 +1,17 @@
 //! Rules: listed, saved, set aside, removed, tried on the log, proposed from a decision.
 
-use jiff::{Timestamp, tz::TimeZone};
-use samplegate_core::{audit::QuestionId, policy::Rule, settings::InvalidSetting};
+use jiff::Timestamp;
+use samplegate_core::{
+    audit::QuestionId,
+    policy::{Rule, Suspension},
+    settings::InvalidSetting,
+};
 use uuid::Uuid;
 
-use super::{Engine, ModelError};
+use super::{Engine, ModelError, record::today};
 use crate::{
-    pipeline::{self, NotProposed},
-    store::StoreError,
+    pipeline::{self, NotProposed, suspended},
+    store::{Pinned, StoreError},
     wire::{DryRunView, ProposalView, RuleInput, RuleReading, RuleState, RuleView},
 };
 
@@ -18,17 +22,21 @@ impl Engine {
     /// The rules, each in a sentence and as it stands.
     ///
     /// # Errors
-    /// The counts of uses cannot be read.
+    /// The log cannot be read.
     pub async fn list_rules(&self) -> Result<Vec<RuleView>, StoreError> {
         let settings = self.config.settings();
         let used = self.store.rule_uses().await?;
         let now = Timestamp::now();
-        let today = now.to_zoned(TimeZone::system()).date();
+        let pins = self.store.pins().await?;
         let view = |rule: &Rule| {
             let left = rule.uses.map(|uses| uses.saturating_sub(used.get(&rule.id).copied().unwrap_or(0)));
-            let server = rule.server.as_ref().and_then(|name| settings.servers.get(name));
-            let record = server.and_then(|server| server.record.as_ref());
-            let suspended = rule.action.lets_through() && record.is_some_and(|record| record.is_due(today));
+            let server = rule.server.as_ref().filter(|_| rule.action.lets_through());
+            let server = server.and_then(|name| Some((name, settings.servers.get(name)?)));
+            let why = server.and_then(|(name, server)| {
+                let why = suspended(server, pins.get(name).map(Pinned::from).as_ref(), today());
+                // What was never reached is pinned when it is.
+                why.filter(|why| *why != Suspension::Unseen)
+            });
             RuleView {
                 rule: rule.into(),
                 sentence: rule.sentence(),
@@ -38,11 +46,12 @@ impl Engine {
                     RuleState::Expired
                 } else if left == Some(0) {
                     RuleState::UsedUp
-                } else if suspended {
+                } else if why.is_some() {
                     RuleState::Suspended
                 } else {
                     RuleState::Active
                 },
+                suspended: why.map(|why| why.reason().to_owned()),
                 uses_left: left.map(|left| u32::try_from(left).unwrap_or(u32::MAX)),
             }
         };

@@ -10,7 +10,7 @@ pub(super) use logs::Logs;
 
 use std::collections::HashMap;
 
-use samplegate_core::settings::{self, InvalidSetting, Sampling, check_name};
+use samplegate_core::settings::{self, InvalidSetting, PinAt, Sampling, check_name};
 use secrecy::SecretString;
 
 use super::{Engine, logins::client_secret};
@@ -81,6 +81,7 @@ impl Engine {
                     None => ServerState::Starting { waits_for: None },
                 },
                 pin: self.pin_summary(name),
+                needs_approval: self.needs_approval(name, server),
                 review_due: super::record::review_due(server),
                 login: self.login_of(name, server),
                 log: self.log_lines(name),
@@ -94,6 +95,16 @@ impl Engine {
     /// The name is taken or not valid, a header with a secret would go over plain HTTP, the keychain cannot be used, or
     /// the configuration cannot be written.
     pub async fn save_server(&self, original: Option<&str>, input: ServerInput) -> Result<(), ServerError> {
+        self.save_server_pinned(original, input, PinAt::First).await
+    }
+
+    /// The same; a new one is pinned at `pin`.
+    pub(super) async fn save_server_pinned(
+        &self,
+        original: Option<&str>,
+        input: ServerInput,
+        pin: PinAt,
+    ) -> Result<(), ServerError> {
         check_name(&input.name)?;
         let settings = self.config.settings();
         if original != Some(input.name.as_str()) && settings.servers.contains_key(&input.name) {
@@ -106,6 +117,7 @@ impl Engine {
             return Err(ServerError::NotFound(name.into()));
         }
         let mut server = from_input(&input, old);
+        server.pin = old.map_or(pin, |old| old.pin);
         let was = old.map_or(Sampling::Off, |old| old.sampling);
         self.propose_confinement(&mut server, input.confinement.is_some(), was).await;
         // Who switches sampling on approves it: the record says who and until when.
@@ -172,6 +184,7 @@ impl Engine {
         }
         if let Some(original) = original.filter(|original| *original != new_name) {
             self.remove_caches(original);
+            self.pins.forget(original);
         }
         if new_secret {
             // The settings may be what they were, and a running server has the old value.
@@ -192,6 +205,7 @@ impl Engine {
             .config
             .update(|settings| settings.servers.remove(name).ok_or_else(|| ServerError::NotFound(name.into())))?;
         self.store.change(GuardChange::Forget { server: name.into() }, Vec::new()).await?;
+        self.pins.forget(name);
         self.read_pins().await?;
         self.remove_caches(name);
         for secret in secret_names(name, &old) {

@@ -7,7 +7,7 @@ use samplegate_core::settings::{KeySource, Settings};
 use super::{Engine, GatewayState};
 use crate::{
     mcp::confine,
-    wire::{ServerState, Status, TestReport, Topic, Trouble},
+    wire::{SamplingMode, ServerState, Status, TestReport, Topic, Trouble},
 };
 
 impl Engine {
@@ -93,10 +93,9 @@ impl Engine {
         for server in self.list_servers() {
             if let Some(what) = server.pin.and_then(|pin| pin.changed) {
                 let name = &server.config.name;
+                let or = if server.config.sampling == SamplingMode::Off { "" } else { ", or switch its sampling off" };
                 add(
-                    format!(
-                        "{name} changed since you approved it: {what}. Look at it and approve it anew, or switch its sampling off."
-                    ),
+                    format!("{name} changed since you approved it: {what}. Look at it and approve it anew{or}."),
                     Some("servers"),
                 );
             }

@@ -21,6 +21,7 @@ impl Engine {
             loop {
                 engine.apply_servers().await;
                 engine.tell_roots(&mut roots);
+                engine.note_renewals();
                 for topic in [Topic::Servers, Topic::Models, Topic::Hosts, Topic::Rules, Topic::Status] {
                     engine.tell(topic, None);
                 }

@@ -13,7 +13,7 @@ use samplegate_core::{
     price,
     request::{Block, SamplingRequest},
     review::ModelRef,
-    settings::{Server, Settings, ToolCalls},
+    settings::{PinAt, Server, Settings, ToolCalls},
     tokens,
     tool_call::ToolCall,
 };
@@ -330,6 +330,9 @@ impl Docket {
     }
 
     fn suspended(&self, server: &Server, before: &Before, today: jiff::civil::Date) -> Option<Suspension> {
+        if before.pin.is_none() {
+            return suspended(server, None, today);
+        }
         let Some(seen) = &self.seen else { return Some(Suspension::Unseen) };
         let differs = before.pin.as_ref().is_some_and(|pin| pin.sha256 != seen.sha256);
         let drift = differs.then_some(Suspension::Drift);
@@ -362,7 +365,12 @@ pub(super) fn listed_tool<'a>(seen: &'a Seen, name: &str) -> Option<&'a Value> {
 /// Why what was allowed earlier about this server does not count now: the database says what was approved, and whether
 /// any process saw the server differ from that. A connection must be to exactly what was approved besides.
 pub(crate) fn suspended(server: &Server, pin: Option<&Pinned>, today: jiff::civil::Date) -> Option<Suspension> {
-    let Some(pin) = pin else { return Some(Suspension::Unseen) };
+    let Some(pin) = pin else {
+        return Some(match server.pin {
+            PinAt::First => Suspension::Unseen,
+            PinAt::Approval => Suspension::Unapproved,
+        });
+    };
     let due = is_due(server, today).then_some(Suspension::ReviewDue);
     pin.drift.as_ref().map(|_| Suspension::Drift).or(due)
 }

@@ -237,6 +237,7 @@ impl From<&Evaluation> for EvaluationView {
             verdict: evaluation.verdict.into(),
             matched: evaluation.sentences.clone(),
             reason: evaluation.reason.clone(),
+            suspended: evaluation.suspended.map(Into::into),
         }
     }
 }

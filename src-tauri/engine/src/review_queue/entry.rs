@@ -41,6 +41,8 @@ pub(super) struct EntryState {
     pub(super) typed_at: Option<u32>,
     /// Whether it waited for a person, at any time.
     pub(super) waited: bool,
+    /// Why it was asked, where that is true no more.
+    pub(super) lifted: Option<String>,
 }
 
 impl Entry {
@@ -61,6 +63,7 @@ impl Entry {
                 shown: Vec::new(),
                 typed_at: None,
                 waited: false,
+                lifted: None,
             }),
         }
     }
@@ -80,6 +83,7 @@ impl Entry {
         let mut state = self.state();
         state.evaluation = evaluation;
         state.offer = offer;
+        state.lifted = None;
     }
 
     /// Whether a person edited it, or chose another model.

@@ -51,7 +51,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         received: told.received,
         request: told.request,
         request_edited: told.request_edited,
-        notes: entry.notes.clone(),
+        notes: state.still_true(&entry.notes),
         unknown_fields: told.unknown_fields,
         request_sha256: told.request_sha256,
         findings: told.findings.iter().chain(&entry.behaviour).map(FindingView::from).collect(),

@@ -18,13 +18,11 @@ const DIGITS: usize = 12;
 #[ts(export)]
 #[serde(rename_all = "camelCase")]
 pub struct PinSummary {
-    /// When it was approved, RFC 3339 UTC.
-    pub at: String,
-    /// By whom.
-    pub by: String,
-    /// Names the identity that was approved.
+    /// When and by whom it was approved; none: nobody did, and it is told as it was seen last.
+    pub approved: Option<Approved>,
+    /// Names the identity.
     pub sha256: String,
-    /// What was pinned, a few words each: the program and the beginning of its SHA-256, the number of tools, …
+    /// What it is, a few words each: the program and the beginning of its SHA-256, the number of tools, …
     pub what: Vec<String>,
     /// Why it is not known for certain what runs.
     pub unpinned: Option<String>,
@@ -32,6 +30,17 @@ pub struct PinSummary {
     pub flagged: bool,
     /// What differs since, in a line; none: it is what was approved.
     pub changed: Option<String>,
+}
+
+/// An approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub struct Approved {
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// By whom.
+    pub by: String,
 }
 
 /// A pin in full.
@@ -135,8 +144,7 @@ impl From<&Pin> for PinSummary {
     fn from(pin: &Pin) -> Self {
         let now = pin.drift.as_ref().map_or(&pin.identity, |drift| &drift.identity);
         Self {
-            at: format_time(pin.at),
-            by: pin.by.clone(),
+            approved: Some(Approved { at: format_time(pin.at), by: pin.by.clone() }),
             sha256: pin.sha256.to_hex(),
             what: what(&pin.identity),
             unpinned: now.unpinned().map(|unpinned| unpinned.why.clone()),
@@ -165,6 +173,14 @@ fn what(identity: &Identity) -> Vec<String> {
     let tools = identity.tools.len();
     what.push(format!("{tools} tool{}", if tools == 1 { "" } else { "s" }));
     what
+}
+
+impl PinView {
+    /// What a server is that nobody approved.
+    pub(crate) fn unapproved(seen: &Pin) -> Self {
+        let view = Self::from(seen);
+        Self { summary: PinSummary { approved: None, ..view.summary }, ..view }
+    }
 }
 
 impl From<&Pin> for PinView {

@@ -1,5 +1,6 @@
 //! The review queue and one question in it.
 
+use samplegate_core::policy::Suspension;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -285,6 +286,39 @@ pub struct EvaluationView {
     pub matched: Vec<String>,
     /// Why, in a sentence.
     pub reason: String,
+    /// Why what was allowed about the server did not count; none: it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub suspended: Option<Suspended>,
+}
+
+/// Why what was allowed about a server does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "camelCase")]
+pub enum Suspended {
+    /// It changed since it was approved: a person may approve it anew.
+    Drift,
+    /// Nobody approved it yet: a person may.
+    Unapproved,
+    /// It is not known yet what it is.
+    Unseen,
+    /// What it says about its tools hides something.
+    Flagged,
+    /// Its record wants to be read again.
+    ReviewDue,
+}
+
+impl From<Suspension> for Suspended {
+    fn from(why: Suspension) -> Self {
+        match why {
+            Suspension::Drift => Self::Drift,
+            Suspension::Unapproved => Self::Unapproved,
+            Suspension::Unseen => Self::Unseen,
+            Suspension::Flagged => Self::Flagged,
+            Suspension::ReviewDue => Self::ReviewDue,
+        }
+    }
 }
 
 /// A verdict, in order of strictness.

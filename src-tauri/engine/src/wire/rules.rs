@@ -150,6 +150,8 @@ pub struct RuleView {
     pub state: RuleState,
     /// How often it may still let through; null: there is no limit.
     pub uses_left: Option<u32>,
+    /// Why what it lets through asks, because of its server; null: it does not.
+    pub suspended: Option<String>,
 }
 
 /// Whether a rule counts now.
@@ -165,7 +167,7 @@ pub enum RuleState {
     Expired,
     /// It let through as often as it may.
     UsedUp,
-    /// What it lets through asks, because its server changed or its record is due.
+    /// What it lets through asks, because its server is not approved, changed, or its record is due.
     Suspended,
 }
 

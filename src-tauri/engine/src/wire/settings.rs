@@ -14,8 +14,12 @@ pub struct ServerView {
     pub config: ServerInput,
     /// How it stands.
     pub state: ServerState,
-    /// What it was when it was approved; none: it was never reached since.
+    /// What it was when it was approved, or what it is, where nobody approved it; none: it was never reached.
     pub pin: Option<PinSummary>,
+    /// Whether no rule and no grant counts for it until a person approves it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub needs_approval: bool,
     /// Since when its record wants to be read again, `YYYY-MM-DD`: its rules and grants are suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -33,7 +33,7 @@ function ruleProblems(rule: RuleInput): RuleProblem[] {
 
 const rule = (id: string, given: Partial<RuleInput>, more: Partial<RuleView> = {}): RuleView => {
   const whole = { ...anyRule, id, ...given }
-  return { rule: whole, sentence: ruleSentence(whole), state: 'active', usesLeft: null, ...more }
+  return { rule: whole, sentence: ruleSentence(whole), state: 'active', usesLeft: null, suspended: null, ...more }
 }
 const made: RuleView[] = [
   rule('r1', { server: 'crawler', gate: 'request', action: { type: 'allow' }, prompt: { form: 'template', text: 'Summarise {page:line 1..80}' }, uses: 20 }, { usesLeft: 12 }),
@@ -76,7 +76,7 @@ export function fakeRules(log: Pick<Host, 'auditList' | 'auditShow'>, tell: Tell
     async ruleSave(rule) {
       if (ruleProblems(rule).length > 0) throw wireError('invalid', 'This rule cannot be saved.')
       const id = rule.id || `r${(serial += 1)}`
-      const view: RuleView = { rule: { ...rule, id }, sentence: ruleSentence(rule), state: rule.disabled ? 'disabled' : 'active', usesLeft: rule.uses }
+      const view: RuleView = { rule: { ...rule, id }, sentence: ruleSentence(rule), state: rule.disabled ? 'disabled' : 'active', usesLeft: rule.uses, suspended: null }
       rules = rule.id ? rules.map((r) => (r.rule.id === id ? view : r)) : [...rules, view]
       tell('rules')
       return id

@@ -7,7 +7,7 @@ import type { TestReport } from '../../bindings/TestReport'
 import type { Host } from '../host'
 import { ago, clone, seen, type Tell, wireError } from './base'
 
-const pinned = (what: string[]): PinSummary => ({ at: ago(86_400), by: 'you', sha256: 'a1'.repeat(32), what, unpinned: null, flagged: false, changed: null })
+const pinned = (what: string[]): PinSummary => ({ approved: { at: ago(86_400), by: 'you' }, sha256: 'a1'.repeat(32), what, unpinned: null, flagged: false, changed: null })
 
 const pins = (server: ServerView): PinView | null =>
   server.pin && {
@@ -157,9 +157,11 @@ export function fakeServing(servers: ServerView[], streamMs: number, confinement
     },
     async serverApprove(name, sha256) {
       const view = servers.find((s) => s.config.name === name)
-      const shown = view && pins(view)?.drift?.sha256
+      const pin = view && pins(view)
+      const shown = pin?.summary.approved ? pin.drift?.sha256 : pin?.summary.sha256
       if (!view?.pin || shown !== sha256) throw wireError('stale', `${name} is not what was shown: look at it again.`)
-      view.pin = { ...view.pin, at: new Date().toISOString(), sha256, changed: null }
+      view.pin = { ...view.pin, approved: { at: new Date().toISOString(), by: 'you' }, sha256, changed: null }
+      delete view.needsApproval
       tell('servers', name)
     },
   } satisfies Partial<Host>

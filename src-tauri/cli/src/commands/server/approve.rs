@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use samplegate_engine::{
     engine::Engine,
-    wire::{DifferenceKind, DifferenceView, PinFinding, PinSummary, PinView},
+    wire::{DifferenceKind, DifferenceView, PinFinding, PinSummary, PinView, ServerView},
 };
 use serde_json::{Value, json};
 
@@ -21,43 +21,63 @@ pub(super) async fn run(engine: &Engine, approve: ServerApprove) -> Result<Exit,
         output::note(&format!("{name} cannot be looked at now: {}", output::visible(&report.message)));
     }
     let Some(pin) = engine.pin_view(&name) else {
-        return Err(Failure::usage(format!(
-            "{name} was never pinned: it is when it may sample and is reached, see `samplegate server set {name} --sampling ask`"
-        )));
+        let why = format!("{name} was never reached, so there is nothing that could be approved");
+        return Err(Failure::new(Exit::Server, why));
     };
-    let Some(drift) = &pin.drift else {
-        output::note(&format!("{name} is what you approved on {}: {}", pin.summary.at, words(&pin.summary)));
-        return Ok(Exit::Done);
-    };
-    output::note(&format!("{name} changed since you approved it on {}:", pin.summary.at));
-    drift.differences.iter().for_each(show);
-    drift.findings.iter().for_each(show_finding);
-    let sha256 = match wanted {
-        Some(wanted) if wanted == drift.sha256 => wanted,
-        Some(_) => {
-            return Err(Failure::usage(format!("that is not what {name} is now, which is {}", drift.sha256)));
+    let sha256 = match (&pin.drift, &pin.summary.approved) {
+        (Some(drift), Some(approved)) => {
+            output::note(&format!("{name} changed since you approved it on {}:", approved.at));
+            drift.differences.iter().for_each(show);
+            drift.findings.iter().for_each(show_finding);
+            &drift.sha256
         }
+        (_, Some(approved)) => {
+            output::note(&format!("{name} is what you approved on {}: {}", approved.at, words(&pin.summary)));
+            return Ok(Exit::Done);
+        }
+        (_, None) => {
+            output::note(&format!("You have not approved {name} yet. It is:"));
+            show_all(&pin);
+            &pin.summary.sha256
+        }
+    };
+    let sha256 = match wanted {
+        Some(wanted) if wanted == *sha256 => wanted,
+        Some(_) => return Err(Failure::usage(format!("that is not what {name} is now, which is {sha256}"))),
         None if !io::stdin().is_terminal() => {
-            return Err(Failure::usage(format!(
-                "approve it in a terminal, or say what you approve: --pin {}",
-                drift.sha256
-            )));
+            let how = format!("approve it in a terminal, or say what you approve: --pin {sha256}");
+            return Err(Failure::usage(how));
         }
         None => {
-            output::ask(&format!("Approve {name} as it is now ({})? [y/N] ", drift.sha256));
+            output::ask(&format!("Approve {name} as it is now ({sha256})? [y/N] "));
             let mut answer = String::new();
             io::stdin().read_line(&mut answer)?;
             if !matches!(answer.trim(), "y" | "Y" | "yes") {
-                output::note("Nothing was approved; its rules and grants stay suspended.");
+                output::note("Nothing was approved; no rule and no grant counts for it.");
                 return Ok(Exit::Denied);
             }
-            drift.sha256.clone()
+            sha256.clone()
         }
     };
     let sha256 = sha256.parse().map_err(Failure::usage)?;
     engine.approve_server(&name, sha256).await?;
-    output::note(&format!("{name} is approved as it is now; its rules and grants count again."));
+    output::note(&format!("{name} is approved as it is now; rules and grants count for it."));
     Ok(Exit::Done)
+}
+
+/// All that would be pinned.
+fn show_all(pin: &PinView) {
+    for line in &pin.lines {
+        output::note(&format!("  {}: {}", line.what, output::inline(&line.text)));
+    }
+    if let Some(instead) = &pin.instead {
+        output::note(&format!("  What it runs cannot be pinned. Write instead: {}", output::visible(instead)));
+    }
+    for tool in &pin.tools {
+        output::note(&format!("  tool {}", output::inline(&tool.name)));
+        tool.text.lines().for_each(|line| output::note(&format!("    {}", output::visible(line))));
+    }
+    pin.findings.iter().for_each(show_finding);
 }
 
 fn show(difference: &DifferenceView) {
@@ -107,21 +127,29 @@ fn words(summary: &PinSummary) -> String {
 }
 
 /// A word for a listing.
-pub(super) fn state(pin: Option<&PinSummary>) -> &'static str {
-    match pin {
+pub(super) fn state(server: &ServerView) -> &'static str {
+    match &server.pin {
+        _ if server.needs_approval => "not approved",
         None => "not pinned",
-        Some(PinSummary { changed: Some(_), .. }) => "changed",
-        Some(PinSummary { flagged: true, .. }) => "flagged",
-        Some(_) => "pinned",
+        Some(pin) => state_of(pin),
+    }
+}
+
+fn state_of(pin: &PinSummary) -> &'static str {
+    match pin {
+        PinSummary { approved: None, .. } => "not approved",
+        PinSummary { changed: Some(_), .. } => "changed",
+        PinSummary { flagged: true, .. } => "flagged",
+        PinSummary { .. } => "pinned",
     }
 }
 
 /// A pin in a line, as scripts read it.
 pub(super) fn summary_json(pin: &PinSummary) -> Value {
     json!({
-        "state": state(Some(pin)),
-        "at": pin.at,
-        "by": pin.by,
+        "state": state_of(pin),
+        "at": pin.approved.as_ref().map(|approved| &approved.at),
+        "by": pin.approved.as_ref().map(|approved| &approved.by),
         "sha256": pin.sha256,
         "unpinned": pin.unpinned,
         "flagged": pin.flagged,
@@ -151,12 +179,17 @@ pub(super) fn to_json(pin: &PinView) -> Value {
 }
 
 /// A pin as rows of a table.
-pub(super) fn rows(pin: Option<&PinView>) -> Vec<Vec<String>> {
+pub(super) fn rows(server: &ServerView, pin: Option<&PinView>) -> Vec<Vec<String>> {
     let Some(pin) = pin else {
-        return vec![vec!["pinned".into(), "no: it is when it may sample and is reached".into()]];
+        let name = &server.config.name;
+        let how =
+            format!("no: you have not approved it; see what it is, and approve it: samplegate server approve {name}");
+        let no = if server.needs_approval { how } else { "no: it was never reached".to_owned() };
+        return vec![vec!["pinned".into(), no]];
     };
-    let mut rows =
-        vec![vec!["pinned".to_owned(), format!("{} by {}", pin.summary.at, output::inline(&pin.summary.by))]];
+    let approved = pin.summary.approved.as_ref();
+    let approved = approved.map_or("no".to_owned(), |one| format!("{} by {}", one.at, output::inline(&one.by)));
+    let mut rows = vec![vec!["pinned".to_owned(), approved]];
     for line in &pin.lines {
         rows.push(vec![line.what.clone(), output::inline(&line.text)]);
     }
@@ -172,7 +205,8 @@ pub(super) fn rows(pin: Option<&PinView>) -> Vec<Vec<String>> {
     }
     if let Some(changed) = &pin.summary.changed {
         rows.push(vec!["changed".into(), output::inline(changed)]);
-        rows.push(vec!["".into(), "see it, and approve it anew: samplegate server approve".into()]);
+        let name = &server.config.name;
+        rows.push(vec!["".into(), format!("see it, and approve it anew: samplegate server approve {name}")]);
     }
     rows
 }

@@ -175,7 +175,10 @@ fn ask(found: &[ImportFile]) -> Result<Vec<ImportTake>, Failure> {
         output::note("There is nothing to take.");
         return Ok(Vec::new());
     }
-    output::note("Sampling stays off for what is taken. Servers that are taken are started by the app.");
+    output::note(
+        "Sampling stays off for what is taken, and no rule counts for it until you approve it. Servers that are taken are \
+         started by the app.",
+    );
     output::ask("Take which? (names with spaces between, or `all` for those with a *; nothing: none) ");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
@@ -201,6 +204,10 @@ fn tell(results: &[Imported], as_json: bool) -> Result<Exit, Failure> {
     }
     if results.is_empty() {
         output::note("Nothing was taken.");
+    }
+    for result in results.iter().filter(|result| result.error.is_none()) {
+        let (shown, name) = (output::inline(&result.name), &result.name);
+        output::note(&format!("{shown} is not approved yet: see what it is with `samplegate server approve {name}`."));
     }
     Ok(if results.iter().any(|result| result.error.is_some()) { Exit::Own } else { Exit::Done })
 }

@@ -3,7 +3,7 @@
 use samplegate_engine::wire::{AsksView, ChoiceView, ElicitationView, FieldTakes, FormField, ReviewItem};
 use serde_json::Value;
 
-use super::{Page, accent, bad, bold, findings, muted, provenance};
+use super::{Page, bad, bold, findings, muted, provenance};
 use crate::output::inline;
 
 pub(super) fn text(item: &ReviewItem, asked: &ElicitationView) -> String {
@@ -13,9 +13,7 @@ pub(super) fn text(item: &ReviewItem, asked: &ElicitationView) -> String {
         AsksView::Url { .. } => format!("{} wants your browser to open a page", item.provenance.server),
     });
     provenance(&mut page, item);
-    for note in &item.notes {
-        page.line(&accent(&inline(note)));
-    }
+    super::why::why(&mut page, item);
     findings(&mut page, &item.findings);
     page.heading("It says");
     page.foreign(&asked.message);

@@ -3,8 +3,7 @@
 use samplegate_engine::wire::{CalledTool, ResultView, ReviewItem, RiskClass, ToolCallView, ToolLabel};
 use serde_json::Value;
 
-use super::{Page, accent, bad, differences::differences, findings::findings, muted};
-use crate::output::inline;
+use super::{Page, bad, differences::differences, findings::findings, muted};
 
 /// A call that waits for leave.
 pub(super) fn text(item: &ReviewItem, call: &ToolCallView) -> String {
@@ -14,9 +13,7 @@ pub(super) fn text(item: &ReviewItem, call: &ToolCallView) -> String {
     page.title(&format!("{host} wants to call {} of {}", call.tool.name, why.server));
     super::provenance(page, item);
     tool(page, call);
-    for note in &item.notes {
-        page.line(&accent(&inline(note)));
-    }
+    super::why::why(page, item);
     findings(page, &item.findings);
     match item.request.get("arguments") {
         Some(Value::Object(arguments)) if !arguments.is_empty() => {

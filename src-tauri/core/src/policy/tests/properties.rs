@@ -49,6 +49,7 @@ fn any_suspension() -> impl Strategy<Value = Suspension> {
     prop_oneof![
         Just(Suspension::Drift),
         Just(Suspension::Unseen),
+        Just(Suspension::Unapproved),
         Just(Suspension::Flagged),
         Just(Suspension::ReviewDue)
     ]
