@@ -110,6 +110,7 @@ impl From<RecordError> for CommandError {
     fn from(error: RecordError) -> Self {
         match error {
             RecordError::Server(error) => error.into(),
+            RecordError::Host(error) => error.into(),
             RecordError::Store(error) => error.into(),
         }
     }

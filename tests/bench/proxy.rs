@@ -49,7 +49,14 @@ pub(crate) async fn measure(wanted: &Wanted, report: &mut Report) -> anyhow::Res
 
     let mut direct = Pipe::start(Command::new(crate::myself()?).arg("serve-load")).await?;
     let answer = HostMode::Answer;
-    let host = HostInput { name: "bench".into(), sampling: answer, elicitation: answer, tool_calls: ToolCalls::Off };
+    let host = HostInput {
+        name: "bench".into(),
+        sampling: answer,
+        elicitation: answer,
+        tool_calls: ToolCalls::Off,
+        review_results: false,
+        limits: None,
+    };
     let token = engine.add_host(host)?.token;
     let mut http = Http::connect(format!("http://127.0.0.1:{port}/mcp/{SERVER}"), Some(token), "load").await?;
     let mut peer = match std::env::var_os(PEER) {

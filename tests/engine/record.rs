@@ -4,8 +4,8 @@ use samplegate_core::audit::Outcome;
 use samplegate_engine::{
     review_queue::ActError,
     wire::{
-        Action, ActionKind, OutgoingView, Phase, RecordFormat, ReviewItem, RiskClass, RiskInput, SamplingMode,
-        SamplingTools, ToolLabel, ToolSaid,
+        Action, ActionKind, LimitsOf, OutgoingView, Phase, RecordFormat, ReviewItem, RiskClass, RiskInput,
+        SamplingMode, SamplingTools, ToolLabel, ToolSaid,
     },
 };
 use serde_json::{Value, json};
@@ -343,12 +343,12 @@ async fn tools_have_proposals_and_limits_say_what_was_used() {
 
     let call = home.call("demo", "confirm_payment", json!({"amount": 5, "to": "Acme"}));
     let question = home.question(Phase::Request).await;
-    let limits = home.engine.limits(Some("demo")).await.unwrap();
+    let limits = home.engine.limits(&LimitsOf::Server("demo".into())).await.unwrap();
     let of = |key: &str| limits.iter().find(|limit| limit.key == key).unwrap();
     assert_eq!((of("per_day").used, of("per_day").holds, of("per_day").said), (Some(1.0), Some(200.0), false));
     assert_eq!((of("queue").used, of("max_tokens").used), (Some(1.0), None));
     assert_eq!(
-        home.engine.limits(None).await.unwrap()[0].holds,
+        home.engine.limits(&LimitsOf::All).await.unwrap()[0].holds,
         None,
         "all together: no limit unless somebody says so"
     );
@@ -356,8 +356,8 @@ async fn tools_have_proposals_and_limits_say_what_was_used() {
     call.await.unwrap().result.unwrap();
     let mut set = samplegate_core::limits::Limits::default();
     set.read("per_day=3").unwrap();
-    home.engine.save_limits(Some("demo"), set).unwrap();
-    let limits = home.engine.limits(Some("demo")).await.unwrap();
+    home.engine.save_limits(&LimitsOf::Server("demo".into()), set).unwrap();
+    let limits = home.engine.limits(&LimitsOf::Server("demo".into())).await.unwrap();
     let per_day = limits.iter().find(|limit| limit.key == "per_day").unwrap();
     assert_eq!((per_day.holds, per_day.usual, per_day.said), (Some(3.0), Some(200.0), true));
     home.stop().await;

@@ -42,7 +42,14 @@ pub(crate) async fn listening(config: &str) -> (Running, u16) {
 /// Lets a host in; gives its token.
 pub(crate) fn token(home: &Running, name: &str) -> String {
     let answer = HostMode::Answer;
-    let input = HostInput { name: name.into(), sampling: answer, elicitation: answer, tool_calls: ToolCalls::Off };
+    let input = HostInput {
+        name: name.into(),
+        sampling: answer,
+        elicitation: answer,
+        tool_calls: ToolCalls::Off,
+        review_results: false,
+        limits: None,
+    };
     home.engine.add_host(input).unwrap().token
 }
 

@@ -13,7 +13,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{LIMITS_OF_CALLS, check_calls};
+pub use calls::{LIMITS_OF_CALLS, check_calls, title_of_calls};
 pub use limit::Limit;
 pub use settings::Limits;
 

@@ -284,6 +284,14 @@ impl Store {
         self.read(move |connection| guard::used(connection, server.as_deref(), at)).await
     }
 
+    /// What a host's tool calls used, as [`Store::used`] tells it of servers.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn used_by_host(&self, host: String, at: Timestamp) -> Result<Tally, StoreError> {
+        self.read(move |connection| guard::used_by_host(connection, &host, at)).await
+    }
+
     /// Reads off the runtime's threads.
     async fn read<T, F>(&self, action: F) -> Result<T, StoreError>
     where

@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _};
 use samplegate_core::limits::Limits;
 use samplegate_engine::{
     engine::Engine,
-    wire::{ErrorCode, LimitView, RecordFormat, RecordInput, RecordView, RiskInput, RiskView},
+    wire::{ErrorCode, LimitView, LimitsOf, RecordFormat, RecordInput, RecordView, RiskInput, RiskView},
 };
 use tauri::{AppHandle, Manager as _, Runtime, State};
 
@@ -83,11 +83,11 @@ pub(super) fn server_risk_save(engine: State<'_, Engine>, name: &str, input: Ris
 }
 
 #[tauri::command]
-pub(super) async fn limits_list(engine: State<'_, Engine>, server: Option<String>) -> Answer<Vec<LimitView>> {
-    Ok(engine.limits(server.as_deref()).await?)
+pub(super) async fn limits_list(engine: State<'_, Engine>, of: LimitsOf) -> Answer<Vec<LimitView>> {
+    Ok(engine.limits(&of).await?)
 }
 
 #[tauri::command(async)]
-pub(super) fn limits_save(engine: State<'_, Engine>, server: Option<String>, limits: Limits) -> Answer<()> {
-    Ok(engine.save_limits(server.as_deref(), limits)?)
+pub(super) fn limits_save(engine: State<'_, Engine>, of: LimitsOf, limits: Limits) -> Answer<()> {
+    Ok(engine.save_limits(&of, limits)?)
 }

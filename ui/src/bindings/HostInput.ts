@@ -21,4 +21,13 @@ elicitation: HostMode,
 /**
  * Whether its calls of tools are looked at.
  */
-toolCalls: ToolCalls, };
+toolCalls: ToolCalls, 
+/**
+ * Where its calls of tools are looked at: whether their results are too, before it gets them.
+ */
+reviewResults: boolean, 
+/**
+ * Limits of its calls of tools that are looked at, by key; what is not said has no limit. Left out on the way in: what
+ * is stored stays.
+ */
+limits?: 'none' | { [key in string]: number | 'none' }, };

@@ -32,6 +32,7 @@ import type { ReviewSummary } from '../bindings/ReviewSummary'
 import type { RuleInput } from '../bindings/RuleInput'
 import type { RuleReading } from '../bindings/RuleReading'
 import type { LimitView } from '../bindings/LimitView'
+import type { LimitsOf } from '../bindings/LimitsOf'
 import type { RecordFormat } from '../bindings/RecordFormat'
 import type { RecordInput } from '../bindings/RecordInput'
 import type { RecordView } from '../bindings/RecordView'
@@ -109,9 +110,8 @@ export interface Host {
   serverRecordFile(name: string, format: RecordFormat): Promise<string>
   serverRisk(name: string): Promise<RiskView>
   serverRiskSave(name: string, input: RiskInput): Promise<void>
-  /** Of a server; null: of all servers together. */
-  limitsList(server: string | null): Promise<LimitView[]>
-  limitsSave(server: string | null, limits: LimitsInput): Promise<void>
+  limitsList(of: LimitsOf): Promise<LimitView[]>
+  limitsSave(of: LimitsOf, limits: LimitsInput): Promise<void>
 
   hostsList(): Promise<HostView[]>
   /** Its token is in what this gives, this once. */

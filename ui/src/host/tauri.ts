@@ -59,8 +59,8 @@ export const tauriHost: Host = {
   serverRecordFile: (name, format) => invoke('server_record_file', { name, format }),
   serverRisk: (name) => invoke('server_risk', { name }),
   serverRiskSave: (name, input) => invoke('server_risk_save', { name, input }),
-  limitsList: (server) => invoke('limits_list', { server }),
-  limitsSave: (server, limits) => invoke('limits_save', { server, limits }),
+  limitsList: (of) => invoke('limits_list', { of }),
+  limitsSave: (of, limits) => invoke('limits_save', { of, limits }),
 
   hostsList: () => invoke('hosts_list'),
   hostAdd: (input) => invoke('host_add', { input }),

@@ -1,7 +1,7 @@
 import { screen, within } from '@testing-library/svelte'
 import { describe, expect, test, vi } from 'vitest'
 
-import { click, one, open, settle, type } from './window'
+import { click, one, open, settle, type, write } from './window'
 
 describe('hosts', () => {
   test('a host is added with a token that is shown once, and says in words what it may', async () => {
@@ -14,7 +14,7 @@ describe('hosts', () => {
     await type('host-sampling', 'pass')
     await type('host-calls', 'rules')
     await click('host-save')
-    expect(add).toHaveBeenCalledWith({ name: 'my-agent', sampling: 'pass', elicitation: 'answer', toolCalls: 'rules' })
+    expect(add).toHaveBeenCalledWith({ name: 'my-agent', sampling: 'pass', elicitation: 'answer', toolCalls: 'rules', reviewResults: false })
     expect(screen.getByTestId('token').textContent).toMatch(/^sgh_/)
     expect(document.activeElement).toBe(screen.getByTestId('host-token'))
     await settle()
@@ -23,6 +23,31 @@ describe('hosts', () => {
     )
     await click('host-token-done')
     expect(document.body.textContent).not.toContain('sgh_')
+  })
+
+  test('whether results are shown, and the limits of its tool calls, are said where its calls are looked at', async () => {
+    const host = await open('hosts')
+    const save = vi.spyOn(host, 'hostSave')
+    const limits = vi.spyOn(host, 'limitsSave')
+    await click('host-edit', one('host', 'name', 'claude-desktop'))
+    const rows = screen.getAllByTestId('limit')
+    expect(rows.map((row) => row.dataset['key'])).not.toContain('max_tokens')
+    const day = one('limit', 'key', 'per_day')
+    // What is not said has no limit.
+    expect(within(day).getByTestId<HTMLInputElement>('limit-none').checked).toBe(true)
+    await click('limit-none', day)
+    await write(within(day).getByTestId('limit-value'), '100')
+    await click('limits-save')
+    expect(limits).toHaveBeenCalledWith({ of: 'host', name: 'claude-desktop' }, { per_day: 100 })
+    await click('host-results')
+    await click('host-save')
+    expect(save).toHaveBeenCalledWith({ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask', reviewResults: true })
+    await settle()
+    expect(within(one('host', 'name', 'claude-desktop')).getByTestId('host-modes').textContent).toContain('and their results are shown to you')
+    await click('host-edit', one('host', 'name', 'claude-desktop'))
+    await type('host-calls', 'off')
+    expect(screen.queryByTestId('host-results')).toBeNull()
+    expect(screen.queryByTestId('host-limits')).toBeNull()
   })
 
   test('a host is changed, and removed after a question', async () => {
@@ -35,7 +60,7 @@ describe('hosts', () => {
     await click('host-edit', one('host', 'name', 'claude-desktop'))
     await type('host-calls', 'off')
     await click('host-save')
-    expect(save).toHaveBeenCalledWith({ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'off' })
+    expect(save).toHaveBeenCalledWith({ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'off', reviewResults: false })
     await settle()
     await click('host-remove', one('host', 'name', 'claude-desktop'))
     expect(screen.getByTestId('confirm-dialog').textContent).toContain('use Undo below')

@@ -95,7 +95,7 @@ describe('what is approved of a server', () => {
     within(row('per_call')).getByTestId('limit-none').click()
     await tick()
     await click('limits-save')
-    expect(save).toHaveBeenCalledWith('keywords', { per_day: 20, usd_per_day: 0.5, per_call: 'none' })
+    expect(save).toHaveBeenCalledWith({ of: 'server', name: 'keywords' }, { per_day: 20, usd_per_day: 0.5, per_call: 'none' })
   })
 
   test('a new server may not sample until its record is filled in, and what each choice means is said', async () => {

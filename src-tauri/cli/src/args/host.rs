@@ -8,6 +8,9 @@ use super::{Json, Name};
 pub(crate) enum Host {
     /// Let a host connect: prints its name, the endpoint and its token as JSON. The token is shown this once.
     Add(HostAdd),
+    /// Change what is said about a host; what is left out stays. Its name and its token stay too.
+    #[command(visible_alias = "edit")]
+    Set(HostSet),
     /// List the hosts.
     List(Json),
     /// Remove a host: its token is worth nothing from then on.
@@ -46,15 +49,38 @@ pub(crate) struct HostDisconnect {
 pub(crate) struct HostAdd {
     /// Its name here, as questions and the audit log tell it: letters, digits, `-`, `_`, `.`.
     pub(crate) name: String,
-    /// Who answers sampling requests that come up in its calls, where it could itself. For now they are answered here.
-    #[arg(long, value_enum, default_value = "answer")]
-    pub(crate) sampling: HostMode,
-    /// Who answers elicitation that comes up in its calls, where it could itself. For now it is answered here.
-    #[arg(long, value_enum, default_value = "answer")]
-    pub(crate) elicitation: HostMode,
-    /// Whether its calls of tools are looked at before they are made.
-    #[arg(long, value_enum, default_value = "off")]
-    pub(crate) tool_calls: ToolCalls,
+    #[command(flatten)]
+    pub(crate) given: HostGiven,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HostSet {
+    /// The host.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) given: HostGiven,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HostGiven {
+    /// Who answers sampling requests that come up in its calls, where it could itself; answer, unless said otherwise. For
+    /// now they are answered here.
+    #[arg(long, value_enum)]
+    pub(crate) sampling: Option<HostMode>,
+    /// Who answers elicitation that comes up in its calls, where it could itself; answer, unless said otherwise. For now it
+    /// is answered here.
+    #[arg(long, value_enum)]
+    pub(crate) elicitation: Option<HostMode>,
+    /// Whether its calls of tools are looked at before they are made; off, unless said otherwise.
+    #[arg(long, value_enum)]
+    pub(crate) tool_calls: Option<ToolCalls>,
+    /// Where its calls of tools are looked at: whether their results are too, before it gets them.
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) review_results: Option<bool>,
+    /// A limit of its calls of tools that are looked at: per_minute, per_day, in_flight, queue or prompt_bytes, e.g.
+    /// per_minute=10 or per_day=none; `none` alone lifts all of them.
+    #[arg(long, value_name = "KEY=N")]
+    pub(crate) limit: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

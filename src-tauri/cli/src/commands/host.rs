@@ -2,14 +2,15 @@
 
 mod connect;
 
+use samplegate_core::limits::{LIMITS_OF_CALLS, Limit};
 use samplegate_engine::{
-    engine::Engine,
+    engine::{Engine, HostError},
     wire::{HostInput, HostMode, HostView, ToolCalls},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    args::host::{self, Host, HostAdd},
+    args::host::{self, Host, HostAdd, HostGiven, HostSet},
     exit::{Exit, Failure},
     output,
     start::Start,
@@ -19,6 +20,7 @@ pub(crate) async fn run(start: &Start, command: Host) -> Result<Exit, Failure> {
     let engine = start.idle().await?;
     let done = match command {
         Host::Add(add) => self::add(&engine, add),
+        Host::Set(set) => self::set(&engine, &set),
         Host::List(list) => self::list(&engine, list.json),
         Host::Connect(given) => connect::connect(&engine, &start.host_files()?, &given),
         Host::Disconnect(given) => connect::disconnect(&engine, &start.host_files()?, &given),
@@ -30,33 +32,77 @@ pub(crate) async fn run(start: &Start, command: Host) -> Result<Exit, Failure> {
 }
 
 fn add(engine: &Engine, add: HostAdd) -> Result<Exit, Failure> {
-    let input = HostInput {
+    let bare = HostInput {
         name: add.name,
-        sampling: mode(add.sampling),
-        elicitation: mode(add.elicitation),
-        tool_calls: match add.tool_calls {
-            host::ToolCalls::Off => ToolCalls::Off,
-            host::ToolCalls::Ask => ToolCalls::Ask,
-            host::ToolCalls::Rules => ToolCalls::Rules,
-        },
+        sampling: HostMode::Answer,
+        elicitation: HostMode::Answer,
+        tool_calls: ToolCalls::Off,
+        review_results: false,
+        limits: None,
     };
-    let waits = [input.sampling, input.elicitation].into_iter().any(|mode| mode != HostMode::Answer);
-    let added = engine.add_host(input)?;
-    if waits {
-        output::note("gate and pass are kept, but not there yet: for now everything is answered here.");
-    }
+    let input = with(bare, &add.given)?;
+    let added = engine.add_host(input.clone())?;
+    note(&input);
     output::json(&json!({"name": added.name, "endpoint": added.endpoint, "token": added.token}))?;
     Ok(Exit::Done)
 }
 
+fn set(engine: &Engine, set: &HostSet) -> Result<Exit, Failure> {
+    let found = engine.list_hosts().into_iter().find(|host| host.config.name == set.name);
+    let found = found.ok_or_else(|| HostError::NotFound(set.name.clone()))?;
+    let input = with(found.config, &set.given)?;
+    engine.save_host(&input)?;
+    note(&input);
+    Ok(Exit::Done)
+}
+
+/// What was given over what is there.
+fn with(input: HostInput, given: &HostGiven) -> Result<HostInput, Failure> {
+    let mut limits = input.limits.unwrap_or_default();
+    for limit in &given.limit {
+        limits.read(limit).map_err(|error| Failure::usage(error.to_string()))?;
+    }
+    Ok(HostInput {
+        sampling: given.sampling.map_or(input.sampling, mode),
+        elicitation: given.elicitation.map_or(input.elicitation, mode),
+        tool_calls: given.tool_calls.map_or(input.tool_calls, |calls| match calls {
+            host::ToolCalls::Off => ToolCalls::Off,
+            host::ToolCalls::Ask => ToolCalls::Ask,
+            host::ToolCalls::Rules => ToolCalls::Rules,
+        }),
+        review_results: given.review_results.unwrap_or(input.review_results),
+        limits: Some(limits),
+        ..input
+    })
+}
+
+/// Says what of it does nothing yet.
+fn note(input: &HostInput) {
+    if [input.sampling, input.elicitation].into_iter().any(|mode| mode != HostMode::Answer) {
+        output::note("gate and pass are kept, but not there yet: for now everything is answered here.");
+    }
+    if input.tool_calls == ToolCalls::Off && (input.review_results || said(input).next().is_some()) {
+        output::note("Its tool calls are not looked at (--tool-calls off), so results and limits do nothing yet.");
+    }
+}
+
+/// The limits that are said.
+fn said(input: &HostInput) -> impl Iterator<Item = (Limit, u64)> {
+    let limits = input.limits.clone().unwrap_or_default();
+    LIMITS_OF_CALLS.iter().filter_map(move |limit| Some((*limit, limits.for_all(*limit)?)))
+}
+
 fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
     output::listing(&engine.list_hosts(), as_json, to_json, |host| {
-        let HostInput { name, sampling, elicitation, tool_calls } = &host.config;
+        let config = &host.config;
+        let results = if config.review_results { " and results" } else { "" };
+        let limits: Vec<String> = said(config).map(|(limit, number)| format!("{limit}={number}")).collect();
         vec![
-            name.clone(),
-            format!("sampling: {}", mode_word(*sampling)),
-            format!("elicitation: {}", mode_word(*elicitation)),
-            format!("tool calls: {}", calls_word(*tool_calls)),
+            config.name.clone(),
+            format!("sampling: {}", mode_word(config.sampling)),
+            format!("elicitation: {}", mode_word(config.elicitation)),
+            format!("tool calls{results}: {}", calls_word(config.tool_calls)),
+            if limits.is_empty() { "no limits".into() } else { limits.join(" ") },
             host.endpoint.clone(),
         ]
     })?;
@@ -65,13 +111,17 @@ fn list(engine: &Engine, as_json: bool) -> Result<Exit, Failure> {
 
 /// A host as scripts read it.
 fn to_json(host: &HostView) -> Value {
-    let HostInput { name, sampling, elicitation, tool_calls } = &host.config;
+    let config = &host.config;
+    let limit =
+        |limit: &Limit| (limit.as_str().to_owned(), json!(config.limits.as_ref().and_then(|all| all.for_all(*limit))));
     json!({
-        "name": name,
+        "name": config.name,
         "endpoint": host.endpoint,
-        "sampling": mode_word(*sampling),
-        "elicitation": mode_word(*elicitation),
-        "tool_calls": calls_word(*tool_calls),
+        "sampling": mode_word(config.sampling),
+        "elicitation": mode_word(config.elicitation),
+        "tool_calls": calls_word(config.tool_calls),
+        "review_results": config.review_results,
+        "limits": LIMITS_OF_CALLS.iter().map(limit).collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -136,6 +136,7 @@ fn class(risk: Risk) -> RiskClass {
 fn failure(error: RecordError) -> Failure {
     match error {
         RecordError::Server(error) => error.into(),
+        RecordError::Host(error) => error.into(),
         RecordError::Store(error) => error.into(),
     }
 }

@@ -9,6 +9,18 @@ use super::{Checked, Demand, Hit, Limit, Limits, Reserved, Tally, Whose, would_b
 pub const LIMITS_OF_CALLS: &[Limit] =
     &[Limit::PerMinute, Limit::PerDay, Limit::InFlight, Limit::Queue, Limit::PromptBytes];
 
+/// What such a limit counts, as it is shown.
+pub fn title_of_calls(limit: Limit) -> &'static str {
+    match limit {
+        Limit::PerMinute => "Tool calls a minute",
+        Limit::PerDay => "Tool calls a day",
+        Limit::InFlight => "Tool calls under way at once",
+        Limit::Queue => "Tool calls waiting for you at once",
+        Limit::PromptBytes => "Size of a call",
+        other => other.title(),
+    }
+}
+
 /// Compares a tool call of this many bytes with what its host called before.
 pub fn check_calls(limits: &Limits, tally: Tally, bytes: u64) -> Checked {
     let demand = Demand { bytes, free: true, ..Demand::default() };

@@ -391,6 +391,8 @@ fn host(app: App) -> HostInput {
         sampling: HostMode::Answer,
         elicitation: HostMode::Answer,
         tool_calls: ToolCalls::Off,
+        review_results: false,
+        limits: None,
     }
 }
 

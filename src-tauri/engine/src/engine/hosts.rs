@@ -48,6 +48,8 @@ impl Engine {
                 sampling: host.sampling.into(),
                 elicitation: host.elicitation.into(),
                 tool_calls: host.tool_calls.into(),
+                review_results: host.review_results,
+                limits: Some(host.limits.clone()),
             },
             endpoint: endpoint(&settings),
         };
@@ -100,6 +102,8 @@ fn with(host: Host, input: &HostInput) -> Host {
         sampling: input.sampling.into(),
         elicitation: input.elicitation.into(),
         tool_calls: input.tool_calls.into(),
+        review_results: input.review_results,
+        limits: input.limits.clone().unwrap_or(host.limits),
         ..host
     }
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use samplegate_core::{
     audit::format_time,
-    limits::{Limit, Limits, Tally},
+    limits::{LIMITS_OF_CALLS, Limit, Limits, Tally, title_of_calls},
     policy::{Hints, propose_labels, propose_risk},
     settings::{
         HistoryChange, HistoryLine, InvalidSetting, Record, RecordPage, SamplingTools, Server, SettingChange, Settings,
@@ -13,15 +13,15 @@ use samplegate_core::{
 use serde_json::Value;
 
 use super::{
-    Engine, ServerError,
+    Engine, HostError, ServerError,
     servers::{gates, input, sampling},
 };
 use crate::{
     mcp,
     store::{Change, StoreError},
     wire::{
-        self, HistoryView, LimitView, ProposedLabel, RecordFormat, RecordInput, RecordView, RiskInput, RiskView,
-        ToolRisk,
+        self, HistoryView, LimitView, LimitsOf, ProposedLabel, RecordFormat, RecordInput, RecordView, RiskInput,
+        RiskView, Suspended, ToolRisk,
     },
 };
 
@@ -201,31 +201,42 @@ impl Engine {
         })
     }
 
-    /// The limits of a server with what it used; of all servers together where none is named.
+    /// Limits, with what is used of them.
     ///
     /// # Errors
     /// There is none of that name, or the log cannot be read.
-    pub async fn limits(&self, name: Option<&str>) -> Result<Vec<LimitView>, RecordError> {
+    pub async fn limits(&self, of: &LimitsOf) -> Result<Vec<LimitView>, RecordError> {
         let settings = self.config.settings();
-        let limits = match name {
-            Some(name) => self.server(name)?.limits,
-            None => settings.limits.clone(),
+        let now = jiff::Timestamp::now();
+        let (all, limits, used) = match of {
+            LimitsOf::All => (Limit::ALL, settings.limits.clone(), self.store.used(None, now).await?),
+            LimitsOf::Server(name) => {
+                (Limit::ALL, self.server(name)?.limits, self.store.used(Some(name.clone()), now).await?)
+            }
+            LimitsOf::Host(name) => {
+                let host = settings.hosts.get(name).ok_or_else(|| HostError::NotFound(name.clone()))?;
+                (LIMITS_OF_CALLS, host.limits.clone(), self.store.used_by_host(name.clone(), now).await?)
+            }
         };
-        let used = self.store.used(name.map(ToOwned::to_owned), jiff::Timestamp::now()).await?;
-        Ok(Limit::ALL.iter().map(|limit| limit_view(*limit, &limits, name.is_none(), used)).collect())
+        Ok(all.iter().map(|limit| limit_view(*limit, &limits, of, used)).collect())
     }
 
-    /// Saves the limits of a server, or of all together.
+    /// Saves limits.
     ///
     /// # Errors
-    /// There is none of that name, or the configuration cannot be written.
-    pub fn save_limits(&self, name: Option<&str>, limits: Limits) -> Result<(), ServerError> {
-        match name {
-            Some(name) => self.change_server(name, |server| server.limits = limits),
-            None => self.config.update(|settings| {
+    /// There is none of that name, a host cannot have such a limit, or the configuration cannot be written.
+    pub fn save_limits(&self, of: &LimitsOf, limits: Limits) -> Result<(), RecordError> {
+        match of {
+            LimitsOf::Server(name) => self.change_server(name, |server| server.limits = limits)?,
+            LimitsOf::All => self.config.update(|settings| {
                 settings.limits = limits;
-                Ok(())
-            }),
+                Ok::<_, ServerError>(())
+            })?,
+            LimitsOf::Host(name) => self.config.update(|settings| {
+                let host = settings.hosts.get_mut(name).ok_or_else(|| HostError::NotFound(name.clone()))?;
+                host.limits = limits;
+                Ok::<_, HostError>(())
+            })?,
         }
         Ok(())
     }
@@ -259,6 +270,9 @@ pub enum RecordError {
     /// The server.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The host.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// The log.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -301,14 +315,17 @@ fn history_line(change: Change, name: &str) -> Option<HistoryLine> {
     })
 }
 
-fn limit_view(limit: Limit, limits: &Limits, for_all: bool, used: Tally) -> LimitView {
+fn limit_view(limit: Limit, limits: &Limits, of: &LimitsOf, used: Tally) -> LimitView {
     #[expect(clippy::cast_precision_loss, reason = "shown, not counted with")]
     let number = |number: u64| if limit.is_money() { number as f64 / 1e6 } else { number as f64 };
-    let usual = if for_all { None } else { limit.default_for_server() };
-    let holds = if for_all { limits.for_all(limit) } else { limits.for_server(limit) };
+    // What is not said has no limit, but for servers.
+    let (usual, holds) = match of {
+        LimitsOf::Server(_) => (limit.default_for_server(), limits.for_server(limit)),
+        LimitsOf::All | LimitsOf::Host(_) => (None, limits.for_all(limit)),
+    };
     LimitView {
         key: limit.as_str().into(),
-        title: limit.title().into(),
+        title: if matches!(of, LimitsOf::Host(_)) { title_of_calls(limit) } else { limit.title() }.into(),
         unit: limit.unit().into(),
         usual: usual.map(number),
         said: limits.said(limit).is_some(),

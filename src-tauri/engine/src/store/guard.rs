@@ -474,3 +474,8 @@ fn tidy(connection: &Connection, now: Timestamp, alive: &[String]) -> Result<usi
 pub(super) fn used(connection: &Connection, server: Option<&str>, at: Timestamp) -> Result<Tally, TxError> {
     Ok(tally(connection, None, server.unwrap_or(ALL), at)?)
 }
+
+/// The same of a host, for its tool calls.
+pub(super) fn used_by_host(connection: &Connection, host: &str, at: Timestamp) -> Result<Tally, TxError> {
+    Ok(tally(connection, None, &format!("{HOST}{host}"), at)?)
+}

@@ -28,6 +28,14 @@ pub struct HostInput {
     pub elicitation: HostMode,
     /// Whether its calls of tools are looked at.
     pub tool_calls: ToolCalls,
+    /// Where its calls of tools are looked at: whether their results are too, before it gets them.
+    #[serde(default)]
+    pub review_results: bool,
+    /// Limits of its calls of tools that are looked at, by key; what is not said has no limit. Left out on the way in: what
+    /// is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "'none' | { [key in string]: number | 'none' }")]
+    pub limits: Option<samplegate_core::limits::Limits>,
 }
 
 /// A host that was added, with its token. That is told this once: only its hash is kept.

@@ -182,7 +182,20 @@ pub struct ToolSaid {
     pub labels: Option<Vec<ToolLabel>>,
 }
 
-/// The limits of a server, or of all together, with what is used.
+/// Whose limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+#[serde(tag = "of", content = "name", rename_all = "camelCase")]
+pub enum LimitsOf {
+    /// Those of all servers together.
+    All,
+    /// A server's.
+    Server(String),
+    /// A host's, of its tool calls.
+    Host(String),
+}
+
+/// A limit, with what is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 #[serde(rename_all = "camelCase")]

@@ -45,7 +45,7 @@ function change(of: KnownHost, undo: boolean, moved: string[]): HostFileChange {
 
 type HostsPart = Pick<Host, 'hostsList' | 'hostAdd' | 'hostSave' | 'hostRemove' | 'knownHosts' | 'otherHost' | 'hostPlan' | 'hostConnect' | 'hostUndoPlan' | 'hostUndo' | 'importLook' | 'importTake'>
 
-const connected: HostInput[] = [{ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask' }]
+const connected: HostInput[] = [{ name: 'claude-desktop', sampling: 'answer', elicitation: 'gate', toolCalls: 'ask', reviewResults: false }]
 
 export function fakeHosts(given: HostInput[] | undefined, tell: Tell): HostsPart {
   let hosts = structuredClone(given ?? connected)
@@ -83,7 +83,7 @@ export function fakeHosts(given: HostInput[] | undefined, tell: Tell): HostsPart
       const made = change(of(app), false, moved)
       if (made.id !== id) throw stale
       of(app).connection = { state: 'connected', at: '2026-11-21T10:00:00.000Z', backup: made.backup, moved }
-      hosts = [...hosts, { name: app, sampling: 'answer', elicitation: 'answer', toolCalls: 'off' }]
+      hosts = [...hosts, { name: app, sampling: 'answer', elicitation: 'answer', toolCalls: 'off', reviewResults: false }]
       tell('hosts')
       return made
     },

@@ -1,6 +1,7 @@
 //! The fake's records, classes and limits of servers.
 
 import type { LimitView } from '../../bindings/LimitView'
+import type { LimitsOf } from '../../bindings/LimitsOf'
 import type { RecordInput } from '../../bindings/RecordInput'
 import type { RiskView } from '../../bindings/RiskView'
 import type { ServerView } from '../../bindings/ServerView'
@@ -22,6 +23,10 @@ type Records = Pick<
   Host,
   'serverRecord' | 'serverRecordSave' | 'serverRecordRenew' | 'serverRecordText' | 'serverRecordFile' | 'serverRisk' | 'serverRiskSave' | 'limitsList' | 'limitsSave'
 >
+
+/** Limits that a host may have. */
+const ofCalls = ['per_minute', 'per_day', 'in_flight', 'queue', 'prompt_bytes']
+const account = (of: LimitsOf) => (of.of === 'all' ? '' : `${of.of} ${of.name}`)
 
 export function fakeRecords(servers: ServerView[], tell: Tell): Records {
   const records = new Map<string, RecordInput>()
@@ -81,16 +86,17 @@ export function fakeRecords(servers: ServerView[], tell: Tell): Records {
       for (const tool of view.tools) Object.assign(tool, input.tools?.[tool.name])
       risks.set(name, view)
     },
-    async limitsList(server) {
-      const said = limits.get(server ?? '') ?? {}
-      return usual.map(([key, title, unit, number, used]): LimitView => {
-        const normal = server === null ? null : number
+    async limitsList(of) {
+      const said = limits.get(account(of)) ?? {}
+      const shown = of.of === 'host' ? usual.filter(([key]) => ofCalls.includes(key)) : usual
+      return shown.map(([key, title, unit, number, used]): LimitView => {
+        const normal = of.of === 'server' ? number : null
         const value = said[key]
         return { key, title, unit, usual: normal, said: value !== undefined, holds: value === undefined ? normal : value === 'none' ? null : value, used }
       })
     },
-    async limitsSave(server, input) {
-      limits.set(server ?? '', input === 'none' ? Object.fromEntries(usual.map(([key]) => [key, 'none' as const])) : { ...input })
+    async limitsSave(of, input) {
+      limits.set(account(of), input === 'none' ? Object.fromEntries(usual.map(([key]) => [key, 'none' as const])) : { ...input })
     },
   }
 }
