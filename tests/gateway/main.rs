@@ -9,6 +9,7 @@ mod door;
 mod host;
 mod meanwhile;
 mod passing;
+mod replay;
 mod several;
 mod subscriptions;
 mod tool_calls;

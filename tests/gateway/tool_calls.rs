@@ -36,7 +36,7 @@ fn set(home: &Running, change: impl FnOnce(&mut Settings)) {
         .unwrap();
 }
 
-fn looks(home: &Running, host: &str, mode: ToolCalls) {
+pub(crate) fn looks(home: &Running, host: &str, mode: ToolCalls) {
     set(home, |settings| settings.hosts.get_mut(host).unwrap().tool_calls = mode);
 }
 

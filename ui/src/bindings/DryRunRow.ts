@@ -14,6 +14,14 @@ id: string,
  */
 at: string, 
 /**
+ * What was asked for: `sampling`, `elicitation`, `tool_call`.
+ */
+kind: string, 
+/**
+ * The host whose call it was, or led to it; null: our own.
+ */
+host: string | null, 
+/**
  * The server.
  */
 server: string, 

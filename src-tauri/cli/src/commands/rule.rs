@@ -128,6 +128,7 @@ fn dry_row(row: &DryRow) -> Vec<String> {
         format!("with all: {together}"),
         format!("was {}{by}", question.outcome),
         format_time(question.at),
+        question.kind.to_string(),
         output::inline(&question.server),
         output::inline(question.tool.as_deref().unwrap_or("-")),
         question.id.to_string(),
@@ -141,6 +142,8 @@ fn dry_json(row: &DryRow) -> Value {
     json!({
         "id": question.id,
         "at": format_time(question.at),
+        "kind": question.kind,
+        "host": question.host,
         "server": question.server,
         "tool": question.tool,
         "first_line": question.first_line,

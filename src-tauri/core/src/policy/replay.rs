@@ -42,7 +42,8 @@ impl DryRun {
         let mut alone = Vec::new();
         let mut together: Option<Evaluation> = None;
         for case in [Some(request), answer].into_iter().flatten() {
-            if self.tried.iter().any(|rule| !rule.disabled && rule.is_about(case.gate)) {
+            let speaks = |rule: &Rule| !rule.disabled && rule.is_about(case.gate) && rule.speaks_of(case.kind);
+            if self.tried.iter().any(speaks) {
                 alone.push(self.alone(case));
             }
             let said = self.together(case);
@@ -59,7 +60,8 @@ impl DryRun {
     fn alone(&mut self, case: &Case<'_>) -> Option<Verdict> {
         let used = &self.used_alone;
         let left = |rule: &&Rule| rule.uses.is_none_or(|uses| used.get(&rule.id).copied().unwrap_or(0) < uses);
-        let matched: Vec<&Rule> = self.tried.iter().filter(left).filter(|rule| rule.matches(case)).collect();
+        let matches = |rule: &&Rule| rule.speaks_of(case.kind) && rule.matches(case);
+        let matched: Vec<&Rule> = self.tried.iter().filter(left).filter(matches).collect();
         let verdict = matched.iter().map(|rule| verdict_of(rule.action)).max();
         if verdict == Some(Verdict::Allow) {
             count(&mut self.used_alone, case.gate, matched.into_iter());

@@ -180,6 +180,11 @@ impl Rule {
         self.action == Action::Allow && self.tools.is_some()
     }
 
+    /// Whether it can say something about questions of this kind: no rule answers for a person.
+    pub fn speaks_of(&self, kind: Kind) -> bool {
+        self.is_about_kind(kind) && !(kind == Kind::Elicitation && self.action.lets_through())
+    }
+
     /// Whether it can say something at this gate.
     pub(super) fn is_about(&self, gate: Gate) -> bool {
         // A fixed answer is given at the request gate, or not at all.

@@ -29,6 +29,14 @@ impl CallAnswer {
         }
     }
 
+    /// Reads what [`CallAnswer::logged`] wrote.
+    pub fn from_logged(logged: &Value) -> Self {
+        match logged.as_object().filter(|fields| fields.len() == 1).and_then(|fields| fields.get("error")) {
+            Some(error) => Self::Error(error.clone()),
+            None => Self::Result(logged.clone()),
+        }
+    }
+
     /// Whether it tells of a failure, as result or as error.
     pub fn is_error(&self) -> bool {
         match self {

@@ -88,23 +88,22 @@ impl Docket {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
         };
-        let bytes = asked.params.to_string().len();
         Self {
-            kind: Kind::Elicitation,
-            call: None,
-            server: asked.server.name.clone(),
             host: call.map(|call| call.host.clone()),
             tool: call.map(|call| target(call).to_owned()),
             is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
             arguments: arguments(&asked.origin).cloned(),
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
-            facts: Facts { prompt: elicitation.message().to_owned(), bytes, ..Facts::default() },
-            fingerprint: Fingerprint::of(elicitation.params()),
-            demand: Demand { bytes: bytes as u64, free: true, ..Demand::default() },
-            model: None,
             seen,
+            ..Self::of_elicitation(&asked.server.name, elicitation)
         }
+    }
+
+    fn of_elicitation(server: &str, elicitation: &Elicitation) -> Self {
+        let bytes = elicitation.params().to_string().len();
+        let facts = Facts { prompt: elicitation.message().to_owned(), bytes, ..Facts::default() };
+        Self::bare(Kind::Elicitation, server, facts, elicitation.params())
     }
 
     /// A question that is over, as the log keeps it.
@@ -119,14 +118,27 @@ impl Docket {
         }
     }
 
-    fn of(server: &str, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
-        let bytes = params.to_string().len();
-        // The price list is read with its first price: here, and not while the log's one writer waits for it.
-        let _ = cost(model, Usage { input: 1, output: 1, cached: 0 });
-        let uses = request.messages().iter().flat_map(|message| &message.blocks);
-        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
+    /// A question to the person that is over, as the log keeps it.
+    pub(super) fn past_elicitation(entry: &Entry, elicitation: &Elicitation) -> Self {
+        let summary = &entry.summary;
         Self {
-            kind: Kind::Sampling,
+            host: summary.host.clone(),
+            tool: summary.tool.clone(),
+            arguments: entry.arguments.clone(),
+            call_id: summary.call_id.clone(),
+            ..Self::of_elicitation(&summary.server, elicitation)
+        }
+    }
+
+    /// A tool call that is over, as the log keeps it; `hints` are not in it.
+    pub(super) fn past_call(entry: &Entry, call: &ToolCall, hints: Hints) -> Self {
+        Self { host: entry.summary.host.clone(), ..Self::of_tool(call, hints) }
+    }
+
+    /// What costs nothing but a person's time, with nothing known of where it comes from.
+    fn bare(kind: Kind, server: &str, facts: Facts, params: &Value) -> Self {
+        Self {
+            kind,
             server: server.to_owned(),
             host: None,
             tool: None,
@@ -134,8 +146,22 @@ impl Docket {
             arguments: None,
             call_id: None,
             session: None,
-            facts: Facts::of(request, bytes),
-            fingerprint: Fingerprint::of(request.params()),
+            fingerprint: Fingerprint::of(params),
+            demand: Demand { bytes: facts.bytes as u64, free: true, ..Demand::default() },
+            facts,
+            model: None,
+            seen: None,
+            call: None,
+        }
+    }
+
+    fn of(server: &str, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
+        let bytes = params.to_string().len();
+        // The price list is read with its first price: here, and not while the log's one writer waits for it.
+        let _ = cost(model, Usage { input: 1, output: 1, cached: 0 });
+        let uses = request.messages().iter().flat_map(|message| &message.blocks);
+        let uses = uses.filter(|block| matches!(block, Block::ToolUse(_))).count();
+        Self {
             demand: Demand {
                 bytes: bytes as u64,
                 max_tokens: request.max_tokens(),
@@ -145,31 +171,30 @@ impl Docket {
                 free: model.is_none(),
             },
             model: model.cloned(),
-            seen: None,
-            call: None,
+            ..Self::bare(Kind::Sampling, server, Facts::of(request, bytes), request.params())
         }
     }
 
     /// A tool call that a host makes.
     pub(super) fn of_call(asked: &Asked, host: &str, call: &ToolCall, seen: Option<Arc<Seen>>) -> Self {
-        let params = call.params().to_string();
         let tool = seen.as_ref().and_then(|seen| listed_tool(seen, call.name()));
         let hints = tool.map_or_else(Hints::default, |tool| Hints::of(&tool["annotations"]));
         Self {
-            kind: Kind::ToolCall,
-            server: asked.server.name.clone(),
             host: Some(host.to_owned()),
+            session: asked.session.map(|session| session.to_string()),
+            seen,
+            ..Self::of_tool(call, hints)
+        }
+    }
+
+    fn of_tool(call: &ToolCall, hints: Hints) -> Self {
+        let facts = Facts::of_call(call.params().to_string().len()).with_besides(call.besides());
+        Self {
             tool: Some(call.name().to_owned()),
             is_tool: true,
             arguments: Some(call.arguments().clone()).filter(|arguments| !arguments.is_null()),
-            call_id: None,
-            session: asked.session.map(|session| session.to_string()),
-            facts: Facts::of_call(params.len()).with_besides(call.besides()),
-            fingerprint: Fingerprint::of(call.params()),
-            demand: Demand { bytes: params.len() as u64, free: true, ..Demand::default() },
-            model: None,
-            seen,
             call: Some(hints),
+            ..Self::bare(Kind::ToolCall, call.server(), facts, call.params())
         }
     }
 

@@ -3,28 +3,30 @@
 //! Data flow: the log → [`Past`], the question as the policy saw it → [`dry_run`] and [`propose`]. What was asked is
 //! taken as it came, and inspected again; the time is the question's; rules and settings are those of now.
 //!
+//! A tool's annotations are those that its server was approved with.
+//!
 //! Invariants: it only reads, asks no model and counts nothing; what cannot be judged again is said, never guessed.
 
-use std::collections::BTreeMap;
+mod past;
 
-use jiff::Timestamp;
+use std::{collections::BTreeMap, sync::Arc};
+
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{DecidedBy, Kind, Outcome, QuestionId, QuestionSummary},
     inspect::{self, Finding, Place},
-    policy::{Action, Case, DryRun, Facts, Gate, Replayed, Risk, Rule, Seen, Verdict, propose_call_rule, propose_rule},
-    request::SamplingRequest,
+    policy::{Action, DryRun, Replayed, Risk, Rule, Seen, Verdict, propose_call_rule, propose_rule},
     settings::Settings,
 };
 use serde::Serialize;
 use serde_json::Value;
 
-use super::docket::Docket;
 use crate::{
     config::Config,
     review_queue::Desk,
     store::{Entry, Filter, Store, StoreError},
 };
+use past::{Known, Past};
 
 /// How many like it a proposal looks at.
 const ALIKE: u32 = 50;
@@ -71,6 +73,12 @@ impl Dry {
         self.rows.iter().filter(|row| row.said.as_ref().is_ok_and(|said| said.alone == verdict)).count()
     }
 
+    /// What they all are; none: they are of several kinds, or there are none.
+    fn kind(&self) -> Option<Kind> {
+        let first = self.rows.first()?.question.kind;
+        self.rows.iter().all(|row| row.question.kind == first).then_some(first)
+    }
+
     /// All of it in a sentence or two.
     pub fn sentence(&self) -> String {
         let judged = self.judged();
@@ -87,11 +95,15 @@ impl Dry {
             (Some(last), []) => last,
             (Some(last), before) => format!("{} and {last}", before.join(", ")),
         };
+        let (one, several) = match self.kind() {
+            Some(Kind::ToolCall) => ("tool call", " tool calls"),
+            Some(Kind::Elicitation) => ("question to you", " questions to you"),
+            Some(Kind::Sampling) | None => ("question", ""),
+        };
         let mut sentence = match judged {
-            0 => "There is no question to try it on.".to_owned(),
-            1 => format!("Would have {said} of your last question.")
-                .replace("1 of your last question", "your last question"),
-            _ => format!("Would have {said} of your last {judged}."),
+            0 => format!("There is no {one} to try it on."),
+            1 => format!("Would have {said} of your last {one}.").replace("1 of your last", "your last"),
+            _ => format!("Would have {said} of your last {judged}{several}."),
         };
         for (why, text) in [
             (Missed::Pruned, "could not be tried, because the content is no longer kept"),
@@ -106,74 +118,22 @@ impl Dry {
     }
 }
 
-/// A question as the policy saw it.
-struct Past {
-    docket: Docket,
-    at: Timestamp,
-    findings: Vec<Finding>,
-    /// The answer that stood at the answer gate, and what is found in it.
-    answer: Option<(Facts, Vec<Finding>)>,
-}
-
-impl Past {
-    fn of(entry: &Entry, desk: &Desk) -> Result<Self, Missed> {
-        let happened = |name: &str| entry.events.iter().any(|event| event["event"] == name);
-        if !happened("evaluated") {
-            return Err(Missed::Refused);
-        }
-        let params = entry.request.as_ref().ok_or(Missed::Pruned)?;
-        let request = SamplingRequest::parse(params.clone()).map_err(|_| Missed::Refused)?;
-        let docket = Docket::past(entry, params, &request, desk.choose(&entry.summary.server, &request).as_ref());
-        // What a person wrote stands at no second gate.
-        let answer = entry.answer.as_ref().filter(|_| happened("answered")).and_then(|result| {
-            let answer = SamplingAnswer::from_result(result).ok()?;
-            let approved = approved_params(entry);
-            let findings = inspect::inspect_in(Place::Answer, result, Some(approved.as_ref().unwrap_or(params)));
-            Some((docket.facts().clone().with_answer(&answer), findings))
-        });
-        let findings = inspect::inspect(Place::Request, request.params());
-        Ok(Self { docket, at: entry.summary.at, findings, answer })
-    }
-
-    fn request(&self, settings: &Settings) -> Case<'_> {
-        self.docket.case(Gate::Request, self.docket.facts(), &self.findings, settings, self.at)
-    }
-
-    fn judge(&self, run: &mut DryRun, settings: &Settings) -> Replayed {
-        let request = self.request(settings);
-        let raised = inspect::raises(&self.findings, Gate::Request).map(|finding| finding.kind);
-        let answer = self.answer.as_ref().map(|(facts, findings)| Case {
-            raised_before: raised,
-            ..self.docket.case(Gate::Answer, facts, findings, settings, self.at)
-        });
-        run.judge(&request, answer.as_ref())
-    }
-}
-
-/// The params as approved: what is logged holds the model and the provider beside them.
-fn approved_params(entry: &Entry) -> Option<Value> {
-    let mut params = entry.approved.as_ref()?.as_object()?.clone();
-    params.remove("model");
-    params.remove("provider");
-    Some(Value::Object(params))
-}
-
-/// Tries rules on the last questions of the log.
+/// Tries rules on the last questions of the log that they can say something about.
 ///
 /// # Errors
 /// The log cannot be read.
 pub async fn dry_run(store: &Store, config: &Config, tried: Vec<Rule>, last: u32) -> Result<Dry, StoreError> {
     let settings = config.settings();
-    let filter = Filter { kind: Some(Kind::Sampling), limit: last, ..Filter::default() };
-    let page = store.list(filter).await?;
+    let known = Arc::new(Known { desk: Desk::new(config.clone()), pins: store.pins().await? });
+    let questions = last_about(store, &tried, last).await?;
     let mut run = DryRun::new(tried, &settings.rules);
-    let mut rows = Vec::with_capacity(page.questions.len());
+    let mut rows = Vec::with_capacity(questions.len());
     // Oldest first, as uses are counted.
-    for question in page.questions.into_iter().rev() {
+    for question in questions.into_iter().rev() {
         let entry = store.show(question.id).await?;
-        let (desk, settings) = (Desk::new(config.clone()), settings.clone());
+        let (known, settings) = (Arc::clone(&known), settings.clone());
         let judged = off_the_runtime(move || {
-            let said = Past::of(&entry, &desk).map(|past| past.judge(&mut run, &settings));
+            let said = Past::of(&entry, &known).map(|past| past.judge(&mut run, &settings));
             (run, said)
         });
         let said;
@@ -182,6 +142,20 @@ pub async fn dry_run(store: &Store, config: &Config, tried: Vec<Rule>, last: u32
     }
     rows.reverse();
     Ok(Dry { rows })
+}
+
+/// The last questions of the kinds that these rules can say something about, newest first.
+async fn last_about(store: &Store, rules: &[Rule], last: u32) -> Result<Vec<QuestionSummary>, StoreError> {
+    let mut questions = Vec::new();
+    for kind in [Kind::Sampling, Kind::Elicitation, Kind::ToolCall] {
+        if rules.iter().any(|rule| rule.speaks_of(kind)) {
+            let filter = Filter { kind: Some(kind), limit: last, ..Filter::default() };
+            questions.extend(store.list(filter).await?.questions);
+        }
+    }
+    questions.sort_by_key(|question| std::cmp::Reverse((question.at, question.id)));
+    questions.truncate(last as usize);
+    Ok(questions)
 }
 
 /// A rule that is proposed, and why it is that one.
@@ -245,14 +219,20 @@ pub async fn propose(
     for question in store.list(filter).await?.questions.into_iter().filter(|other| other.id != id) {
         others.push(store.show(question.id).await?);
     }
-    let config = config.clone();
-    off_the_runtime(move || proposal(&entry, &others, &config, wanted)).await
+    let settings = config.settings();
+    let known = Known { desk: Desk::new(config.clone()), pins: store.pins().await? };
+    off_the_runtime(move || proposal(&entry, &others, &settings, &known, wanted)).await
 }
 
-fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Action>) -> Result<Proposed, NotProposed> {
-    let (settings, desk) = (config.settings(), Desk::new(config.clone()));
+fn proposal(
+    entry: &Entry,
+    others: &[Entry],
+    settings: &Settings,
+    known: &Known,
+    wanted: Option<Action>,
+) -> Result<Proposed, NotProposed> {
     let id = entry.summary.id;
-    let past = Past::of(entry, &desk).map_err(|why| match why {
+    let past = Past::of(entry, known).map_err(|why| match why {
         Missed::Pruned => NotProposed::Pruned(id),
         Missed::Refused => NotProposed::Refused(id),
     })?;
@@ -261,7 +241,7 @@ fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Act
         (action, why) = (wanted, String::new());
     }
     if action.lets_through()
-        && let Some(never) = never_allow(&past, &settings)
+        && let Some(never) = never_allow(&past, settings)
     {
         if wanted.is_some() {
             return Err(NotProposed::Never(never));
@@ -275,7 +255,7 @@ fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Act
             (other.summary.outcome, other.summary.decided_by) == (entry.summary.outcome, entry.summary.decided_by)
         })
         .filter(|other| decided(other).0 == decided(entry).0)
-        .filter_map(|other| Past::of(other, &desk).ok())
+        .filter_map(|other| Past::of(other, known).ok())
         .filter(|other| !action.lets_through() || other.findings.is_empty())
         .collect();
     let server = entry.summary.server.as_str();
@@ -287,7 +267,7 @@ fn proposal(entry: &Entry, others: &[Entry], config: &Config, wanted: Option<Act
     if action == Action::Answer {
         rule.text = entry.released.as_ref().and_then(|result| Some(SamplingAnswer::from_result(result).ok()?.text()));
     }
-    let covers = |past: &&Past| rule.matches(&past.request(&settings));
+    let covers = |past: &&Past| rule.matches(&past.request(settings));
     let alike = alike.iter().filter(covers).count();
     if past.docket.tool().is_none() {
         why.push_str(" The tool was not known, so this is about every tool of the server.");

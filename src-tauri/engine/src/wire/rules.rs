@@ -213,6 +213,10 @@ pub struct DryRunRow {
     pub id: String,
     /// When it was received, RFC 3339 UTC.
     pub at: String,
+    /// What was asked for: `sampling`, `elicitation`, `tool_call`.
+    pub kind: String,
+    /// The host whose call it was, or led to it; null: our own.
+    pub host: Option<String>,
     /// The server.
     pub server: String,
     /// The tool, where it was known.

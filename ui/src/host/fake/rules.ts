@@ -56,7 +56,7 @@ export function fakeRules(log: Pick<Host, 'auditList' | 'auditShow'>, tell: Tell
       const of = page.rows.map((row) => {
         const alone = rule.server === null || rule.server === row.server ? rule.action.type : null
         const said = alone === 'answer' ? 'allow' : alone
-        return { ...row, alone: said, together: said ?? ('ask' as const), why: said === null ? 'No rule matches, so you decide.' : 'A rule says so.' }
+        return { ...row, kind: 'sampling', host: null, alone: said, together: said ?? ('ask' as const), why: said === null ? 'No rule matches, so you decide.' : 'A rule says so.' }
       })
       const hit = of.filter((row) => row.alone !== null).length
       const word = { allow: 'allowed', ask: 'asked about', deny: 'denied', answer: 'allowed' }[rule.action.type]

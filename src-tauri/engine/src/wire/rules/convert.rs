@@ -218,6 +218,8 @@ impl From<Dry> for DryRunView {
             DryRunRow {
                 id: question.id.to_string(),
                 at: format_time(question.at),
+                kind: question.kind.as_str().into(),
+                host: question.host,
                 server: question.server,
                 tool: question.tool,
                 first_line: question.first_line.unwrap_or_default(),
