@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "test code")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+pub mod caller;
 pub mod corpus;
 pub mod home;
 pub mod local_model;

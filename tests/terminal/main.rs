@@ -2,7 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
+mod import;
 mod pty;
+mod tool_calls;
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
