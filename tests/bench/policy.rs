@@ -82,6 +82,7 @@ fn grant(n: usize, servers: usize, facts: &Facts) -> Grant {
 fn case(facts: &Facts) -> Case<'_> {
     let now = Timestamp::UNIX_EPOCH;
     Case {
+        passes: false,
         gate: Gate::Request,
         kind: Kind::Sampling,
         host: None,

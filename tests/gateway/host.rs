@@ -41,11 +41,15 @@ pub(crate) async fn listening(config: &str) -> (Running, u16) {
 
 /// Lets a host in; gives its token.
 pub(crate) fn token(home: &Running, name: &str) -> String {
-    let answer = HostMode::Answer;
+    token_of(home, name, HostMode::Answer)
+}
+
+/// Lets a host in whose questions are answered like this; gives its token.
+pub(crate) fn token_of(home: &Running, name: &str, mode: HostMode) -> String {
     let input = HostInput {
         name: name.into(),
-        sampling: answer,
-        elicitation: answer,
+        sampling: mode,
+        elicitation: mode,
         tool_calls: ToolCalls::Off,
         review_results: false,
         limits: None,
@@ -59,6 +63,7 @@ pub(crate) struct Host {
     pub(crate) url: String,
     token: String,
     session: Option<String>,
+    can: Value,
     /// What it got for its first word.
     pub(crate) welcome: Value,
     http: reqwest::Client,
@@ -92,12 +97,17 @@ impl Coming {
 impl Host {
     /// Connects to all servers, or to one.
     pub(crate) async fn connect(era: Era, port: u16, server: Option<&str>, token: &str) -> Self {
+        Self::that_can(json!({}), era, port, server, token).await
+    }
+
+    /// Connects as a host with these capabilities.
+    pub(crate) async fn that_can(can: Value, era: Era, port: u16, server: Option<&str>, token: &str) -> Self {
         let url = format!("http://127.0.0.1:{port}/mcp{}", server.map(|name| format!("/{name}")).unwrap_or_default());
         let (http, next) = (reqwest::Client::new(), AtomicU64::new(1));
-        let mut host = Self { era, url, token: token.into(), session: None, welcome: Value::Null, http, next };
+        let mut host = Self { era, url, token: token.into(), session: None, can, welcome: Value::Null, http, next };
         match era {
             Era::Legacy => {
-                let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "h", "version": "1"}});
+                let params = json!({"protocolVersion": "2025-11-25", "capabilities": host.can, "clientInfo": {"name": "h", "version": "1"}});
                 let response = host.post(&host.message("initialize", params)).await;
                 assert_eq!(response.status(), 200);
                 host.session = Some(response.headers()["mcp-session-id"].to_str().unwrap().to_owned());
@@ -113,7 +123,7 @@ impl Host {
         if self.era == Era::Stateless {
             let meta = params.as_object_mut().unwrap().entry("_meta").or_insert_with(|| json!({}));
             meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientCapabilities"] = self.can.clone();
             meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "h", "version": "1"});
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -151,6 +161,13 @@ impl Host {
     pub(crate) async fn notify(&self, method: &str, params: Value) {
         let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
         assert_eq!(self.post(&message).await.status(), 202);
+    }
+
+    /// Answers a request that came, in a session.
+    pub(crate) async fn answer(&self, request: &Value, mut answer: Value) {
+        answer["jsonrpc"] = "2.0".into();
+        answer["id"] = request["id"].clone();
+        assert_eq!(self.post(&answer).await.status(), 202);
     }
 
     /// Sends a request; gives its id and what comes.

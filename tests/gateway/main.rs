@@ -13,3 +13,4 @@ mod replay;
 mod several;
 mod subscriptions;
 mod tool_calls;
+mod upstream;

@@ -24,6 +24,24 @@ CAPABILITIES = {
     "logging": {},
 }
 NAMES = ["echo", "steps", "ask", "fail", "wait", "cancelled", "change", "update", "log"]
+SAMPLING = {
+    "method": "sampling/createMessage",
+    "params": {"messages": [user(text("What is it?"))], "maxTokens": 50, "includeContext": "none", "later": 1},
+}
+FORM = {
+    "method": "elicitation/create",
+    "params": {
+        "message": "How many?",
+        "requestedSchema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+    },
+}
+TOOL = {"name": "look", "description": "Looks.", "inputSchema": {"type": "object"}}
+QUESTIONS = {
+    "ask": {"q": SAMPLING},
+    "ask_with_tools": {"q": {**SAMPLING, "params": {**SAMPLING["params"], "tools": [TOOL]}}},
+    "form": {"f": FORM},
+    "both": {"q": SAMPLING, "f": FORM},
+}
 wire = Wire()
 cancelled: list = []
 watched: list = []
@@ -100,16 +118,26 @@ def call(request: dict) -> None:
                 {"progressToken": meta["progressToken"], "progress": step, "total": 2, "later": step, "message": f"s{step}"},
             )
         result(request, said("stepped"))
-    elif name == "ask":
-        question = {"messages": [user(text("What is it?"))], "maxTokens": 50}
+    elif name in QUESTIONS:
+        questions = QUESTIONS[name]
         if not STATELESS:
-            key = wire.request("sampling/createMessage", question)
-            result(request, said(wire.reply(key)))
-        elif "inputResponses" in params:
-            result(request, said(params["inputResponses"]["q"]))
+            keys = {key: wire.request(**question) for key, question in questions.items()}
+            asked.update(keys)
+            replies = {key: wire.reply(request_id) for key, request_id in keys.items()}
+            result(request, said(replies if len(replies) > 1 else replies[next(iter(keys))]))
+        elif params.get("requestState") == name:
+            answers = params["inputResponses"]
+            result(request, said(answers if len(answers) > 1 else answers[next(iter(questions))]))
         else:
-            state = {"inputRequests": {"q": {"method": "sampling/createMessage", "params": question}}}
-            wire.result(request, {"resultType": "input_required", "requestState": "s", **state})
+            wire.result(request, {"resultType": "input_required", "requestState": name, "inputRequests": questions})
+    elif name == "take_back":
+        wire.notify("notifications/cancelled", {"requestId": asked["q"]})
+        wire.waiting[asked["q"]].put({"taken": "back"})
+        result(request, said("taken back"))
+    elif name == "later":
+        result(request, said("later"))
+        time.sleep(0.5)
+        wire.request(**QUESTIONS["ask"]["q"])
     elif name == "fail":
         wire.send({"id": request["id"], "error": {"code": -31999, "message": "no", "data": {"why": [1, {"x": None}]}}})
     elif name == "wait":

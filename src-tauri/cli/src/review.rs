@@ -234,6 +234,7 @@ impl Terminal {
                 Phase::Answer => Some(Action::Return),
                 Phase::Request | Phase::Waiting | Phase::Answering | Phase::Closed => Some(Action::Approve),
             },
+            Key::PassOn => Some(Action::Approve),
             Key::Deny => {
                 self.input.line("Why? (stays in the log; may be empty) ").await.map(|reason| Action::Deny { reason })
             }

@@ -24,3 +24,4 @@ pub mod review;
 pub mod settings;
 pub mod tokens;
 pub mod tool_call;
+pub mod upstream;

@@ -157,6 +157,8 @@ fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, Dec
         return match strictest {
             Some(Verdict::Deny) => said(Verdict::Deny, DecidedBy::Rule, "A rule denies it."),
             Some(Verdict::Ask) => said(Verdict::Ask, DecidedBy::Nobody, "A rule asks."),
+            // Another person answers: the host's.
+            Some(Verdict::Allow) | None if case.passes => said(Verdict::Allow, DecidedBy::Rule, PASSED),
             Some(Verdict::Allow) | None => said(Verdict::Ask, DecidedBy::Nobody, UNMATCHED),
         };
     }
@@ -184,6 +186,9 @@ fn judge(case: &Case<'_>, matched: &[&Rule], grants: &[&Grant]) -> (Verdict, Dec
 
 /// Why a person is asked where nothing else says so.
 pub const UNMATCHED: &str = "No rule matches, so you decide.";
+
+/// Why nobody is asked about what a host answers.
+const PASSED: &str = "You leave what is asked in this host's calls to the host.";
 
 /// Why a request whose tools bring the lethal trifecta together is denied.
 pub const TRIFECTA: &str = "The lethal trifecta: its tools together read private data, see untrusted content and \
@@ -264,6 +269,7 @@ fn unmatched(case: &Case<'_>) -> (Verdict, DecidedBy, String, Option<String>) {
         // Drift and a review that is due ask, where a rule might have allowed it.
         (_, _, Sampling::Rules) if case.suspended.is_some() => (Verdict::Ask, DecidedBy::Drift, "No rule allows it."),
         (_, _, Sampling::Rules) => (Verdict::Deny, DecidedBy::Rule, "No rule allows it."),
+        (_, _, Sampling::Ask) if case.passes => (Verdict::Allow, DecidedBy::Rule, PASSED),
         (_, _, Sampling::Ask) => (Verdict::Ask, DecidedBy::Nobody, UNMATCHED),
     };
     (verdict, by, reason.to_owned(), None)

@@ -17,7 +17,7 @@ mod event;
 mod tests;
 
 pub use answer_draft::{AnswerDraft, ToolUseDecision};
-pub use approved::{ApprovedRequest, ModelRef, ReleasedResponse, approved_object};
+pub use approved::{ApprovedRequest, HOST, ModelRef, ReleasedResponse, approved_object};
 pub use event::{Effect, Event, NotNow};
 
 use crate::{

@@ -59,6 +59,7 @@ use crate::{
     review_queue::{Desk, ReviewQueue},
     secrets::{SecretStore, Secrets},
     store::{Filter, Instance, Store, StoreError, close_interrupted},
+    upstream::Upstream,
     wire::{Changed, GeneralSettings, TestReport, Topic},
 };
 
@@ -174,6 +175,7 @@ impl Engine {
             instance: instance.id().to_owned(),
             log_trouble: Arc::default(),
             ends: Ends::default(),
+            upstream: Upstream::default(),
             tail: TaskTracker::new(),
         };
         let version = env!("CARGO_PKG_VERSION");

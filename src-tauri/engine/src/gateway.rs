@@ -4,7 +4,8 @@
 //! [`session`]) → a [`request`] → the server, over a connection of the host's own where the server is of the older era
 //! → the result as it came, fitted to the host's revision ([`fit`]) and, at the endpoint of all servers, renamed
 //! ([`names`]) → a response, or a stream of events ([`reply`]). What servers tell meanwhile takes the same way
-//! ([`changes`]). Whatever they ask is answered by the engine's asker, which knows nothing of the gateway.
+//! ([`changes`]). What they ask goes to the engine's asker, which knows nothing of the gateway; a host that answers itself
+//! is asked in its session, or in the result of its call ([`asking`]), which then waits for it ([`parked`]).
 //!
 //! Invariants:
 //! - It listens on the loopback address only, and answers nobody without a token but with 401 or 403.
@@ -15,6 +16,7 @@
 //!
 //! Absent on purpose: resumption of broken streams (hosts are on this computer), methods that are not known here.
 
+mod asking;
 mod auth;
 mod calls;
 mod changes;
@@ -24,6 +26,7 @@ mod headers;
 mod http;
 mod listing;
 mod names;
+mod parked;
 mod reply;
 mod request;
 mod session;
@@ -82,6 +85,7 @@ struct Inner {
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     listeners: changes::Listeners,
     listed: listing::Listed,
+    parked: parked::Parked,
     /// The connections whose news are heard.
     heard: Mutex<HashSet<Uuid>>,
 }
@@ -95,6 +99,7 @@ impl Gateway {
             sessions: Mutex::default(),
             listeners: changes::Listeners::default(),
             listed: listing::Listed::default(),
+            parked: parked::Parked::default(),
             heard: Mutex::default(),
         }))
     }
@@ -130,6 +135,7 @@ impl Gateway {
         for (_, session) in self.sessions().drain() {
             session.close();
         }
+        self.0.parked.end(None);
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {
@@ -142,6 +148,7 @@ impl Gateway {
             tokio::time::sleep(TIDY).await;
             let idle: Vec<_> = self.sessions().values().filter(|session| session.is_idle()).cloned().collect();
             idle.iter().for_each(|session| self.end_session(session));
+            self.0.parked.tidy();
             self.end_lines();
         }
     }
@@ -179,6 +186,7 @@ impl Gateway {
                     let theirs: Vec<_> =
                         self.sessions().values().filter(|session| session.host == *name).cloned().collect();
                     theirs.iter().for_each(|session| self.end_session(session));
+                    self.0.parked.end(Some(name));
                     self.0.engine.servers.end_host(name);
                 }
             }

@@ -24,4 +24,5 @@ pub mod secrets;
 pub mod startup;
 pub mod store;
 mod token;
+mod upstream;
 pub mod wire;

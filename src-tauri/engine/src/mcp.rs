@@ -63,7 +63,7 @@ pub use host_call::HostReply;
 pub use lines::LineError;
 pub use news::{KEPT_NEWS, News};
 pub use opening::{Connector, EraHint};
-pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, ServerIdentity, TransportKind};
+pub use question::{Asked, Asker, CallKind, CallRef, Era, Origin, Refusal, RoundPlace, ServerIdentity, TransportKind};
 pub use receipt::{Receipt, Sent};
 pub use required::{Opened, Wanted};
 pub use servers::{ServerState, ServerStatus, Servers, Timing};

@@ -4,7 +4,7 @@
 //! top to bottom: [`Pipeline::sampling`]. The events of every step are durable in the audit log before its
 //! effect, all that lead to one effect in one commit; if that write fails, the answer is no. What a person decides
 //! comes from the [`ReviewQueue`]; what a rule decides is applied to the same state machine, so there is one way for a
-//! request to reach a model and one for an answer to reach a server.
+//! request to reach a model and one for an answer to reach a server. A host that answers itself is a model like others.
 //!
 //! Invariants: every question ends exactly once, and its end is in the log; an unknown kind of question is refused.
 
@@ -13,6 +13,7 @@ mod docket;
 mod elicitation;
 mod gates;
 mod history;
+mod host;
 mod intake;
 mod opinion;
 mod record;
@@ -55,6 +56,7 @@ use crate::{
     review_queue::{Decision, Entry, ReviewQueue},
     secrets::Secrets,
     store::{GuardChange, Store},
+    upstream::{Turn, Upstream},
     wire::EndedView,
 };
 use record::Record;
@@ -85,6 +87,8 @@ pub struct Pipeline {
     pub instance: String,
     /// What came of the questions of each call, until the call is over.
     pub ends: Ends,
+    /// The hosts that may be asked themselves, by the calls that they make.
+    pub upstream: Upstream,
     /// Why the log could not be written the last time it was tried; none: it could.
     pub log_trouble: LogTrouble,
     /// Last words to the log that nobody waits for.
@@ -104,21 +108,23 @@ struct End {
     code: i64,
     /// Whether a `decided` event tells by whom and why already.
     decided: bool,
+    /// What the asker is told instead of what follows from the rest.
+    told: Option<Refusal>,
 }
 
 impl End {
     fn denied(by: DecidedBy, why: impl Into<String>) -> Self {
         let outcome = if by == DecidedBy::Timeout { Outcome::TimedOut } else { Outcome::Denied };
-        Self { outcome, by: Some(by), why: why.into(), code: -1, decided: true }
+        Self { outcome, by: Some(by), why: why.into(), code: -1, decided: true, told: None }
     }
 
     fn failed(code: i64, why: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, by: None, why: why.into(), code, decided: false }
+        Self { outcome: Outcome::Failed, by: None, why: why.into(), code, decided: false, told: None }
     }
 
     fn withdrawn() -> Self {
         let why = "withdrawn by the server".into();
-        Self { outcome: Outcome::Withdrawn, by: None, why, code: -32000, decided: false }
+        Self { outcome: Outcome::Withdrawn, by: None, why, code: -32000, decided: false, told: None }
     }
 
     fn view(&self) -> EndedView {
@@ -139,6 +145,8 @@ struct Question<E> {
     record: Record,
     entry: Arc<Entry>,
     decisions: mpsc::UnboundedReceiver<Decision<E>>,
+    /// The host whose call led here, where it may answer itself.
+    host: Option<Turn>,
     /// What the policy looks at.
     docket: docket::Docket,
     /// What it said about the request.
@@ -179,9 +187,10 @@ impl Given {
 
 impl Asker for Pipeline {
     fn ask(&self, asked: Asked) -> BoxFuture<'_, Result<Value, Refusal>> {
+        let host = self.upstream.turn(&asked);
         match asked.method.as_str() {
-            "sampling/createMessage" => self.sampling(asked).boxed(),
-            "elicitation/create" => self.elicitation(asked).boxed(),
+            host::SAMPLE => self.sampling(asked, host).boxed(),
+            host::ELICIT => self.elicitation(asked, host).boxed(),
             other => {
                 let refusal = Refusal::new(-32601, format!("{other} is not offered"));
                 futures::future::ready(Err(refusal)).boxed()

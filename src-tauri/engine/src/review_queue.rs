@@ -43,6 +43,7 @@ use sampling::Sampling;
 use subject::{Act, Subject};
 use tool_call::Call;
 
+pub(crate) use desk::Outgoing;
 pub use desk::{AnswerProgress, Desk};
 pub use entry::Entry;
 pub(crate) use opinion::{Given, OpinionState};

@@ -23,4 +23,8 @@ typed: JsonValue,
 /**
  * What keeps it from being accepted as it is typed now.
  */
-problems: Array<ProblemView>, };
+problems: Array<ProblemView>, 
+/**
+ * Whether the host that made the call asks its person now. Who answers first, there or here, counts.
+ */
+withHost: boolean, };

@@ -28,7 +28,7 @@ purpose: string,
  */
 context: string, 
 /**
- * Models that may answer: names, `class:local`, `provider:NAME`; empty: any.
+ * Models that may answer: names, `class:local`, `provider:NAME`, `host:NAME`; empty: any.
  */
 models: Array<string>, 
 /**

@@ -4,7 +4,7 @@ import type { ActionKind } from '../bindings/ActionKind'
 
 export type Command =
   | 'approve' | 'return' | 'deny' | 'answerByHand' | 'edit' | 'askAgain' | 'chooseModel' | 'stop'
-  | 'accept' | 'cancel' | 'fill' | 'redact' | 'decideToolUse' | 'opinion' | 'forLonger' | 'later' | 'raw' | 'help' | 'next' | 'previous'
+  | 'accept' | 'passOn' | 'cancel' | 'fill' | 'redact' | 'decideToolUse' | 'opinion' | 'forLonger' | 'later' | 'raw' | 'help' | 'next' | 'previous'
 
 export interface Press {
   key: string
@@ -21,6 +21,7 @@ export interface Press {
 const byKey: { [key: string]: ActionKind[] } = {
   a: ['approve', 'return', 'accept'],
   c: ['cancel'],
+  h: ['approve'],
   d: ['deny'],
   w: ['answerByHand', 'fill'],
   e: ['edit'],
@@ -58,6 +59,9 @@ export function commandOf(press: Press, actions: readonly ActionKind[]): Command
   const key = press.key.toLowerCase()
   const kind = byKey[key]?.find((action) => actions.includes(action))
   if (!kind) return null
+  // A question for input is passed on with a key of its own: A accepts what stands here.
+  if (key === 'h') return actions.includes('accept') ? 'passOn' : null
+  if (key === 'a' && actions.includes('accept')) return 'accept'
   return key === 'm' ? 'chooseModel' : (kind as Command)
 }
 

@@ -14,10 +14,17 @@ export function titleOf(item: ReviewItem): string {
     case 'sampling':
       return samplingTitle(item)
     case 'elicitation':
+      if (item.withHost) return `${item.provenance.host ?? 'The host'} asks its user for ${item.provenance.server}`
       return item.asks.mode === 'url' ? `${item.provenance.server} wants your browser to open a page` : `${item.provenance.server} asks for your input`
     case 'tool_call':
       return callTitle(item)
   }
+}
+
+/** Whether the host that made the call answers with its own model. */
+export function ofHost(item: SamplingItem): boolean {
+  const asked = item.answer?.asked ?? item.model
+  return item.models.some(({ name, provider }) => name === asked && provider === 'host')
 }
 
 function samplingTitle(item: SamplingItem): string {
@@ -25,12 +32,13 @@ function samplingTitle(item: SamplingItem): string {
   const tools = isObject(item.request) && Array.isArray(item.request['tools']) ? item.request['tools'].length : 0
   switch (item.phase) {
     case 'request':
+      if (ofHost(item)) return `${server} asks the model of ${item.provenance.host ?? 'the host'} to write something`
       if (item.models.length === 0) return `${server} asks you to write something`
       return tools > 0 ? `${server} asks your model to write, with ${plural(tools, 'tool')} at hand` : `${server} asks your model to write something`
     case 'waiting':
       return `Your request for ${server} waits`
     case 'answering':
-      return `The model answers ${server}`
+      return ofHost(item) ? `${item.provenance.host ?? 'The host'} answers ${server}` : `The model answers ${server}`
     case 'answer':
       return item.answer?.error && item.answer.result === null ? `No answer for ${server} yet` : `Return this answer to ${server}?`
     case 'closed':

@@ -63,12 +63,12 @@ pub(crate) struct HostSet {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct HostGiven {
-    /// Who answers sampling requests that come up in its calls, where it could itself; answer, unless said otherwise. For
-    /// now they are answered here.
+    /// Who answers sampling requests that come up in its calls, where it says that it can itself; answer, unless said
+    /// otherwise.
     #[arg(long, value_enum)]
     pub(crate) sampling: Option<HostMode>,
-    /// Who answers elicitation that comes up in its calls, where it could itself; answer, unless said otherwise. For now it
-    /// is answered here.
+    /// Who answers elicitation that comes up in its calls, where it says that it can itself; answer, unless said
+    /// otherwise.
     #[arg(long, value_enum)]
     pub(crate) elicitation: Option<HostMode>,
     /// Whether its calls of tools are looked at before they are made; off, unless said otherwise.
@@ -87,9 +87,9 @@ pub(crate) struct HostGiven {
 pub(crate) enum HostMode {
     /// It is answered here.
     Answer,
-    /// It is looked at here, the host answers, and the answer is looked at.
+    /// It is looked at here, then the host answers; an answer of its model is looked at too.
     Gate,
-    /// The host answers, and nothing is looked at.
+    /// The host answers without a look, unless a rule, a finding or high risk asks for one. All of it is in the log.
     Pass,
 }
 

@@ -164,7 +164,7 @@ pub(crate) struct Approved {
     /// Record: what may be in what it sends.
     #[arg(long, value_name = "TEXT")]
     pub(crate) context: Option<String>,
-    /// Record: models that may answer: any, or names, class:local and provider:NAME with commas.
+    /// Record: models that may answer: any, or names, class:local, provider:NAME and host:NAME with commas.
     #[arg(long, value_name = "any|A,class:local,…")]
     pub(crate) models: Option<String>,
     /// Record: what its tools in sampling can read and do.

@@ -78,9 +78,6 @@ fn with(input: HostInput, given: &HostGiven) -> Result<HostInput, Failure> {
 
 /// Says what of it does nothing yet.
 fn note(input: &HostInput) {
-    if [input.sampling, input.elicitation].into_iter().any(|mode| mode != HostMode::Answer) {
-        output::note("gate and pass are kept, but not there yet: for now everything is answered here.");
-    }
     if input.tool_calls == ToolCalls::Off && (input.review_results || said(input).next().is_some()) {
         output::note("Its tool calls are not looked at (--tool-calls off), so results and limits do nothing yet.");
     }

@@ -15,6 +15,8 @@ use super::{has, show};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     Approve,
+    /// Let the host ask its person.
+    PassOn,
     Edit,
     Deny,
     ByHand,
@@ -43,6 +45,7 @@ impl Key {
     pub(super) fn letter(self) -> char {
         match self {
             Self::Approve => 'a',
+            Self::PassOn => 'h',
             Self::Edit => 'e',
             Self::Deny => 'd',
             Self::ByHand => 'w',
@@ -72,7 +75,9 @@ pub(super) fn offered(item: &ReviewItem) -> Vec<Key> {
     let by_hand = has(item, ActionKind::AnswerByHand);
     let asked = item.elicitation();
     let filled = has(item, ActionKind::Accept) && asked.is_some_and(|asked| asked.problems.is_empty());
-    offer(has(item, ActionKind::Approve) || has(item, ActionKind::Return) || filled, Key::Approve);
+    let goes_on = asked.is_none() && (has(item, ActionKind::Approve) || has(item, ActionKind::Return));
+    offer(goes_on || filled, Key::Approve);
+    offer(asked.is_some() && has(item, ActionKind::Approve), Key::PassOn);
     offer(has(item, ActionKind::Edit), Key::Edit);
     offer(has(item, ActionKind::Deny), Key::Deny);
     let has_fields = asked.is_some_and(|asked| matches!(&asked.asks, AsksView::Form { fields } if !fields.is_empty()));

@@ -237,6 +237,7 @@ pub(super) fn raw_json(item: &ReviewItem) {
 pub(super) fn help(offered: &[Key], asks_you: bool) {
     for key in offered {
         let does = match key {
+            Key::PassOn => "let the host that made the call ask its user",
             Key::Approve if asks_you => "accept: answer with what is filled in, or open the address",
             Key::Deny if asks_you => "decline: the server is told no",
             Key::ByHand if asks_you => "fill in the form, field by field",
@@ -431,7 +432,11 @@ fn content(page: &mut Page, who: &str, content: &Value) {
 
 fn measured(answer: &AnswerView) -> String {
     let mut parts = vec![
-        answer.model.clone().unwrap_or_else(|| answer.asked.clone()),
+        match (&answer.model, answer.asked.strip_prefix("host:")) {
+            (Some(model), Some(host)) => format!("{model}, from the host {host}"),
+            (Some(model), None) => model.clone(),
+            (None, _) => answer.asked.clone(),
+        },
         format!("{:.1} s", f64::from(answer.took_ms) / 1000.0),
     ];
     if let (Some(read), Some(written)) = (answer.tokens_in, answer.tokens_out) {

@@ -188,6 +188,51 @@ fn secrets_in_a_form_are_found_where_they_are_asked() {
     assert!(secret_requests(&parse(url).unwrap()).is_empty(), "an address is where secrets belong");
 }
 
+#[test]
+fn what_a_host_answers_goes_back_as_it_came_if_it_fits() {
+    let of_host = |asked: Value, result: Value| {
+        let mut dialog = Dialog::new(parse(asked).unwrap()).with_host();
+        assert!(matches!(dialog.apply(Event::OfHost(result.clone())), Err(DialogError::NoHost)), "it was not asked");
+        assert!(matches!(dialog.apply(Event::PassOn), Ok(Effect::PassOn)));
+        match dialog.apply(Event::OfHost(result)) {
+            Ok(Effect::Accept(input)) => Some(input.result()),
+            Ok(other) => panic!("{other:?}"),
+            Err(DialogError::NoAnswer(_)) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let fields = json!({
+        "n": {"type": "integer"}, "t": {"type": "string", "maxLength": 3}, "b": {"type": "boolean"},
+        "s": {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}},
+    });
+    let asked = form(&fields, &["n"]);
+    let content = json!({"s": ["y", "x"], "n": 2, "t": "", "b": false});
+    let accepted = json!({"action": "accept", "content": content});
+    assert_eq!(of_host(asked.clone(), accepted.clone()).unwrap().to_string(), accepted.to_string());
+    for action in ["decline", "cancel"] {
+        for empty in [json!({"action": action}), json!({"action": action, "content": {}, "_meta": {}})] {
+            assert_eq!(of_host(asked.clone(), empty), Some(json!({"action": action})));
+        }
+    }
+    for bad in [
+        json!([]),
+        json!({"action": "maybe"}),
+        json!({"action": "accept"}),
+        json!({"action": "accept", "content": []}),
+        json!({"action": "accept", "content": {"n": "2"}}),
+        json!({"action": "accept", "content": {"n": 2.5}}),
+        json!({"action": "accept", "content": {"n": 2, "t": "long"}}),
+        json!({"action": "accept", "content": {"n": 2, "s": ["z"]}}),
+        json!({"action": "accept", "content": {"n": 2, "other": 1}}),
+        json!({"action": "accept", "content": {"n": 2}, "more": 1}),
+        json!({"action": "decline", "content": {"n": 2}}),
+    ] {
+        assert_eq!(of_host(asked.clone(), bad.clone()), None, "{bad}");
+    }
+    let url = json!({"mode": "url", "message": "m", "url": "https://example.org/", "elicitationId": "e"});
+    assert_eq!(of_host(url, json!({"action": "accept"})), Some(json!({"action": "accept"})));
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         prop_oneof![Just(json!({})), Just(json!({"n": "1"})), Just(json!({"n": "x"})), Just(json!({"m": "1"}))]
@@ -196,31 +241,46 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Event::Cancel),
         Just(Event::Refuse),
         Just(Event::Withdraw),
+        Just(Event::PassOn),
+        prop_oneof![
+            Just(json!({"action": "accept", "content": {"n": 1}})),
+            Just(json!({"action": "accept", "content": {"n": "1"}})),
+        ]
+        .prop_map(Event::OfHost),
     ]
 }
 
 proptest! {
     /// It ends once; only what fits goes back, and only by accepting; an error changes nothing.
     #[test]
-    fn a_question_ends_once(events in proptest::collection::vec(event(), 0..12)) {
+    fn a_question_ends_once(events in proptest::collection::vec(event(), 0..12), has_host: bool) {
         let asked = parse(form(&json!({"n": {"type": "integer"}}), &["n"])).unwrap();
-        let mut dialog = Dialog::new(asked);
-        let mut ends = 0;
+        let dialog = Dialog::new(asked);
+        let mut dialog = if has_host { dialog.with_host() } else { dialog };
+        let (mut ends, mut passed) = (0, 0);
         for event in events {
-            let (accepts, revision, over) = (matches!(event, Event::Accept(_)), dialog.revision(), dialog.is_over());
+            let (revision, over) = (dialog.revision(), dialog.is_over());
+            let (accepts, of_host) = (matches!(event, Event::Accept(_)), matches!(event, Event::OfHost(_)));
             match dialog.apply(event) {
+                Ok(Effect::PassOn) => {
+                    passed += 1;
+                    prop_assert!(has_host && !over && dialog.is_with_host() && !dialog.may_pass_on());
+                    prop_assert_eq!(dialog.revision(), revision + 1);
+                }
                 Ok(effect) => {
                     ends += 1;
                     prop_assert!(dialog.is_over() && dialog.revision() == revision + 1);
-                    prop_assert_eq!(matches!(effect, Effect::Accept(_)), accepts);
+                    prop_assert_eq!(matches!(effect, Effect::Accept(_)), accepts || of_host);
                     if let Effect::Accept(input) = effect {
+                        prop_assert_eq!(input.is_of_host(), of_host);
+                        prop_assert!(!of_host || passed == 1, "a host answers what it was asked");
                         prop_assert_eq!(input.result(), json!({"action": "accept", "content": {"n": 1}}));
                     }
                 }
                 Err(_) => prop_assert_eq!((dialog.revision(), dialog.is_over()), (revision, over)),
             }
         }
-        prop_assert!(ends <= 1);
+        prop_assert!(ends <= 1 && passed <= 1);
     }
 
     /// Reading never panics, and what is read can be filled in or refused.

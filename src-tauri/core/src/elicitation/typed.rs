@@ -37,6 +37,21 @@ impl Form {
         }
         if problems.is_empty() { Ok(object(members)) } else { Err(problems) }
     }
+
+    /// Checks an answer that another client's form gave, as JSON.
+    ///
+    /// # Errors
+    /// Every field that does not fit, in the order of the form.
+    pub fn check(&self, given: &Map<String, Value>) -> Result<(), Vec<Problem>> {
+        let strange = given.keys().filter(|name| !self.fields().iter().any(|field| field.name == **name));
+        let strange = strange.map(|_| Problem { field: String::new(), why: "There is a value of no field.".into() });
+        let unfit = self.fields().iter().filter_map(|field| {
+            let why = field.check(given.get(&field.name)).err()?;
+            Some(Problem { field: field.name.clone(), why })
+        });
+        let problems: Vec<Problem> = strange.chain(unfit).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
 }
 
 impl Field {
@@ -61,6 +76,23 @@ impl Field {
                 if text.is_empty() { missing() } else { self.kind.read(text).map(Some) }
             }
         }
+    }
+}
+
+impl Field {
+    fn check(&self, given: Option<&Value>) -> Result<(), String> {
+        let wrong = || "This is no value of this field.".to_owned();
+        let fits = match (&self.kind, given) {
+            (_, None) if self.required => return Err("This is required.".to_owned()),
+            (_, None) | (FieldKind::Truth, Some(Value::Bool(_))) => return Ok(()),
+            (FieldKind::Several { choices, min, max }, Some(Value::Array(values))) => {
+                several(values, choices, *min, *max)
+            }
+            (FieldKind::Number { .. }, Some(Value::Number(number))) => self.kind.read(&number.to_string()),
+            (FieldKind::Text { .. } | FieldKind::One(_), Some(Value::String(text))) => self.kind.read(text),
+            _ => return Err(wrong()),
+        };
+        fits.map(drop)
     }
 }
 

@@ -220,6 +220,8 @@ pub struct Case<'a> {
     pub suspended: Option<Suspension>,
     /// Whether the tools in the request can carry private data out, and the record does not allow that.
     pub trifecta: bool,
+    /// Whether the person leaves what is asked in this host's calls to the host, and the host answers this.
+    pub passes: bool,
     /// Of a tool call, what it is judged by in place of the server's sampling mode and gates; none: it is none.
     pub calling: Option<Calling>,
 }

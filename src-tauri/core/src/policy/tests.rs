@@ -23,6 +23,7 @@ fn facts() -> Facts {
 
 pub(super) fn case(gate: Gate, facts: &Facts) -> Case<'_> {
     Case {
+        passes: false,
         gate,
         kind: Kind::Sampling,
         host: None,
@@ -106,6 +107,35 @@ fn asks_unless_told_otherwise() {
     let facts = facts();
     assert_eq!(judge(&case(Gate::Request, &facts), &[]).verdict, Verdict::Ask);
     assert_eq!(judge(&case(Gate::Answer, &facts), &[]).verdict, Verdict::Ask);
+}
+
+#[test]
+fn what_is_left_to_a_host_passes_where_nothing_else_speaks_against_it() {
+    let facts = facts();
+    let high = Case { risk: Risk::High, passes: true, ..case(Gate::Request, &facts) };
+    for gate in [Gate::Request, Gate::Answer] {
+        for kind in [Kind::Sampling, Kind::Elicitation] {
+            let passes = Case { kind, passes: true, ..case(gate, &facts) };
+            let passed = judge(&passes, &[]);
+            assert_eq!((passed.verdict, passed.by, passed.answer), (Verdict::Allow, DecidedBy::Rule, None));
+            assert_eq!(judge(&passes, &[rule("a", Action::Ask)]).verdict, Verdict::Ask);
+            assert_eq!(judge(&passes, &[rule("a", Action::Deny)]).verdict, Verdict::Deny);
+            assert_eq!(judge(&Case { gate, kind, ..high }, &[]).verdict, Verdict::Ask);
+            assert_eq!(judge(&Case { findings: &hidden(), ..passes }, &[]).verdict, Verdict::Ask);
+            let suspended = Case { suspended: Some(Suspension::Drift), ..passes };
+            assert_eq!(judge(&suspended, &[]).verdict, Verdict::Ask);
+        }
+        let passes = Case { passes: true, ..case(gate, &facts) };
+        assert_eq!(judge(&Case { sampling: Sampling::Off, ..passes }, &[]).verdict, Verdict::Deny);
+        assert_eq!(judge(&Case { sampling: Sampling::Rules, ..passes }, &[]).verdict, Verdict::Deny);
+        assert_eq!(judge(&Case { trifecta: true, ..passes }, &[]).verdict, Verdict::Deny);
+        let calls = Facts { calls_tools: true, ..facts.clone() };
+        assert_eq!(
+            judge(&Case { facts: &calls, ..passes }, &[]).verdict,
+            Verdict::Ask,
+            "calls are approved by themselves"
+        );
+    }
 }
 
 #[test]

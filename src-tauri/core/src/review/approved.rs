@@ -18,6 +18,21 @@ pub struct ModelRef {
     pub base_url: Option<String>,
 }
 
+/// The provider's name where a host answers with its own model. No provider is called that.
+pub const HOST: &str = "host";
+
+impl ModelRef {
+    /// The model of a host that answers itself, as `host:NAME`, which no configured model can be called.
+    pub fn of_host(name: &str) -> Self {
+        Self { name: format!("{HOST}:{name}"), provider: HOST.into(), model: name.into(), base_url: None }
+    }
+
+    /// The host that answers; none: it is a configured model.
+    pub fn host(&self) -> Option<&str> {
+        (self.provider == HOST).then_some(self.model.as_str())
+    }
+}
+
 /// A request that a person, or a rule that a person made, approved. Only [`Review::apply`](super::Review::apply) makes one.
 #[derive(Debug, Clone)]
 pub struct ApprovedRequest {

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidSetting, Model, PinAt, Sampling, Server, Settings};
+use super::{InvalidSetting, Model, PinAt, Sampling, Server, Settings, check_host_name};
 use crate::{
     model_format,
     policy::{Label, Risk},
+    review::HOST,
 };
 
 /// Days after which a record filled with its defaults is to be looked at again.
@@ -26,7 +27,8 @@ pub struct Record {
     /// What may be in what it sends.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub context: String,
-    /// Which configured models may answer: names, `class:local` (on this machine) or `provider:NAME`; empty: any.
+    /// Which models may answer: names of configured ones, `class:local` (on this machine), `provider:NAME` or
+    /// `host:NAME` (the host's own); empty: any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
     /// What the tools it may use in sampling can read and do.
@@ -69,6 +71,11 @@ impl Record {
                 Some(("provider", provider)) => provider == model.provider,
                 Some(_) | None => allowed == name,
             })
+    }
+
+    /// Whether this host's own model may answer.
+    pub fn allows_host(&self, name: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|allowed| allowed.split_once(':') == Some((HOST, name)))
     }
 }
 
@@ -165,12 +172,13 @@ impl Record {
         let is_class = |name: &str| match name.split_once(':') {
             Some(("class", class)) => class == LOCAL,
             Some(("provider", provider)) => model_format::provider(provider).is_some(),
+            Some((HOST, host)) => check_host_name(host).is_ok(),
             Some(_) | None => false,
         };
         match self.models.iter().find(|model| !known(model) && !is_class(model)) {
             Some(model) => Err(InvalidSetting(format!(
                 "record.models: there is no model {model:?}; add it, take it out of the record, or name a class: \
-                 class:local, provider:NAME"
+                 class:local, provider:NAME, host:NAME"
             ))),
             None => Ok(()),
         }
@@ -181,6 +189,10 @@ impl Settings {
     /// Why this model may not answer this server; none: it may, or there is no such model.
     pub fn forbids_model(&self, server: &str, name: &str) -> Option<String> {
         let record = self.servers.get(server)?.record.as_ref()?;
+        if let Some((HOST, host)) = name.split_once(':') {
+            return (!record.allows_host(host))
+                .then(|| format!("The record of {server} does not allow this host's model."));
+        }
         let model = self.models.get(name)?;
         (!record.allows_model(name, model)).then(|| format!("The record of {server} does not allow this model."))
     }
@@ -235,6 +247,14 @@ mod tests {
         assert_eq!(allowed(&["class:big"]), (vec![], false), "a class that nobody knows allows nothing");
         assert_eq!(allowed(&["provider:nobody"]), (vec![], false));
         assert_eq!(allowed(&["gone"]), (vec![], false));
+        assert_eq!(allowed(&["host:editor"]), (vec![], true));
+        let hosts = |said: &[&str]| {
+            let record = Record { models: said.iter().map(|name| (*name).to_owned()).collect(), ..Record::default() };
+            (record.allows_host("editor"), record.allows_host("other"))
+        };
+        assert_eq!(hosts(&[]), (true, true));
+        assert_eq!(hosts(&["host:editor"]), (true, false));
+        assert_eq!(hosts(&["claude", "class:local", "editor"]), (false, false), "none of these is the host's");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     mcp::{Connection, Marks},
     run_file::RunFile,
     token,
+    upstream::Upstream,
     wire::Topic,
 };
 
@@ -142,6 +143,11 @@ impl Engine {
     }
 
     /// Knows the marks of calls made here.
+    /// The hosts that may be asked themselves.
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.pipeline.upstream
+    }
+
     pub(crate) fn marks(&self) -> &Marks {
         &self.options.client.marks
     }

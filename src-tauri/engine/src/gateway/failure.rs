@@ -8,7 +8,7 @@ use crate::{engine::ServerError, mcp::CallError};
 pub(super) const INVALID_REQUEST: i64 = -32600;
 pub(super) const METHOD_NOT_FOUND: i64 = -32601;
 pub(super) const INVALID_PARAMS: i64 = -32602;
-const INTERNAL: i64 = -32603;
+pub(super) const INTERNAL: i64 = -32603;
 const PARSE: i64 = -32700;
 const HEADER_MISMATCH: i64 = -32020;
 const MISSING_CAPABILITY: i64 = -32021;

@@ -68,7 +68,7 @@ pub(super) fn fit_result(method: &str, host: Era, result: &mut Value) {
         }
         Era::Stateless => {
             object.entry("resultType").or_insert_with(|| "complete".into());
-            if CACHEABLE.contains(&method) {
+            if CACHEABLE.contains(&method) && object["resultType"] == "complete" {
                 object.entry("ttlMs").or_insert_with(|| 0.into());
                 object.entry("cacheScope").or_insert_with(|| "private".into());
             }

@@ -9,20 +9,21 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
+use samplegate_core::upstream::HostSide;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::{
     Endpoint, Gateway,
     auth::{self, Caller},
-    failure::{Failure, INVALID_REQUEST},
+    failure::{Failure, INTERNAL, INVALID_REQUEST},
     fit::RequestMeta,
     headers::{self, PROTOCOL_VERSION, STATELESS, VERSIONS},
     reply,
     request::{Request as Asked, Side},
     session::WAITING,
 };
-use crate::{mcp::MAX_MESSAGE_BYTES, token};
+use crate::{mcp::MAX_MESSAGE_BYTES, token, upstream::HostError};
 
 const SESSION_ID: &str = "mcp-session-id";
 const JSON: &str = "application/json";
@@ -42,7 +43,10 @@ enum Message {
         params: Map<String, Value>,
     },
     /// An answer to what we asked.
-    Answer,
+    Answer {
+        id: Value,
+        answer: Result<Value, HostError>,
+    },
 }
 
 impl Gateway {
@@ -122,7 +126,10 @@ impl Visit {
         match read(&bytes).map_err(|failure| malformed(&failure, &Value::Null))? {
             Message::Request { id, method, params } => self.requested(id, method, params).await,
             Message::Notification { method, params } => self.notified(&method, params),
-            Message::Answer => self.session().map(|_| accepted()),
+            Message::Answer { id, answer } => {
+                self.session()?.answered(&id, answer);
+                Ok(accepted())
+            }
         }
     }
 
@@ -155,7 +162,7 @@ impl Visit {
         let cancel = self.gateway.0.stop.child_token();
         let gone = cancel.clone().drop_guard();
         let Self { gateway, endpoint, caller, .. } = self;
-        let asked = Asked { gateway, endpoint, caller, side, id, method, params, meta, out, cancel };
+        let asked = Asked { gateway, endpoint, caller, side, id, method, params, meta, again: None, out, cancel };
         tokio::spawn(asked.run());
         Ok(reply::reply(messages, gone, stateless).await)
     }
@@ -229,7 +236,9 @@ impl Visit {
         if let Ok(value) = HeaderValue::from_str(&session_id) {
             response.headers_mut().insert(SESSION_ID, value);
         }
-        self.gateway.begin_session(session_id, &self.caller, self.endpoint);
+        let capabilities = params.get("capabilities").cloned().unwrap_or_default();
+        let side = HostSide { version: version.to_owned(), capabilities };
+        self.gateway.begin_session(session_id, &self.caller, self.endpoint, side);
         Ok(response)
     }
 
@@ -289,8 +298,16 @@ fn read(bytes: &Bytes) -> Result<Message, Failure> {
     };
     let id = object.remove("id");
     let Some(method) = object.remove("method") else {
-        let answers = object.contains_key("result") || object.contains_key("error");
-        return if answers { Ok(Message::Answer) } else { Err(invalid("Invalid Request: there is no method")) };
+        let answer = match (object.remove("result"), object.remove("error")) {
+            (Some(result), None) => Ok(result),
+            (_, Some(error)) => Err(HostError::Refused {
+                code: error.get("code").and_then(Value::as_i64).unwrap_or(INTERNAL),
+                message: error.get("message").and_then(Value::as_str).unwrap_or("no message").to_owned(),
+                data: error.get("data").cloned(),
+            }),
+            (None, None) => return Err(invalid("Invalid Request: there is no method")),
+        };
+        return Ok(Message::Answer { id: id.unwrap_or_default(), answer });
     };
     let Value::String(method) = method else { return Err(invalid("Invalid Request: method must be a string")) };
     match id {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use samplegate_core::settings::Settings;
+use samplegate_core::{settings::Settings, upstream::HostSide};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -38,10 +38,18 @@ pub(super) struct Request {
     /// Without `_meta`.
     pub(super) params: Map<String, Value>,
     pub(super) meta: RequestMeta,
+    /// What the host answers, where it sends a call again.
+    pub(super) again: Option<Again>,
     /// What goes to the host before the response, and that last.
     pub(super) out: mpsc::Sender<Value>,
     /// Fires when the host gives up, or the gateway ends.
     pub(super) cancel: CancellationToken,
+}
+
+/// What comes with a call that is sent again, from 2026-07-28 on.
+pub(super) struct Again {
+    pub(super) state: Value,
+    pub(super) responses: Map<String, Value>,
 }
 
 /// A server and what it calls what was asked for.
@@ -83,8 +91,14 @@ impl Request {
 
     async fn answer(&mut self) -> Result<Value, Failure> {
         // What answers our own questions is not for the server.
-        self.params.remove("inputResponses");
-        self.params.remove("requestState");
+        let (responses, state) = (self.params.remove("inputResponses"), self.params.remove("requestState"));
+        self.again = state.filter(|_| self.era() == Era::Stateless).map(|state| {
+            let responses = match responses {
+                Some(Value::Object(responses)) => responses,
+                _ => Map::new(),
+            };
+            Again { state, responses }
+        });
         let method = self.method.clone();
         match (method.as_str(), self.era()) {
             ("ping", Era::Legacy) => Ok(json!({})),
@@ -240,9 +254,9 @@ impl Gateway {
         offered(&self.0.engine.config().settings(), server)
     }
 
-    pub(super) fn begin_session(&self, id: String, caller: &Caller, endpoint: Endpoint) {
+    pub(super) fn begin_session(&self, id: String, caller: &Caller, endpoint: Endpoint, side: HostSide) {
         let ended = self.0.stop.child_token();
-        let session = Session::new(id.clone(), &caller.name, endpoint, ended);
+        let session = Session::new(id.clone(), &caller.name, endpoint, side, ended);
         self.sessions().insert(id, session);
     }
 

@@ -9,12 +9,16 @@ use std::{
     time::Duration,
 };
 
+use samplegate_core::upstream::HostSide;
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Endpoint;
-use crate::mcp::Watch;
+use crate::{mcp::Watch, upstream::HostError};
 
 /// How many messages wait for a stream to send them on, or a stream for its reader.
 pub(super) const WAITING: usize = 256;
@@ -27,6 +31,8 @@ pub(super) struct Session {
     /// Whose it is.
     pub(super) host: String,
     pub(super) endpoint: Endpoint,
+    /// What the host says of itself.
+    pub(super) side: HostSide,
     /// Fires when it is over.
     pub(super) ended: CancellationToken,
     state: Mutex<State>,
@@ -39,6 +45,9 @@ struct State {
     /// For the stream, while there is none.
     waiting: VecDeque<Value>,
     running: Vec<Running>,
+    /// What the host was asked and did not answer yet, by the request's id.
+    asked: HashMap<String, oneshot::Sender<Result<Value, HostError>>>,
+    requests: u64,
     /// Resources it wants to hear of, with what keeps that up.
     watches: HashMap<(String, String), Watch>,
     used_at: Instant,
@@ -52,17 +61,26 @@ struct Running {
 }
 
 impl Session {
-    pub(super) fn new(id: String, host: &str, endpoint: Endpoint, ended: CancellationToken) -> Arc<Self> {
+    pub(super) fn new(
+        id: String,
+        host: &str,
+        endpoint: Endpoint,
+        side: HostSide,
+        ended: CancellationToken,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             host: host.to_owned(),
             endpoint,
+            side,
             ended,
             state: Mutex::new(State {
                 level: None,
                 stream: None,
                 waiting: VecDeque::new(),
                 running: Vec::new(),
+                asked: HashMap::new(),
+                requests: 0,
                 watches: HashMap::new(),
                 used_at: Instant::now(),
             }),
@@ -109,6 +127,30 @@ impl Session {
         let id = id.to_string();
         let state = self.state();
         state.running.iter().filter(|running| running.id == id).for_each(|running| running.cancel.cancel());
+    }
+
+    /// Takes an id for a request to the host; gives where its answer comes.
+    pub(super) fn expect(&self) -> (String, oneshot::Receiver<Result<Value, HostError>>) {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state();
+        state.requests += 1;
+        let id = format!("samplegate-{}", state.requests);
+        state.asked.insert(id.clone(), answer);
+        (id, answered)
+    }
+
+    /// Nobody waits for the answer to a request of ours any more.
+    pub(super) fn forget(&self, id: &str) {
+        self.state().asked.remove(id);
+    }
+
+    /// The host answers a request of ours. An answer to nothing is passed over.
+    pub(super) fn answered(&self, id: &Value, answer: Result<Value, HostError>) {
+        let waits = id.as_str().and_then(|id| self.state().asked.remove(id));
+        if let Some(waits) = waits {
+            // Whoever asked may not wait any more.
+            let _ = waits.send(answer);
+        }
     }
 
     /// Sends a notification: on the stream the host listens on; where there is none, beside a response under way; else
@@ -168,6 +210,7 @@ impl Session {
         let mut state = self.state();
         state.stream = None;
         state.watches.clear();
+        state.asked.clear();
         state.running.iter().for_each(|running| running.cancel.cancel());
     }
 }

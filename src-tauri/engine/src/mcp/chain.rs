@@ -99,6 +99,17 @@ impl Marks {
         format!("{}.{said}", self.signature(&said))
     }
 
+    /// What is said here, so that it can be known again; for one purpose only.
+    pub(crate) fn signed(&self, purpose: &str, said: &str) -> String {
+        format!("{}.{said}", self.signature(&format!("{purpose} {said}")))
+    }
+
+    /// What was said, if it was signed here and for this purpose.
+    pub(crate) fn said<'a>(&self, purpose: &str, signed: &'a str) -> Option<&'a str> {
+        let (signature, said) = signed.split_once('.')?;
+        (signature == self.signature(&format!("{purpose} {said}")).to_string()).then_some(said)
+    }
+
     /// The chain that a mark of ours names.
     pub(crate) fn read(&self, mark: &str) -> Option<Chain> {
         let (signature, said) = mark.split_once('.')?;

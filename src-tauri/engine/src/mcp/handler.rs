@@ -104,6 +104,7 @@ impl Handler {
             origin,
             session: Some(self.tap.session),
             round,
+            place: None,
             arrival,
             arrived_at,
             withdrawn,

@@ -20,6 +20,7 @@ impl Connection {
             origin: Origin::Call(call),
             session: self.lasting_session(),
             round: 1,
+            place: None,
             arrival: self.tap.arrivals.next(),
             arrived_at: Timestamp::now(),
             withdrawn,

@@ -24,6 +24,8 @@ pub struct Asked {
     /// Position within the call, from 1: the n-th question of a legacy call, the n-th round of a 2026-07-28 call.
     /// 1 where the call is not known.
     pub round: u32,
+    /// Its place among those that came with it, where the server asks in rounds.
+    pub place: Option<RoundPlace>,
     /// Its place among all questions of this process, in the order they arrived.
     pub arrival: u64,
     /// When it arrived.
@@ -35,6 +37,17 @@ pub struct Asked {
     pub receipt: Receipt,
     /// What was seen of what the server is.
     pub sight: Sight,
+}
+
+/// A question's place in a round of 2026-07-28.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundPlace {
+    /// The round, from 1.
+    pub round: u32,
+    /// The server's name for the question.
+    pub key: String,
+    /// How many questions the round has.
+    pub of: usize,
 }
 
 /// Which call a question belongs to. Never guessed.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, Sent, ServerEvent,
+    Asked, CallError, CallRef, Connection, Era, News, Origin, Refusal, RoundPlace, Sent, ServerEvent,
     chain::MARK,
     connection::LOG_LEVEL_KEY,
     event::shorten,
@@ -109,6 +109,8 @@ impl Connection {
         }
         let withdrawn = CancellationToken::new();
         let withdraw = withdrawn.clone().drop_guard();
+        // Those that somebody is asked.
+        let of = inputs.iter().filter(|input| input.method != ROOTS).count();
         let mut order = Vec::new();
         let mut open = FuturesUnordered::new();
         for (Input { key, method, params }, reply) in inputs.into_iter().zip(replies) {
@@ -125,6 +127,7 @@ impl Connection {
                 origin: Origin::Call(call.clone()),
                 session: self.lasting_session(),
                 round,
+                place: Some(RoundPlace { round, key: key.clone(), of }),
                 arrival: self.tap.arrivals.next(),
                 arrived_at: Timestamp::now(),
                 withdrawn: withdrawn.clone(),

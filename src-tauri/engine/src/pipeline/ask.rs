@@ -1,7 +1,9 @@
-//! Asking the model: the key is read now, the bytes that core encoded go out, the answer streams into the window.
+//! Asking the model: the key is read now, the bytes that core encoded go out, the answer streams into the window. Or
+//! asking the host for an answer of its own.
 
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::{FutureExt as _, TryFutureExt as _};
 use samplegate_core::{
     answer::SamplingAnswer,
     audit::{self, Answered, Content, Gate, Role, Sent},
@@ -18,15 +20,26 @@ use tokio::sync::mpsc;
 use super::{
     End, Given, Looked, NEWEST_PROTOCOL, Pipeline, Question,
     gates::{decided, no_key},
+    host,
     sampling::{Came, Passed},
 };
 use crate::{
     key_command,
     provider::{Control, Progress, ProviderError},
+    review_queue::Outgoing,
+    upstream::HostError,
 };
 
 /// How often the windows are told that an answer grew.
 const SHOW_EVERY: Duration = Duration::from_millis(50);
+
+/// Why there is no answer.
+enum NoAnswer {
+    /// The model failed, with a sentence why.
+    Model(String),
+    /// The host gave none.
+    Host(HostError),
+}
 
 impl Pipeline {
     /// Asks the model and brings its answer to the answer gate.
@@ -41,14 +54,27 @@ impl Pipeline {
         if let Some(why) = self.queue.desk().forbids(&question.asked.server.name, &approved.model().name) {
             return Ok(failed(question, approved, why));
         }
-        let wire = match self.queue.desk().encode(approved.request(), approved.model()) {
-            Ok(wire) => wire,
+        let outgoing = match self.queue.desk().outgoing(approved.request(), approved.model()) {
+            Ok(outgoing) => outgoing,
             Err(error) => return Ok(failed(question, approved, error.to_string())),
         };
-        let work = self.send(approved, &wire, &control, shown);
-        tokio::pin!(work);
+        // What another answers is not what was left to the host.
+        question.docket.passes &= approved.model().host().is_some();
+        let mut work = match (&outgoing, &mut question.host) {
+            (Outgoing::Model(wire), _) => self.send(approved, wire, &control, shown).map_err(NoAnswer::Model).boxed(),
+            (Outgoing::Host { params, .. }, Some(host)) => {
+                let asked = host::sample(host.ask(host::SAMPLE, params.clone())).map_err(NoAnswer::Host);
+                let stopped =
+                    control.stopped().map(|()| Err(NoAnswer::Model("stopped before the host answered".into())));
+                async move {
+                    tokio::select! { answer = asked => answer, stopped = stopped => stopped }
+                }
+                .boxed()
+            }
+            (Outgoing::Host { .. }, None) => return Ok(failed(question, approved, HostError::Gone.to_string())),
+        };
         // Durable before the effect: `sent` is written before the key is even read.
-        self.note_sent(question, approved, &wire).await?;
+        self.note_sent(question, approved, outgoing.body()).await?;
         let mut last_shown = Instant::now();
         let outcome = loop {
             tokio::select! {
@@ -90,7 +116,19 @@ impl Pipeline {
         }
         match outcome {
             Ok(completion) => self.answered(question, approved, completion).await,
-            Err(error) => Ok(failed(question, approved, error)),
+            Err(NoAnswer::Model(why)) => Ok(failed(question, approved, why)),
+            Err(NoAnswer::Host(error)) => self.host_gave_none(question, &error).await,
+        }
+    }
+
+    /// The host's refusal is its last word, as a person's is.
+    async fn host_gave_none(&self, question: &mut Question<Effect>, error: &HostError) -> Result<Came, End> {
+        question.record.note(Answered { error: Some(error.to_string()), ..Answered::default() });
+        let end = host::no_answer(error, question.docket.passes);
+        let decision = Self::fails(question, end).await?;
+        match self.carry_out(question, Gate::Answer, decision, None).await? {
+            Passed::Release(released) => Ok(Came::Release(released)),
+            Passed::Send(_) => Err(End::withdrawn()),
         }
     }
 
@@ -157,7 +195,7 @@ impl Pipeline {
         &self,
         question: &mut Question<Effect>,
         approved: &ApprovedRequest,
-        wire: &WireRequest,
+        body: &[u8],
     ) -> Result<(), End> {
         // Computed anew from what goes out, not copied from what was approved: they must be equal.
         let object = approved_object(approved.request(), approved.model());
@@ -172,10 +210,10 @@ impl Pipeline {
                 model: Some(approved.model().model.clone()),
                 attempt: question.attempt,
                 sent_sha256: Some(sent_sha256),
-                wire_sha256: Some(Sha256Hex::of(&wire.body)),
+                wire_sha256: Some(Sha256Hex::of(body)),
             },
             Role::Wire,
-            Content::new(wire.body.clone()),
+            Content::new(body.to_vec()),
         );
         question.record.flush().await
     }

@@ -49,6 +49,8 @@ pub(super) struct Docket {
     seen: Option<Arc<Seen>>,
     /// Of a tool call, what the server says about the tool; none: it is none.
     call: Option<Hints>,
+    /// Whether the person leaves it to the host, which answers.
+    pub(super) passes: bool,
 }
 
 impl Docket {
@@ -152,6 +154,7 @@ impl Docket {
             model: None,
             seen: None,
             call: None,
+            passes: false,
         }
     }
 
@@ -328,6 +331,7 @@ impl Docket {
             risk: server.map_or(policy::Risk::High, |server| server.risk_of(self.tool.as_deref())),
             suspended: server.filter(|server| is_due(server, local.date())).map(|_| Suspension::ReviewDue),
             trifecta: server.is_some_and(|server| self.denied_trifecta(server).is_some()),
+            passes: self.passes,
             calling: self.call.map(|hints| calling(self.host.as_deref(), hints, settings)),
         }
     }

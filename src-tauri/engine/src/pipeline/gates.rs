@@ -39,7 +39,7 @@ impl Pipeline {
             Verdict::Allow => match allow(&question.entry, &evaluation) {
                 Ok(decision) => return Ok((decision, Some(evaluation))),
                 Err(Instead::Person(why)) => why,
-                Err(Instead::Nobody(why)) => return Ok((Self::fails(question, why).await?, None)),
+                Err(Instead::Nobody(why)) => return Ok((Self::fails(question, End::failed(-32603, why)).await?, None)),
             },
             Verdict::Ask => evaluation.reason.clone(),
         };
@@ -165,9 +165,9 @@ impl Pipeline {
     }
 
     /// Ends the question without an answer; a decision, where a person was faster.
-    pub(super) async fn fails<E>(question: &mut Question<E>, why: String) -> Result<Decision<E>, End> {
+    pub(super) async fn fails<E>(question: &mut Question<E>, end: End) -> Result<Decision<E>, End> {
         if question.entry.refuse() {
-            return Err(End::failed(-32603, why));
+            return Err(end);
         }
         Self::decided_already(question).await
     }
@@ -210,6 +210,10 @@ impl Pipeline {
 
     /// Makes durable what led here, and then tells the windows: what a person is shown comes after it in the log.
     async fn before_anybody_looks<E>(&self, question: &mut Question<E>) -> Result<(), End> {
+        // Nobody knows how long a person takes.
+        if let Some(host) = &mut question.host {
+            host.pass_by();
+        }
         question.record.flush().await?;
         question.entry.waits();
         self.queue.touch(&question.entry);

@@ -8,15 +8,18 @@ use samplegate_core::{
     inspect::{self, Place},
     policy::Evaluation,
     request::SamplingRequest,
-    review::{ApprovedRequest, Effect, ReleasedResponse, Review},
-    settings::{SamplingTools, Server},
+    review::{ApprovedRequest, Effect, ModelRef, ReleasedResponse, Review},
+    settings::{HostMode, SamplingTools, Server},
 };
 use serde_json::{Value, json};
 
 use super::{End, Ended, Looked, Pipeline, Question, docket::Docket, intake::Evaluated};
-use crate::mcp::{Asked, Refusal};
+use crate::{
+    mcp::{Asked, Refusal},
+    upstream::Turn,
+};
 
-const REJECTED: &str = "User rejected sampling request";
+pub(super) const REJECTED: &str = "User rejected sampling request";
 
 /// What the request gate lets through.
 pub(super) enum Passed {
@@ -37,10 +40,10 @@ pub(super) enum Came {
 }
 
 impl Pipeline {
-    pub(super) async fn sampling(&self, asked: Asked) -> Result<Value, Refusal> {
+    pub(super) async fn sampling(&self, asked: Asked, host: Option<Turn>) -> Result<Value, Refusal> {
         let withdrawn = asked.withdrawn.clone();
         let origin = asked.origin.clone();
-        let mut question = match self.receive_sampling(asked).await {
+        let mut question = match self.receive_sampling(asked, host).await {
             Ok(question) => question,
             Err(end) => {
                 // What could not be read is the server's failure, not a model's.
@@ -61,7 +64,7 @@ impl Pipeline {
     }
 
     /// Logs that a model's answer was asked for, checks it, evaluates it and puts it into the queue.
-    async fn receive_sampling(&self, asked: Asked) -> Result<Question<Effect>, End> {
+    async fn receive_sampling(&self, asked: Asked, mut host: Option<Turn>) -> Result<Question<Effect>, End> {
         let at = asked.arrived_at;
         let settings = self.config.settings();
         let server = settings.servers.get(&asked.server.name);
@@ -72,18 +75,38 @@ impl Pipeline {
         let (asked, mut record, request) = self.log_received(asked, Kind::Sampling, read, told).await?;
         let findings = inspect::inspect(Place::Request, request.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let model = self.queue.desk().choose(&asked.server.name, &request);
+        let own = host.as_ref().map(|host| ModelRef::of_host(host.host()));
+        let (answers, why_here) = self.who_answers(
+            &asked,
+            host.as_ref(),
+            |host| host.sampling,
+            |side| {
+                let cannot = side.cannot_sample(&request).map(ToOwned::to_owned);
+                cannot.or_else(|| settings.forbids_model(&asked.server.name, &own.as_ref()?.name))
+            },
+        );
+        let model = match answers {
+            HostMode::Answer => self.queue.desk().choose(&asked.server.name, &request),
+            HostMode::Gate | HostMode::Pass => own,
+        };
+        if answers == HostMode::Answer {
+            host = None;
+        }
         let seen = asked.sight.settled().await;
-        let docket = Docket::new(&asked, &request, model.as_ref(), seen);
+        let mut docket = Docket::new(&asked, &request, model.as_ref(), seen);
+        docket.passes = answers == HostMode::Pass;
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
         let Evaluated { evaluation, mut submission, lowered } = evaluated;
         submission.notes.extend(docket.remarks(&self.config.settings(), at));
-        submission.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
+        submission.notes.extend(why_here);
+        if host.is_none() {
+            submission.notes.extend(self.queue.desk().no_model_allowed(&asked.server.name));
+        }
         let offered = lowered.map_or_else(|| request.clone(), |cap| request.clone().with_max_tokens(cap));
         let review = Review::new(request, offered, model, asked.server.protocol_version.clone());
         let (entry, decisions) = self.queue.submit_sampling(submission, review);
         let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
+        Ok(Question { asked, record, entry, decisions, host, docket, evaluation, looked, raised, attempt: 0 })
     }
 
     /// The two gates, and the model between them.
@@ -148,6 +171,9 @@ fn check_tools(request: SamplingRequest, server: Option<&Server>) -> Result<Samp
 
 /// A refusal as the protocol has it; what a person typed is not told.
 fn refusal(end: &End) -> Refusal {
+    if let Some(told) = &end.told {
+        return told.clone();
+    }
     match (end.outcome, end.by) {
         (Outcome::Withdrawn, _) => Refusal::new(end.code, "withdrawn"),
         (_, Some(by)) => {

@@ -108,7 +108,7 @@ impl Pipeline {
         }
         let (entry, decisions) = self.queue.submit_call(submission, CallReview::new(call), tool);
         let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, docket, evaluation, looked, raised, attempt: 0 })
+        Ok(Question { asked, record, entry, decisions, host: None, docket, evaluation, looked, raised, attempt: 0 })
     }
 
     /// The two gates, and the server between them.

@@ -13,8 +13,9 @@ use samplegate_core::{
     request::SamplingRequest,
     review::ModelRef,
     settings::{HUMAN, Settings},
-    tokens,
+    tokens, upstream,
 };
+use serde_json::Value;
 
 use crate::{
     config::Config,
@@ -48,6 +49,13 @@ impl Desk {
             model: model.model.clone(),
             base_url: model.base_url.clone(),
         })
+    }
+
+    /// Exactly what goes out for this model, or to this host.
+    pub(crate) fn outgoing(&self, request: &SamplingRequest, model: &ModelRef) -> Result<Outgoing, Unsupported> {
+        let Some(host) = model.host() else { return self.encode(request, model).map(Outgoing::Model) };
+        let params = upstream::sampling_params(request);
+        Ok(Outgoing::Host { body: params.to_string().into_bytes(), params, address: format!("{host}, the host") })
     }
 
     /// Why the record of this server does not allow a model; none: it may answer.
@@ -104,23 +112,26 @@ impl Desk {
         model_format::encode(provider(model)?, model.base_url.as_deref(), &model.model, request)
     }
 
-    /// Every model with its size and price for this request; last those that this server's record does not allow.
-    pub(crate) fn options(&self, server: &str, request: &SamplingRequest) -> Vec<ModelOption> {
+    /// Every model with its size and price for this request, the host's own first; last those that this server's record
+    /// does not allow.
+    pub(crate) fn options(&self, server: &str, request: &SamplingRequest, host: Option<&ModelRef>) -> Vec<ModelOption> {
         let now = SystemTime::now();
         let tokens_in = tokens::estimate(request);
         let (allowed, forbidden): (Vec<_>, Vec<_>) =
             self.rank(request).into_iter().partition(|ranked| self.forbids(server, &ranked.name).is_none());
-        allowed
+        let of_host = host.map(|host| (host.clone(), "this host’s own model will answer".to_owned()));
+        let configured = allowed.into_iter().chain(forbidden);
+        let configured = configured.filter_map(|ranked| Some((self.model(&ranked.name)?, ranked.why)));
+        of_host
             .into_iter()
-            .chain(forbidden)
-            .filter_map(|ranked| Some((self.model(&ranked.name)?, ranked.why)))
+            .chain(configured)
             .map(|(model, why)| {
                 let most = Usage { input: tokens_in, output: u64::from(request.max_tokens()), cached: 0 };
                 let cost = price::cost_microusd(&model.provider, &model.model, most, now);
                 ModelOption {
                     cannot: self
                         .forbids(server, &model.name)
-                        .or_else(|| self.encode(request, &model).err().map(|error| error.to_string())),
+                        .or_else(|| self.outgoing(request, &model).err().map(|error| error.to_string())),
                     name: model.name,
                     provider: model.provider,
                     model: model.model,
@@ -130,6 +141,40 @@ impl Desk {
                 }
             })
             .collect()
+    }
+}
+
+/// Exactly what goes out.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// To a model.
+    Model(WireRequest),
+    /// To the host that made the call.
+    Host {
+        /// The params of its request.
+        params: Value,
+        /// The same as bytes.
+        body: Vec<u8>,
+        /// Where they go, in words.
+        address: String,
+    },
+}
+
+impl Outgoing {
+    /// The bytes.
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::Model(wire) => &wire.body,
+            Self::Host { body, .. } => body,
+        }
+    }
+
+    /// Where they go.
+    pub(crate) fn address(&self) -> &str {
+        match self {
+            Self::Model(wire) => &wire.url,
+            Self::Host { address, .. } => address,
+        }
     }
 }
 

@@ -2,11 +2,15 @@
 
 use samplegate_core::{
     audit::{self, Gate},
-    elicitation::{Dialog, Effect, Event, Mode, Typed},
+    elicitation::{Dialog, DialogError, Effect, Event, Mode, Typed},
+    upstream,
 };
 use tokio::sync::mpsc;
 
-use super::{ActError, Decision, Shown, subject::Act};
+use super::{
+    ActError, Decision, Entry, Shown,
+    subject::{Act, Subject},
+};
 use crate::wire::{Action, Phase};
 
 /// A question to the person, in the state it is in.
@@ -32,8 +36,8 @@ impl Asking {
                 Event::Decline
             }
             Action::Cancel => Event::Cancel,
-            Action::Approve
-            | Action::Grant { .. }
+            Action::Approve => Event::PassOn,
+            Action::Grant { .. }
             | Action::EditRequest { .. }
             | Action::EditAnswer { .. }
             | Action::Redact { .. }
@@ -52,6 +56,7 @@ impl Asking {
         let what = match (&effect, self.dialog.asked().mode()) {
             (Effect::Accept(_), Mode::Form(_)) => audit::Decision::AnsweredByHand,
             (Effect::Accept(_), Mode::Url { .. }) => audit::Decision::Approved,
+            (Effect::PassOn, _) => audit::Decision::Approved,
             (Effect::Decline | Effect::Cancel | Effect::End, _) => audit::Decision::Denied,
         };
         // The pipeline is gone only when the question has ended: then nobody waits for this decision.
@@ -69,12 +74,34 @@ impl Asking {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        if self.dialog.is_over() { Phase::Closed } else { Phase::Request }
+        match (self.dialog.is_over(), self.dialog.is_with_host()) {
+            (true, _) => Phase::Closed,
+            (false, true) => Phase::Answering,
+            (false, false) => Phase::Request,
+        }
     }
 
     pub(super) fn at_gate(&self) -> Option<Shown> {
         let content = self.dialog.asked().params().clone();
         (!self.dialog.is_over()).then_some(Shown { gate: Gate::Request, content })
+    }
+}
+
+impl Entry {
+    /// Applies an event that is not a person's.
+    pub(crate) fn apply_to_dialog(&self, event: Event) -> Result<Effect, DialogError> {
+        match &mut self.state().subject {
+            Subject::Elicitation(asking) => asking.dialog.apply(event),
+            Subject::Sampling(_) | Subject::ToolCall(_) => Err(DialogError::Over),
+        }
+    }
+
+    /// The params with which its host is asked.
+    pub(crate) fn for_host(&self) -> Option<serde_json::Value> {
+        match &self.state().subject {
+            Subject::Elicitation(asking) => Some(upstream::elicitation_params(asking.dialog.asked())),
+            Subject::Sampling(_) | Subject::ToolCall(_) => None,
+        }
     }
 }
 

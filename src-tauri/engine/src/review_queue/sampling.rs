@@ -6,7 +6,7 @@ use samplegate_core::{
     audit::{self, Gate},
     inspect::{self, Finding},
     request::SamplingRequest,
-    review::{AnswerDraft, Effect, Event, ModelOutcome, NotNow, Review, State, ToolUseDecision},
+    review::{AnswerDraft, Effect, Event, ModelOutcome, ModelRef, NotNow, Review, State, ToolUseDecision},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ pub(super) struct Sampling {
     /// What was worked out about the request, until it or the settings change: an answer that streams in makes the
     /// windows read the question again many times a second.
     pub(super) worked_out: Option<view::WorkedOut>,
+    /// The model of the host, where it answers itself.
+    pub(super) host: Option<ModelRef>,
     /// The model that would have been asked, had nobody chosen another.
     first_model: Option<String>,
     decisions: mpsc::UnboundedSender<Decision<Effect>>,
@@ -39,6 +41,7 @@ pub(super) struct Sampling {
 impl Sampling {
     pub(super) fn new(review: Review, decisions: mpsc::UnboundedSender<Decision<Effect>>) -> Self {
         Self {
+            host: review.model().filter(|model| model.host().is_some()).cloned(),
             first_model: review.model().map(|model| model.name.clone()),
             review,
             answer: AnswerProgress::default(),
@@ -73,7 +76,10 @@ impl Sampling {
     ) -> Result<(Event, Option<String>), ActError> {
         let named = |name: String| match desk.forbids(server, &name) {
             Some(why) => Err(ActError::NotAllowed(why)),
-            None => desk.model(&name).ok_or(ActError::NoSuchModel(name)),
+            None => {
+                let of_host = self.host.clone().filter(|host| host.name == name);
+                of_host.or_else(|| desk.model(&name)).ok_or(ActError::NoSuchModel(name))
+            }
         };
         Ok((
             match action {
@@ -177,8 +183,8 @@ impl Sampling {
             State::Asking(approved) | State::Answer { approved, .. } => (approved.request(), Some(approved.model())),
             State::Request | State::Closed => (self.review.draft(), self.review.model()),
         };
-        let wire = desk.encode(request, model?).ok()?;
-        Some(String::from_utf8_lossy(&wire.body).into_owned())
+        let outgoing = desk.outgoing(request, model?).ok()?;
+        Some(String::from_utf8_lossy(outgoing.body()).into_owned())
     }
 
     pub(super) fn gate(&self) -> Option<Gate> {

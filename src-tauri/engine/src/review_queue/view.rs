@@ -42,6 +42,7 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         Subject::Elicitation(asking) => elicitation::told(asking),
         Subject::ToolCall(call) => tool_call::told(call, &entry.provenance.server, desk),
     };
+    let is_elicitation = matches!(state.subject, Subject::Elicitation(_));
     ReviewItem {
         id: entry.id.to_string(),
         revision: state.subject.revision(),
@@ -57,9 +58,11 @@ pub(super) fn item(entry: &Entry, desk: &Desk) -> ReviewItem {
         findings: told.findings.iter().chain(&entry.behaviour).map(FindingView::from).collect(),
         evaluation: state.evaluation.clone(),
         offer: offer(told.decides, &state.offer()),
-        actions: told.actions,
         // A person's own words need no second confirmation.
-        confirm: desk.wants_typed(&entry.provenance).filter(|_| !matches!(state.subject, Subject::Elicitation(_))),
+        confirm: desk
+            .wants_typed(&entry.provenance)
+            .filter(|_| !is_elicitation || told.actions.contains(&ActionKind::Approve)),
+        actions: told.actions,
         ended: state.ended.clone(),
         subject: told.subject,
     }

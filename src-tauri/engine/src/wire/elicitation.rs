@@ -18,6 +18,8 @@ pub struct ElicitationView {
     pub typed: Value,
     /// What keeps it from being accepted as it is typed now.
     pub problems: Vec<ProblemView>,
+    /// Whether the host that made the call asks its person now. Who answers first, there or here, counts.
+    pub with_host: bool,
 }
 
 /// How the person is asked.

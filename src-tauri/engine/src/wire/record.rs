@@ -42,7 +42,7 @@ pub struct RecordInput {
     pub purpose: String,
     /// What may be in its context.
     pub context: String,
-    /// Models that may answer: names, `class:local`, `provider:NAME`; empty: any.
+    /// Models that may answer: names, `class:local`, `provider:NAME`, `host:NAME`; empty: any.
     pub models: Vec<String>,
     /// What its tools in sampling can read and do.
     pub tools_may: String,

@@ -63,6 +63,7 @@ function elicitationOf(seed: FormSeed): ElicitationItem {
     asks: seed.asks,
     typed,
     problems: problems(seed.asks, typed),
+    withHost: false,
   }
 }
 

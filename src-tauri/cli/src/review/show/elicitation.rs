@@ -1,9 +1,10 @@
 //! A question to the person: a form as far as it is filled in, or an address.
 
-use samplegate_engine::wire::{AsksView, ChoiceView, ElicitationView, FieldTakes, FormField, ReviewItem};
+use samplegate_engine::wire::{ActionKind, AsksView, ChoiceView, ElicitationView, FieldTakes, FormField, ReviewItem};
 use serde_json::Value;
 
-use super::{Page, bad, bold, findings, muted, provenance};
+use super::super::has;
+use super::{Page, accent, bad, bold, findings, muted, provenance};
 use crate::output::inline;
 
 pub(super) fn text(item: &ReviewItem, asked: &ElicitationView) -> String {
@@ -40,6 +41,10 @@ pub(super) fn text(item: &ReviewItem, asked: &ElicitationView) -> String {
     }
     for field in &item.unknown_fields {
         page.line(&muted(&format!("Not known to Samplegate: {field}: {}", item.request[field.as_str()])));
+    }
+    if has(item, ActionKind::Approve) {
+        let host = item.provenance.host.as_deref().unwrap_or("the host");
+        page.line(&accent(&inline(&format!("Answer it here, or let {host} ask its user (h)."))));
     }
     page.line(&muted("That is all of it."));
     page.text

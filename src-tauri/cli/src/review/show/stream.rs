@@ -17,6 +17,10 @@ impl Stream {
     pub(crate) fn begin(item: &ReviewItem) -> Self {
         let said = match item.tool_call() {
             Some(call) => format!("{} of {} is called · d deny", call.tool.name, item.provenance.server),
+            None if item.elicitation().is_some() => {
+                let host = item.provenance.host.as_deref().unwrap_or("the host");
+                format!("{host} asks its user · w fill in, a accept it here, d decline, c cancel")
+            }
             None => {
                 let model = answer_of(item).map(|answer| answer.asked.clone()).unwrap_or_default();
                 format!("{model} is asked · s stop, d deny, w answer yourself")

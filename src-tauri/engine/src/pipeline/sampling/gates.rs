@@ -62,7 +62,7 @@ impl Pipeline {
         let decision = if self.queue.has_reviewer() {
             self.person_decides(question, Gate::Answer, DecidedBy::Nobody, "The model gave no answer.").await?
         } else {
-            Self::fails(question, format!("the model failed: {why}")).await?
+            Self::fails(question, End::failed(-32603, format!("the model failed: {why}"))).await?
         };
         self.carry_out(question, Gate::Answer, decision, None).await
     }

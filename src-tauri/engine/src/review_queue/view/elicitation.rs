@@ -33,6 +33,7 @@ pub(super) fn told(state: &Asking) -> Told {
             asks: asks(asked),
             typed: Value::Object(typed.clone()),
             problems,
+            with_host: state.dialog.is_with_host(),
         })),
     }
 }

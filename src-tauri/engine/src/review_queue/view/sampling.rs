@@ -74,12 +74,12 @@ fn worked_out(state: &mut Sampling, server: &str, desk: &Desk) -> WorkedOut {
         State::Request | State::Closed => (review.draft(), review.model()),
     };
     let forbidden = model.and_then(|model| desk.forbids(server, &model.name));
-    let encoded = model.map(|model| desk.encode(request, model).map_err(|error| error.to_string()));
+    let encoded = model.map(|model| desk.outgoing(request, model).map_err(|error| error.to_string()));
     let outgoing = match forbidden.map(Err).or(encoded) {
         Some(Ok(wire)) => OutgoingView::Ready {
-            wire_sha256: Sha256Hex::of(&wire.body).to_hex(),
-            bytes: u32::try_from(wire.body.len()).unwrap_or(u32::MAX),
-            url: wire.url,
+            wire_sha256: Sha256Hex::of(wire.body()).to_hex(),
+            bytes: u32::try_from(wire.body().len()).unwrap_or(u32::MAX),
+            url: wire.address().to_owned(),
         },
         Some(Err(why)) => OutgoingView::Cannot { why },
         None => OutgoingView::Cannot {
@@ -93,7 +93,7 @@ fn worked_out(state: &mut Sampling, server: &str, desk: &Desk) -> WorkedOut {
         request_sha256: digest(review.received().params()),
         approved_sha256: model.map(|model| digest(&approved_object(request, model))),
         findings: inspect::inspect(Place::Request, request.params()),
-        models: desk.options(server, request),
+        models: desk.options(server, request, state.host.as_ref()),
         outgoing,
         settings,
     };
