@@ -408,3 +408,19 @@ async fn rules_count_for_servers_that_may_not_sample_and_for_others_once_they_ar
     passed("taken").await;
     home.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_a_window_rounds_is_told_and_sent_as_it_is() {
+    let (home, host) = one(ToolCalls::Ask).await;
+    let (_, coming) = host.start("tools/call", echo(json!({"id": 1_234_567_890_123_456_789_u64, "path": "a"}))).await;
+    let question = home.question(Phase::Request).await;
+    assert!(question.notes.iter().any(|note| note.contains("1234567890123456789 (/arguments/id)")), "{question:?}");
+    let mut params = question.request.clone();
+    // As JavaScript gives it back.
+    params["arguments"] = json!({"id": 1_234_567_890_123_456_800_u64, "path": "b"});
+    let edited = home.act(&question, Action::EditRequest { params });
+    home.act(&edited, Action::Approve);
+    let (_, response) = coming.all().await;
+    assert_eq!(value(&response)["arguments"], json!({"id": 1_234_567_890_123_456_789_u64, "path": "b"}));
+    home.stop().await;
+}

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod audit;
 pub mod canonical;
 pub mod elicitation;
+pub mod exact;
 pub mod host_files;
 pub mod identity;
 pub mod inspect;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use samplegate_core::{
     audit::{self, Closed, DecidedBy, Gate, Kind, NewEvent, Outcome, Received, format_time},
     canonical::Sha256Hex,
+    exact,
     inspect::Finding,
     limits::Checked,
     policy::{Evaluation, Offer, UNMATCHED, Verdict},
@@ -74,6 +75,7 @@ impl Pipeline {
         if evaluation.verdict == Verdict::Ask && evaluation.reason != UNMATCHED && evaluation.missed.is_none() {
             notes.insert(0, evaluation.reason.clone());
         }
+        notes.extend(exact::remark(&asked.params));
         let submission = Submission {
             id: record.id(),
             received_at: asked.arrived_at,

@@ -4,6 +4,7 @@ use samplegate_core::{
     action::ActionKind,
     answer::SamplingAnswer,
     audit::{self, Gate},
+    exact,
     inspect::{self, Finding},
     request::SamplingRequest,
     review::{AnswerDraft, Effect, Event, ModelOutcome, ModelRef, NotNow, Review, State, ToolUseDecision},
@@ -88,8 +89,17 @@ impl Sampling {
                     Gate::Request => Event::Approve,
                     Gate::Answer => Event::Return,
                 },
-                Action::EditRequest { params } => Event::EditRequest(Box::new(SamplingRequest::parse(params)?)),
-                Action::EditAnswer { result } => Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?)),
+                Action::EditRequest { mut params } => {
+                    exact::restore(self.review.draft().params(), &mut params);
+                    Event::EditRequest(Box::new(SamplingRequest::parse(params)?))
+                }
+                Action::EditAnswer { mut result } => {
+                    let shown = self.review.answer().and_then(|answer| answer.draft().to_result(NEWEST_PROTOCOL).ok());
+                    if let Some(shown) = shown {
+                        exact::restore(&shown, &mut result);
+                    }
+                    Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?))
+                }
                 Action::Redact { findings } => Event::Redact(self.chosen(&findings)),
                 Action::Restore { on } => Event::Restore(on),
                 Action::DecideToolUse { id, decision } => Event::DecideToolUse { id, decision: decision.into() },

@@ -3,6 +3,7 @@
 use samplegate_core::{
     action::ActionKind,
     audit::{self, Gate},
+    exact,
     inspect::{self, Finding, Place},
     request::InvalidParams,
     tool_call::{CallReview, Effect, Event, NotNow, State, ToolCall},
@@ -63,8 +64,16 @@ impl Call {
                 Gate::Request => Event::Approve,
                 Gate::Answer => Event::Return,
             },
-            Action::EditRequest { params } => self.edit(&params)?,
-            Action::EditAnswer { result } => Event::EditResult(result),
+            Action::EditRequest { mut params } => {
+                exact::restore(self.review.draft().params(), &mut params);
+                self.edit(&params)?
+            }
+            Action::EditAnswer { mut result } => {
+                if let Some((_, draft)) = self.review.answer() {
+                    exact::restore(draft.value(), &mut result);
+                }
+                Event::EditResult(result)
+            }
             Action::Redact { findings } => Event::Redact(self.chosen(&findings)),
             Action::Revert => Event::Revert,
             Action::Deny { .. } => Event::Deny,
