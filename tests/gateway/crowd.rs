@@ -257,10 +257,8 @@ async fn two_hundred_calls_are_under_way_when_the_app_is_killed() {
             let host_of = host_of.clone();
             calls.push(tokio::spawn(async move {
                 let call = json!({"name": format!("s{server}__ask"), "arguments": {"server": server}});
-                let (_, mut coming) = host_of.start("tools/call", call).await;
-                while let Some(message) = coming.next().await {
-                    assert!(message.get("method").is_some(), "nobody answered, but {message} came");
-                }
+                let came = host_of.until_it_goes("tools/call", call).await;
+                assert!(came.iter().all(|message| message.get("method").is_some()), "nobody answered, but {came:?}");
             }));
         }
     }

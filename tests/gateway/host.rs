@@ -153,8 +153,12 @@ impl Host {
     }
 
     async fn post(&self, message: &Value) -> Response {
+        self.try_post(message).await.unwrap()
+    }
+
+    async fn try_post(&self, message: &Value) -> reqwest::Result<Response> {
         let request = self.http.post(&self.url).headers(self.headers(Some(message))).json(message);
-        request.header("accept", "application/json, text/event-stream").send().await.unwrap()
+        request.header("accept", "application/json, text/event-stream").send().await
     }
 
     /// Sends a notification.
@@ -175,6 +179,18 @@ impl Host {
         let message = self.message(method, params);
         let response = self.post(&message).await;
         (message["id"].clone(), coming(response))
+    }
+
+    /// Sends a request to a gateway that may go away before it begins to answer; gives what comes until then.
+    pub(crate) async fn until_it_goes(&self, method: &str, params: Value) -> Vec<Value> {
+        let mut came = Vec::new();
+        if let Ok(response) = self.try_post(&self.message(method, params)).await {
+            let mut coming = coming(response);
+            while let Some(message) = coming.next().await {
+                came.push(message);
+            }
+        }
+        came
     }
 
     /// Sends a request and gives its response, result or error.
