@@ -261,16 +261,12 @@ async fn a_grant_that_is_over_or_suspended_allows_nothing() {
     assert!(home.engine.list_grants().await.unwrap().is_empty(), "it is not listed either");
 
     granted(&home, GrantScope::Always).await;
-    home.engine
-        .config()
-        .update(|settings| {
-            let server = settings.servers.get_mut("s").unwrap();
-            let mut record = samplegate_core::settings::Record::filled(jiff::Zoned::now().date(), "me");
-            record.review_by = Some(jiff::civil::date(2020, 1, 1));
-            server.record = Some(record);
-            Ok::<_, samplegate_engine::config::ConfigError>(())
-        })
-        .unwrap();
+    home.set(|settings| {
+        let server = settings.servers.get_mut("s").unwrap();
+        let mut record = samplegate_core::settings::Record::filled(jiff::Zoned::now().date(), "me");
+        record.review_by = Some(jiff::civil::date(2020, 1, 1));
+        server.record = Some(record);
+    });
     let question = is_asked(&home).await;
     assert!(question.offer.scopes.is_empty(), "what is suspended is not granted anew");
     let listed = home.engine.list_grants().await.unwrap();

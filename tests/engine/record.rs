@@ -136,14 +136,10 @@ async fn a_model_that_is_taken_out_of_the_record_is_not_asked() {
     let _call = home.call("s", "sample", json!({"params": hello()}));
     let question = home.question(Phase::Request).await;
     let chosen = home.act(&question, Action::ChooseModel { name: "near".into() });
-    let config = home.engine.config();
-    config
-        .update(|settings| {
-            let record = samplegate_core::settings::Record { models: vec!["far".into()], ..Default::default() };
-            settings.servers.get_mut("s").unwrap().record = Some(record);
-            Ok::<_, samplegate_engine::config::ConfigError>(())
-        })
-        .unwrap();
+    home.set(|settings| {
+        let record = samplegate_core::settings::Record { models: vec!["far".into()], ..Default::default() };
+        settings.servers.get_mut("s").unwrap().record = Some(record);
+    });
     home.act(&chosen, Action::Approve);
     let failed = home.question(Phase::Answer).await;
     let why = failed.sampling().unwrap().answer.as_ref().unwrap().error.clone().unwrap();

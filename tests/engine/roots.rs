@@ -1,7 +1,6 @@
 //! Roots: told to servers that may ask, as they are picked, while everything runs.
 
 use samplegate_core::settings::root_uri;
-use samplegate_engine::config::ConfigError;
 use serde_json::{Value, json};
 use support::{
     home::{Running, text},
@@ -29,11 +28,7 @@ async fn a_library_reads_the_roots_and_those_that_change_while_it_runs() {
     };
     assert_eq!(ask().await, json!([root_uri(&a)]));
     let before = home.engine.ready("s").await.unwrap().session();
-    let more = |settings: &mut samplegate_core::settings::Settings| {
-        settings.servers.get_mut("s").unwrap().roots.push(b.clone());
-        Ok::<_, ConfigError>(())
-    };
-    home.engine.config().update(more).unwrap();
+    home.set(|settings| settings.servers.get_mut("s").unwrap().roots.push(b.clone()));
     assert_eq!(ask().await, json!([root_uri(&a), root_uri(&b)]));
     assert_eq!(home.engine.ready("s").await.unwrap().session(), before, "it runs on");
     let told = format!("asked for its roots and was told {a}, {b}");

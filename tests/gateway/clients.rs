@@ -9,8 +9,28 @@ use support::{
     home::PATIENCE,
     servers::{given, python, root},
 };
+use tokio::process::{Child, Command};
 
 use crate::host::{listening, token};
+
+/// A FastMCP client that calls a tool and tells what came of it.
+pub(crate) struct FastMcp(Child);
+
+impl FastMcp {
+    /// `interpreter`: the variable that names the Python with FastMCP.
+    pub(crate) fn call(interpreter: &str, port: u16, token: &str, tool: &str, arguments: &str) -> Self {
+        let mut command = Command::new(given(interpreter));
+        command.arg(root().join("tests/servers/client_fastmcp.py")).arg(format!("http://127.0.0.1:{port}/mcp"));
+        command.args([token, tool, arguments]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.kill_on_drop(true).spawn().unwrap())
+    }
+
+    pub(crate) async fn said(self) -> Value {
+        let done = tokio::time::timeout(PATIENCE, self.0.wait_with_output()).await.unwrap().unwrap();
+        let errors = String::from_utf8_lossy(&done.stderr);
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"))
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fastmcp_clients_call_tools_of_fastmcp_servers_that_sample() {
@@ -23,22 +43,12 @@ async fn fastmcp_clients_call_tools_of_fastmcp_servers_that_sample() {
     for (host, interpreter) in [("three", "SAMPLEGATE_TEST_PY3"), ("four", "SAMPLEGATE_TEST_PY4")] {
         let token = token(&home, host);
         for server in ["old", "new"] {
-            let client = tokio::process::Command::new(given(interpreter))
-                .arg(root().join("tests/servers/client_fastmcp.py"))
-                .arg(format!("http://127.0.0.1:{port}/mcp"))
-                .args([&token, &format!("{server}__confirm_payment"), r#"{"amount": 5, "to": "Ann"}"#])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .kill_on_drop(true)
-                .spawn()
-                .unwrap();
+            let tool = format!("{server}__confirm_payment");
+            let client = FastMcp::call(interpreter, port, &token, &tool, r#"{"amount": 5, "to": "Ann"}"#);
             let question = home.question(Phase::Request).await;
             assert_eq!(question.provenance.call.as_ref().unwrap().host, host);
             home.act(&question, Action::AnswerByHand { text: "yes".into() });
-            let done = tokio::time::timeout(PATIENCE, client.wait_with_output()).await.unwrap().unwrap();
-            let errors = String::from_utf8_lossy(&done.stderr);
-            let said: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"));
+            let said = client.said().await;
             assert_eq!(
                 (&said["text"][0], &said["is_error"]),
                 (&"payment sent".into(), &false.into()),

@@ -60,14 +60,10 @@ async fn servers_that_come_and_go_are_told_and_taken_up() {
         assert!(names(&host.ask("tools/list", json!({})).await).iter().all(|name| name.starts_with("one__")));
         let mut listening = host.listen(&[]).await;
         let settings = home.engine.config().settings();
-        home.engine
-            .config()
-            .update(|changed| {
-                let added = settings.servers["one"].clone();
-                changed.servers.insert("two".into(), added);
-                Ok::<_, samplegate_engine::config::ConfigError>(())
-            })
-            .unwrap();
+        home.set(|changed| {
+            let added = settings.servers["one"].clone();
+            changed.servers.insert("two".into(), added);
+        });
         while listening.next().await.unwrap()["method"] != "notifications/tools/list_changed" {}
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !names(&host.ask("tools/list", json!({})).await).contains(&"two__echo".to_owned()) {
@@ -92,18 +88,14 @@ async fn a_hosts_processes_end_with_its_last_session_and_all_with_the_app() {
         lines.filter(|line| line.contains("raw_passing.py") && line.contains(&ours)).count()
     };
     // Told apart from those of other tests by an argument.
-    home.engine
-        .config()
-        .update(|settings| {
-            let samplegate_core::settings::Transport::Stdio { args, .. } =
-                &mut settings.servers.get_mut("s").unwrap().transport
-            else {
-                panic!("a process")
-            };
-            args.push(home.folder.path().display().to_string());
-            Ok::<_, samplegate_engine::config::ConfigError>(())
-        })
-        .unwrap();
+    home.set(|settings| {
+        let samplegate_core::settings::Transport::Stdio { args, .. } =
+            &mut settings.servers.get_mut("s").unwrap().transport
+        else {
+            panic!("a process")
+        };
+        args.push(home.folder.path().display().to_string());
+    });
     home.eventually(|| (processes() == 1).then_some(())).await;
     let one = Host::connect(Era::Legacy, port, Some("s"), &token).await;
     let two = Host::connect(Era::Legacy, port, None, &token).await;

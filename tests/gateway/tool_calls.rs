@@ -1,15 +1,12 @@
 //! Hosts' tool calls at the gates: asked about, edited, denied, let through by rules and grants, and what comes back.
 
-use std::process::Stdio;
-
 use samplegate_core::{
     audit::{DecidedBy, Kind, Outcome},
     limits::Limit,
     policy::{Action as Does, Pattern, Risk, Rule},
-    settings::{Gates, Settings, Tool, ToolCalls},
+    settings::{Gates, Tool, ToolCalls},
 };
 use samplegate_engine::{
-    config::ConfigError,
     pipeline::propose,
     store::Filter,
     wire::{Action, ActionKind, GrantScope, Phase, Suspended},
@@ -17,27 +14,17 @@ use samplegate_engine::{
 use serde_json::{Value, json};
 use support::{
     home::{PATIENCE, Running},
-    servers::{given, python, root},
+    servers::python,
 };
 
 use crate::{
+    clients::FastMcp,
     host::{ERAS, Era, Host, listening, passing, token},
     meanwhile::value,
 };
 
-/// Changes the settings as a person in a window does.
-fn set(home: &Running, change: impl FnOnce(&mut Settings)) {
-    home.engine
-        .config()
-        .update(|settings| {
-            change(settings);
-            Ok::<_, ConfigError>(())
-        })
-        .unwrap();
-}
-
 pub(crate) fn looks(home: &Running, host: &str, mode: ToolCalls) {
-    set(home, |settings| settings.hosts.get_mut(host).unwrap().tool_calls = mode);
+    home.set(|settings| settings.hosts.get_mut(host).unwrap().tool_calls = mode);
 }
 
 fn rule(id: &str, action: Does) -> Rule {
@@ -178,7 +165,7 @@ async fn rules_say_what_passes_and_what_a_rule_does_not_allow_does_not() {
     let (home, host) = one(ToolCalls::Rules).await;
     let reason = |result: &Value| result["_meta"]["samplegate/reason"].clone();
     assert_eq!(reason(&host.call("echo", json!({"path": "/a"})).await), "rule");
-    set(&home, |settings| {
+    home.set(|settings| {
         let path = [("path".to_owned(), Pattern::glob("/notes/*").unwrap())].into();
         settings.rules.push(Rule {
             server: Some("s".into()),
@@ -195,11 +182,11 @@ async fn rules_say_what_passes_and_what_a_rule_does_not_allow_does_not() {
     assert_eq!((last.decided_by, &last.reviewer), (Some(DecidedBy::Rule), &None));
     assert!(last.rules.contains(&"r".to_owned()));
     // A rule that asks, asks; and high risk asks whatever a rule says.
-    set(&home, |settings| settings.rules.push(Rule { gate: Gates::Request, ..rule("ask", Does::Ask) }));
+    home.set(|settings| settings.rules.push(Rule { gate: Gates::Request, ..rule("ask", Does::Ask) }));
     let (_, coming) = host.start("tools/call", echo(json!({"path": "/notes/b"}))).await;
     home.act(&home.question(Phase::Request).await, Action::Approve);
     coming.all().await;
-    set(&home, |settings| {
+    home.set(|settings| {
         settings.rules.pop();
         settings.servers.get_mut("s").unwrap().risk = Risk::High;
     });
@@ -213,7 +200,7 @@ async fn rules_say_what_passes_and_what_a_rule_does_not_allow_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_are_looked_at_where_the_person_wants_it() {
     let (home, host) = one(ToolCalls::Ask).await;
-    set(&home, |settings| settings.hosts.get_mut("h").unwrap().review_results = true);
+    home.set(|settings| settings.hosts.get_mut("h").unwrap().review_results = true);
     let (_, coming) = host.start("tools/call", echo(json!({"a": 1}))).await;
     home.act(&home.question(Phase::Request).await, Action::Approve);
     let back = home.question(Phase::Answer).await;
@@ -247,7 +234,7 @@ async fn results_are_looked_at_where_the_person_wants_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hidden_text_is_looked_at_at_both_gates_whatever_a_rule_says() {
     let (home, host) = one(ToolCalls::Rules).await;
-    set(&home, |settings| settings.rules.push(rule("all", Does::Allow)));
+    home.set(|settings| settings.rules.push(rule("all", Does::Allow)));
     let (_, coming) = host.start("tools/call", echo(json!({"path": "a\u{202e}b", "to": "ann@corp.io"}))).await;
     let question = home.question(Phase::Request).await;
     let bidi = question.findings.iter().find(|finding| finding.kind == "bidi").unwrap();
@@ -272,10 +259,10 @@ async fn off_passes_unlogged_but_for_high_risk_and_what_a_rule_forbids() {
     let logged =
         || async { home.engine.store().list(Filter { limit: 10, ..Filter::default() }).await.unwrap().questions };
     assert!(logged().await.is_empty());
-    set(&home, |settings| settings.rules.push(Rule { tool: Some("echo".into()), ..rule("no", Does::Deny) }));
+    home.set(|settings| settings.rules.push(Rule { tool: Some("echo".into()), ..rule("no", Does::Deny) }));
     assert_eq!(host.call("echo", json!({})).await["_meta"]["samplegate/reason"], "rule");
     assert_eq!(host.call("log", json!({})).await.get("isError"), None, "another tool");
-    set(&home, |settings| {
+    home.set(|settings| {
         settings.rules.clear();
         let high = Tool { risk: Some(Risk::High), labels: None };
         settings.servers.get_mut("s").unwrap().tools.insert("echo".into(), high);
@@ -307,7 +294,7 @@ async fn a_grant_covers_calls_that_are_alike_and_limits_count_them_by_host() {
     for _ in 0..20 {
         assert_eq!(host.call("echo", json!({"path": "c"})).await.get("isError"), Some(&json!(false)));
     }
-    set(&home, |settings| settings.hosts.get_mut("h").unwrap().limits.set(Limit::PerDay, Some(23)));
+    home.set(|settings| settings.hosts.get_mut("h").unwrap().limits.set(Limit::PerDay, Some(23)));
     assert_eq!(host.call("echo", json!({"path": "c"})).await["_meta"]["samplegate/reason"], "limit");
     home.stop().await;
 }
@@ -361,22 +348,11 @@ async fn a_fastmcp_client_sees_a_refused_tool_and_an_approved_one() {
     let token = token(&home, "three");
     looks(&home, "three", ToolCalls::Ask);
     for approves in [true, false] {
-        let client = tokio::process::Command::new(given("SAMPLEGATE_TEST_PY3"))
-            .arg(root().join("tests/servers/client_fastmcp.py"))
-            .arg(format!("http://127.0.0.1:{port}/mcp"))
-            .args([&token, "old__log_everything", "{}"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let client = FastMcp::call("SAMPLEGATE_TEST_PY3", port, &token, "old__log_everything", "{}");
         let question = home.question(Phase::Request).await;
         let action = if approves { Action::Approve } else { Action::Deny { reason: String::new() } };
         home.act(&question, action);
-        let done = tokio::time::timeout(PATIENCE, client.wait_with_output()).await.unwrap().unwrap();
-        let errors = String::from_utf8_lossy(&done.stderr);
-        let said: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {errors}"));
+        let said = client.said().await;
         let expected = if approves { "logged" } else { "User rejected tool call (reason: person)" };
         assert_eq!((&said["text"][0], &said["is_error"]), (&expected.into(), &(!approves).into()));
     }
@@ -390,7 +366,7 @@ async fn rules_count_for_servers_that_may_not_sample_and_for_others_once_they_ar
     let (home, port) = listening(&config).await;
     let token = token(&home, "h");
     looks(&home, "h", ToolCalls::Rules);
-    set(&home, |settings| settings.rules.push(rule("r", Does::Allow)));
+    home.set(|settings| settings.rules.push(rule("r", Does::Allow)));
     let host = Host::connect(Era::Legacy, port, None, &token).await;
     let passed = async |server: &str| {
         let result = host.call(&format!("{server}__echo"), json!({"path": "a"})).await;

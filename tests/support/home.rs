@@ -7,8 +7,12 @@ use std::{
     time::Duration,
 };
 
-use samplegate_core::audit::{Place, QuestionId};
+use samplegate_core::{
+    audit::{Place, QuestionId},
+    settings::Settings,
+};
 use samplegate_engine::{
+    config::ConfigError,
     engine::{CallReport, Engine, Options},
     home::Home,
     mcp::{BaseEnv, CallKind},
@@ -89,6 +93,15 @@ impl Running {
             let target = CallKind::Tool { name, arguments };
             engine.call(&server, "test", target, CancellationToken::new()).await
         })
+    }
+
+    /// Changes the settings as a person in a window does.
+    pub fn set(&self, change: impl FnOnce(&mut Settings)) {
+        let changed = self.engine.config().update(|settings| {
+            change(settings);
+            Ok::<_, ConfigError>(())
+        });
+        changed.unwrap();
     }
 
     /// Waits for a question in one of these phases.
