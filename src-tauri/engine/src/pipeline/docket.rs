@@ -60,32 +60,23 @@ impl Docket {
         model: Option<&ModelRef>,
         seen: Option<Arc<Seen>>,
     ) -> Self {
-        let call = match &asked.origin {
-            Origin::Call(call) => Some(call),
-            Origin::OneOf(_) | Origin::None => None,
-        };
-        // Of several, it may be in the deepest.
+        // Of several calls, it may be in the deepest.
         let depth = match &asked.origin {
             Origin::Call(call) => call.chain.depth(),
             Origin::OneOf(calls) => calls.iter().map(|call| call.chain.depth()).max().unwrap_or_default(),
             Origin::None => 0,
         };
         let rest = Self::of(&asked.server.name, &asked.params, request, model);
-        Self {
-            demand: Demand { depth: depth as u64, ..rest.demand },
-            host: call.map(|call| call.host.clone()),
-            tool: call.map(|call| target(call).to_owned()),
-            is_tool: call.is_some_and(|call| matches!(call.kind, CallKind::Tool { .. })),
-            arguments: arguments(&asked.origin).cloned(),
-            call_id: call.map(|call| call.call_id.to_string()),
-            session: asked.session.map(|session| session.to_string()),
-            seen,
-            ..rest
-        }
+        Self { demand: Demand { depth: depth as u64, ..rest.demand }, ..rest }.asked_by(asked, seen)
     }
 
     /// A question to the person. No model is asked, so it costs nothing but their time.
     pub(super) fn elicitation(asked: &Asked, elicitation: &Elicitation, seen: Option<Arc<Seen>>) -> Self {
+        Self::of_elicitation(&asked.server.name, elicitation).asked_by(asked, seen)
+    }
+
+    /// Where a question comes from.
+    fn asked_by(self, asked: &Asked, seen: Option<Arc<Seen>>) -> Self {
         let call = match &asked.origin {
             Origin::Call(call) => Some(call),
             Origin::OneOf(_) | Origin::None => None,
@@ -98,7 +89,7 @@ impl Docket {
             call_id: call.map(|call| call.call_id.to_string()),
             session: asked.session.map(|session| session.to_string()),
             seen,
-            ..Self::of_elicitation(&asked.server.name, elicitation)
+            ..self
         }
     }
 
@@ -108,27 +99,25 @@ impl Docket {
         Self::bare(Kind::Elicitation, server, facts, elicitation.params())
     }
 
-    /// A question that is over, as the log keeps it.
+    /// A request for a model's answer that is over, as the log keeps it.
     pub(super) fn past(entry: &Entry, params: &Value, request: &SamplingRequest, model: Option<&ModelRef>) -> Self {
-        let summary = &entry.summary;
-        Self {
-            host: summary.host.clone(),
-            tool: summary.tool.clone(),
-            arguments: entry.arguments.clone(),
-            call_id: summary.call_id.clone(),
-            ..Self::of(&summary.server, params, request, model)
-        }
+        Self::of(&entry.summary.server, params, request, model).logged_in(entry)
     }
 
     /// A question to the person that is over, as the log keeps it.
     pub(super) fn past_elicitation(entry: &Entry, elicitation: &Elicitation) -> Self {
+        Self::of_elicitation(&entry.summary.server, elicitation).logged_in(entry)
+    }
+
+    /// Where a question came from, as far as the log keeps it.
+    fn logged_in(self, entry: &Entry) -> Self {
         let summary = &entry.summary;
         Self {
             host: summary.host.clone(),
             tool: summary.tool.clone(),
             arguments: entry.arguments.clone(),
             call_id: summary.call_id.clone(),
-            ..Self::of_elicitation(&summary.server, elicitation)
+            ..self
         }
     }
 

@@ -5,7 +5,6 @@ use samplegate_core::{
     answer::SamplingAnswer,
     audit::{self, Gate},
     exact,
-    inspect::{self, Finding},
     request::SamplingRequest,
     review::{AnswerDraft, Effect, Event, ModelOutcome, ModelRef, NotNow, Review, State, ToolUseDecision},
 };
@@ -14,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ActError, AnswerProgress, Decision, Desk, Entry, OpinionState, Shown,
-    subject::{Act, Subject},
+    subject::{Act, Subject, findings_at},
     view,
 };
 use crate::{
@@ -100,7 +99,7 @@ impl Sampling {
                     }
                     Event::EditAnswer(Box::new(SamplingAnswer::from_result(&result)?))
                 }
-                Action::Redact { findings } => Event::Redact(self.chosen(&findings)),
+                Action::Redact { findings } => Event::Redact(findings_at(self.review.draft().params(), &findings)),
                 Action::Restore { on } => Event::Restore(on),
                 Action::DecideToolUse { id, decision } => Event::DecideToolUse { id, decision: decision.into() },
                 Action::RemoveRefused => Event::RemoveRefused,
@@ -178,13 +177,6 @@ impl Sampling {
             .map(|(call, decision)| json!({"id": call.id, "name": call.name, "decision": decision.as_str()}))
             .collect();
         (!calls.is_empty()).then(|| calls.into())
-    }
-
-    /// The findings in the request as it stands now, by their positions in what the shells were given at this revision.
-    fn chosen(&self, positions: &[u32]) -> Vec<Finding> {
-        let findings = inspect::inspect(inspect::Place::Request, self.review.draft().params());
-        let position = |position: &u32| usize::try_from(*position).ok().and_then(|at| findings.get(at)).cloned();
-        positions.iter().filter_map(position).collect()
     }
 
     /// Exactly the body that an approval now would send, or did.

@@ -3,7 +3,11 @@
 //! A new kind is a variant here with a file beside `sampling.rs`, a variant of [`SubjectView`](crate::wire::SubjectView)
 //! and a view; the compiler names the rest.
 
-use samplegate_core::audit::{Gate, Kind};
+use samplegate_core::{
+    audit::{Gate, Kind},
+    inspect::{self, Finding, Place},
+};
+use serde_json::Value;
 
 use super::{ActError, Call, Decision, Desk, Sampling, Shown, Wanted, elicitation::Asking};
 use crate::wire::{Action, Phase};
@@ -122,4 +126,12 @@ impl<E> Decision<E> {
     pub(crate) fn by_rule(effect: E, gate: Gate, what: samplegate_core::audit::Decision) -> Self {
         Self { effect, what, gate, reason: None, tool_calls: None, grant: None }
     }
+}
+
+/// Of the findings in what a question asks as it stands now, those at these positions of what the shells were given at
+/// this revision.
+pub(super) fn findings_at(params: &Value, positions: &[u32]) -> Vec<Finding> {
+    let findings = inspect::inspect(Place::Request, params);
+    let position = |position: &u32| usize::try_from(*position).ok().and_then(|at| findings.get(at)).cloned();
+    positions.iter().filter_map(position).collect()
 }

@@ -4,7 +4,7 @@ use samplegate_core::{
     action::ActionKind,
     audit::{self, Gate},
     exact,
-    inspect::{self, Finding, Place},
+    inspect::Finding,
     request::InvalidParams,
     tool_call::{CallReview, Effect, Event, NotNow, State, ToolCall},
 };
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ActError, Decision, Entry, Shown,
-    subject::{Act, Subject},
+    subject::{Act, Subject, findings_at},
 };
 use crate::wire::{Action, Phase};
 
@@ -74,7 +74,7 @@ impl Call {
                 }
                 Event::EditResult(result)
             }
-            Action::Redact { findings } => Event::Redact(self.chosen(&findings)),
+            Action::Redact { findings } => Event::Redact(findings_at(self.review.draft().params(), &findings)),
             Action::Revert => Event::Revert,
             Action::Deny { .. } => Event::Deny,
             Action::Return => Event::Return,
@@ -92,13 +92,6 @@ impl Call {
             return Err(InvalidParams { pointer: String::new(), reason });
         }
         Ok(Event::EditArguments(arguments))
-    }
-
-    /// The findings in the params as they stand now, by their positions in what the shells were given at this revision.
-    fn chosen(&self, positions: &[u32]) -> Vec<Finding> {
-        let findings = inspect::inspect(Place::Request, self.review.draft().params());
-        let position = |position: &u32| usize::try_from(*position).ok().and_then(|at| findings.get(at)).cloned();
-        positions.iter().filter_map(position).collect()
     }
 
     /// Closes it with a refusal that is not a person's; false: it was decided, or is over, already.
