@@ -73,6 +73,18 @@ async fn odd_but_allowed_requests_are_shown_exactly_as_they_came() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_windows_round_are_told_as_they_are() {
+    let home = raw(&[]).await;
+    let call = home.call("s", "fine_nulls", json!({"message_id": 1_234_567_890_123_456_789_u64, "small": 7}));
+    let question = home.question(Phase::Request).await;
+    let told = "Windows show these numbers in the arguments of the call rounded: 1234567890123456789 (/message_id).";
+    assert!(question.notes.iter().any(|note| note == told), "{:?}", question.notes);
+    home.act(&question, Action::AnswerByHand { text: "hello".into() });
+    call.await.unwrap();
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn huge_and_broken_messages_do_no_harm() {
     let home = raw(&[]).await;
     for tool in ["huge_sampling", "invalid_utf8", "not_json"] {

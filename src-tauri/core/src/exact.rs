@@ -11,8 +11,18 @@ const LARGEST: u64 = (1 << 53) - 1;
 /// So many are told of.
 const TOLD: usize = 3;
 
-/// What to tell of the numbers in a value that windows show rounded.
-pub fn remark(value: &Value) -> Option<String> {
+/// What to tell of the numbers in what is asked that windows show rounded.
+pub fn remark(asked: &Value) -> Option<String> {
+    Some(format!("Windows show these numbers rounded; they are passed on exactly: {}.", inexact(asked)?))
+}
+
+/// What to tell of the numbers that windows show rounded in the arguments of the call that led to a question.
+pub fn remark_on_call(arguments: &Value) -> Option<String> {
+    Some(format!("Windows show these numbers in the arguments of the call rounded: {}.", inexact(arguments)?))
+}
+
+/// The first of the numbers that a float does not hold, each with its place, and how many more there are.
+fn inexact(value: &Value) -> Option<String> {
     let mut found = Vec::new();
     walk(value, &mut String::new(), &mut |pointer, number| found.push(format!("{number} ({pointer})")));
     let more = found.len().saturating_sub(TOLD);
@@ -20,10 +30,8 @@ pub fn remark(value: &Value) -> Option<String> {
     let list = found.join(", ");
     match (found.len(), more) {
         (0, _) => None,
-        (_, 0) => Some(format!("Windows show these numbers rounded; they are passed on exactly: {list}.")),
-        (_, more) => {
-            Some(format!("Windows show these numbers rounded; they are passed on exactly: {list} and {more} more."))
-        }
+        (_, 0) => Some(list),
+        (_, more) => Some(format!("{list} and {more} more")),
     }
 }
 
@@ -111,6 +119,11 @@ mod tests {
         );
         let many = remark(&json!(vec![u64::MAX; 5])).unwrap();
         assert!(many.ends_with("18446744073709551615 (/2) and 2 more."), "{many}");
+        assert_eq!(remark_on_call(&json!({"id": 7})), None);
+        assert_eq!(
+            remark_on_call(&json!({"id": u64::MAX})).unwrap(),
+            "Windows show these numbers in the arguments of the call rounded: 18446744073709551615 (/id)."
+        );
     }
 
     #[test]

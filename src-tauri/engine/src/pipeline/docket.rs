@@ -214,6 +214,10 @@ impl Docket {
         inspect::behaviour(now, &before.recent)
     }
 
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Of what is asked.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

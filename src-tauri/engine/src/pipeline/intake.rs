@@ -76,6 +76,10 @@ impl Pipeline {
             notes.insert(0, evaluation.reason.clone());
         }
         notes.extend(exact::remark(&asked.params));
+        // A tool call is what is asked itself.
+        if docket.kind() != Kind::ToolCall {
+            notes.extend(arguments(&asked.origin).and_then(exact::remark_on_call));
+        }
         let submission = Submission {
             id: record.id(),
             received_at: asked.arrived_at,
