@@ -1,4 +1,4 @@
-//! The matrix: each client library, over HTTP and over the bridge, with each server. None of these hosts can sample.
+//! The matrix: each client library, over HTTP and over the bridge, with each server. None of these hosts samples.
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Clone, Copy)]
-enum Client {
+pub(crate) enum Client {
     FastMcp3,
     FastMcp4,
     Mcp,
@@ -49,7 +49,7 @@ impl Client {
     }
 
     /// Connects this way, and makes these calls.
-    async fn run(self, way: &Value, calls: &Value) -> Value {
+    pub(crate) async fn run(self, way: &Value, calls: &Value) -> Value {
         let mut told = way.clone();
         told["calls"] = calls.clone();
         let output = self.command().arg(told.to_string()).output();
@@ -89,7 +89,7 @@ fn calls(server: &str, files: &Path) -> (Value, String) {
 const SERVERS: [&str; 5] = ["three", "four", "everything", "files", "memory"];
 
 /// The texts of a result.
-fn texts(result: &Value) -> String {
+pub(crate) fn texts(result: &Value) -> String {
     let content = result["content"].as_array().unwrap_or_else(|| panic!("no content: {result}"));
     content.iter().filter_map(|part| part["text"].as_str()).collect()
 }

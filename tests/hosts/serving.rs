@@ -72,6 +72,12 @@ impl Serving {
         ]
     }
 
+    /// Runs a command of `samplegate` in this home.
+    pub(crate) async fn run(&self, args: &[&str]) {
+        let output = command(self.home.path(), args).output().await.unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+
     /// Waits until these servers list their tools.
     pub(crate) async fn ready(&self, servers: &[&str]) {
         for server in servers {

@@ -22,12 +22,27 @@ async def offered(listing):
         raise
 
 
+def answering(words):
+    """Handlers that sample and elicit with these words; none where the host cannot."""
+    if words is None:
+        return {}
+
+    async def sample(messages, params, context):
+        return words["text"]
+
+    async def elicit(message, response_type, params, context):
+        schema = params.model_dump(by_alias=True)["requestedSchema"]
+        return {name: value for name, value in words["form"].items() if name in schema["properties"]}
+
+    return {"sampling_handler": sample, "elicitation_handler": elicit}
+
+
 async def main(told):
     if "url" in told:
         transport = StreamableHttpTransport(told["url"], headers={"Authorization": f"Bearer {told['token']}"})
     else:
         transport = StdioTransport(told["command"][0], told["command"][1:], keep_alive=False)
-    async with Client(transport) as client:
+    async with Client(transport, **answering(told.get("answers"))) as client:
         results = []
         for call in told["calls"]:
             try:

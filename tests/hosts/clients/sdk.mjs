@@ -6,9 +6,28 @@ const require = createRequire(process.cwd() + "/");
 
 export const load = (name) => import(pathToFileURL(require.resolve(name)));
 
+/** What was told on the command line. */
+export const told = JSON.parse(process.argv[2]);
+
+/** What a host that can sample and elicit declares. */
+export const capabilities = told.answers ? { sampling: {}, elicitation: {} } : {};
+
+/** Answers a sampling request with the words that were told. */
+export const sample = () => ({
+  role: "assistant",
+  content: { type: "text", text: told.answers.text },
+  model: "the-hosts",
+  stopReason: "endTurn",
+});
+
+/** Fills in a form with what was told. */
+export function elicit({ params }) {
+  const asked = Object.entries(told.answers.form).filter(([name]) => name in params.requestedSchema.properties);
+  return { action: "accept", content: Object.fromEntries(asked) };
+}
+
 /** Connects as told on the command line, makes the calls told there, and prints what was seen. */
 export async function run(client, { StdioClientTransport, StreamableHTTPClientTransport }) {
-  const told = JSON.parse(process.argv[2]);
   const [command, ...args] = told.command ?? [];
   const transport = command
     ? new StdioClientTransport({ command, args, stderr: "inherit" })

@@ -1,7 +1,12 @@
 // Connects with the TypeScript SDK, version 2; see README.md.
-import { load, run } from "./sdk.mjs";
+import { capabilities, elicit, load, run, sample, told } from "./sdk.mjs";
 
 const http = await load("@modelcontextprotocol/client");
 const stdio = await load("@modelcontextprotocol/client/stdio");
 
-await run(new http.Client({ name: "sdk2", version: "1" }, { versionNegotiation: { mode: "auto" } }), { ...stdio, ...http });
+const client = new http.Client({ name: "sdk2", version: "1" }, { capabilities, versionNegotiation: { mode: "auto" } });
+if (told.answers) {
+  client.setRequestHandler("sampling/createMessage", sample);
+  client.setRequestHandler("elicitation/create", elicit);
+}
+await run(client, { ...stdio, ...http });
