@@ -267,6 +267,40 @@ async fn a_package_that_npx_runs_is_pinned_by_version_and_integrity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_uvx_runs_is_pinned_by_version_and_record() {
+    let python = given("SAMPLEGATE_TEST_PY3");
+    let (uvx, cache) = (python.with_file_name("uvx"), python.parent().unwrap().join("../uv-cache"));
+    let server = |spec: &str| {
+        // Some networks have a certificate authority of their own.
+        let env = format!("env = {{ UV_CACHE_DIR = {:?}, UV_SYSTEM_CERTS = \"1\" }}", cache.display().to_string());
+        format!("command = {:?}\nargs = [{spec:?}]\n{env}\n", uvx.display().to_string())
+    };
+    let spec = "mcp-server-time@2026.10.19";
+    let home = home(&server(spec)).await;
+    // It is fetched the first time.
+    home.engine.ready("s").await.unwrap();
+    let view = home.eventually(|| home.engine.pin_view("s")).await;
+    let line = |what: &str| view.lines.iter().find(|line| line.what == what).map(|line| line.text.clone());
+    assert_eq!((line("package"), view.summary.unpinned.clone()), (Some("mcp-server-time==2026.10.19".into()), None));
+    let integrity = line("package’s integrity").unwrap();
+    let digest = integrity.strip_prefix("sha256 of RECORD: ").unwrap();
+    // As its record lies there, seen in another way.
+    let records = std::fs::read_dir(cache.join("archive-v0")).unwrap().flatten();
+    let record = records.map(|folder| folder.path().join("mcp_server_time-2026.10.19.dist-info/RECORD"));
+    let record = record.filter_map(|path| std::fs::read(path).ok()).next().unwrap();
+    assert_eq!(digest, samplegate_core::canonical::Sha256Hex::of(&record).to_string());
+    restart(&home).await;
+    assert_eq!(pin(&home).unwrap().changed, None, "it is the same when it is started anew");
+    home.stop().await;
+
+    let of_latest = self::home(&server("mcp-server-time")).await;
+    of_latest.engine.ready("s").await.unwrap();
+    let view = of_latest.eventually(|| of_latest.engine.pin_view("s")).await;
+    assert!(view.summary.unpinned.unwrap().contains("uvx fetches"));
+    of_latest.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_may_not_sample_is_pinned_and_compared_too() {
     let home = Running::start(&format!("[servers.s]\n{}", python("raw_swaps.py", &[]))).await;
     home.engine.ready("s").await.unwrap();
