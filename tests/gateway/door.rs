@@ -77,6 +77,30 @@ async fn a_session_is_one_hosts_at_one_endpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_too_many_takes_the_place_of_the_one_that_was_not_used_for_the_longest() {
+    let (home, port) = listening("").await;
+    let (greedy, other) = (token(&home, "greedy"), token(&home, "other"));
+    let elsewhere = Host::connect(Era::Legacy, port, None, &other).await;
+    let listens = Host::connect(Era::Legacy, port, None, &greedy).await;
+    let _stream = listens.listen(&[]).await;
+    let (used, unused) =
+        (Host::connect(Era::Legacy, port, None, &greedy).await, Host::connect(Era::Legacy, port, None, &greedy).await);
+    let bearer = format!("Bearer {greedy}");
+    for _ in 3..256 {
+        assert_eq!(knock(port, &[("authorization", &bearer)]).await.0, 200);
+    }
+    used.ask("ping", json!({})).await;
+    assert_eq!(knock(port, &[("authorization", &bearer)]).await.0, 200);
+    let gone = reqwest::Client::new().delete(&unused.url).bearer_auth(&greedy);
+    let gone = gone.header("mcp-session-id", unused.session_id()).send().await.unwrap();
+    assert_eq!(gone.status(), 404, "its host is told to begin a new one");
+    for host in [listens, used, elsewhere] {
+        host.ask("ping", json!({})).await;
+    }
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_is_told_and_taken_up_when_it_is_free() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -1,6 +1,7 @@
 //! Hosts that answer themselves: both eras of hosts with both eras of servers, with the gates and without, and all that
 //! keeps a question here.
 
+mod addresses;
 mod endings;
 
 use samplegate_core::{

@@ -57,6 +57,11 @@ impl HostSide {
         }
     }
 
+    /// Whether its person can be asked to open an address, and it wants to hear when what is done there is done.
+    pub fn opens_addresses(&self) -> bool {
+        self.declares("/elicitation/url") && !self.is_before(WITH_TOOLS)
+    }
+
     /// Why it cannot ask its person this; none: it can.
     pub fn cannot_elicit(&self, asked: &Elicitation) -> Option<&'static str> {
         if !self.declares("/elicitation") || self.is_before(WITH_FORMS) {
@@ -74,9 +79,7 @@ impl HostSide {
                 });
                 newer.then_some("its revision of the protocol has no such fields in forms")
             }
-            Mode::Url { .. } if !self.declares("/elicitation/url") || self.is_before(WITH_TOOLS) => {
-                Some("it did not say that it can show addresses")
-            }
+            Mode::Url { .. } if !self.opens_addresses() => Some("it did not say that it can show addresses"),
             Mode::Url { id: None, .. } if self.version == WITH_TOOLS => {
                 Some("its revision of the protocol wants an id, which the server did not give")
             }

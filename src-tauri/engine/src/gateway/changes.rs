@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use samplegate_core::settings::HostMode;
 use serde_json::{Map, Value, json};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use uuid::Uuid;
@@ -162,8 +163,15 @@ impl Gateway {
                     }
                 }
             }
-            // Whoever is asked to open an address is asked here, so the host does not know it.
-            COMPLETE => {}
+            // Of an address, a host knows that was asked to have it opened.
+            COMPLETE => {
+                let settings = self.0.engine.config().settings();
+                let mode = host.and_then(|host| settings.hosts.get(host)).map(|host| host.elicitation);
+                if mode.is_some_and(|mode| mode != HostMode::Answer) {
+                    let sessions = self.sessions_at(server, host).filter(|session| session.side.opens_addresses());
+                    sessions.for_each(|session| session.notify(&news.method, &news.params));
+                }
+            }
             UPDATED => self.updated(server, host, &news.params),
             list => {
                 if host.is_some() && list == LISTS[0].1 {

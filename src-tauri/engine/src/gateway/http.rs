@@ -238,7 +238,8 @@ impl Visit {
         }
         let capabilities = params.get("capabilities").cloned().unwrap_or_default();
         let side = HostSide { version: version.to_owned(), capabilities };
-        self.gateway.begin_session(session_id, &self.caller, self.endpoint, side);
+        let begun = self.gateway.begin_session(session_id, &self.caller, self.endpoint.clone(), side);
+        begun.map_err(|failure| refused(&failure))?;
         Ok(response)
     }
 

@@ -14,7 +14,7 @@ use super::{
     fit::{self, RequestMeta, Welcome, fit_result},
     headers::VERSIONS,
     names,
-    session::Session,
+    session::{MOST as MOST_SESSIONS, Session},
 };
 use crate::mcp::{Connection, Era, Listing, ServerState, connection::LOG_LEVEL_KEY};
 
@@ -254,10 +254,33 @@ impl Gateway {
         offered(&self.0.engine.config().settings(), server)
     }
 
-    pub(super) fn begin_session(&self, id: String, caller: &Caller, endpoint: Endpoint, side: HostSide) {
+    /// Begins a session. Where the host has as many as it may, the one that was not used for the longest ends.
+    ///
+    /// # Errors
+    /// All of them are in use.
+    pub(super) fn begin_session(
+        &self,
+        id: String,
+        caller: &Caller,
+        endpoint: Endpoint,
+        side: HostSide,
+    ) -> Result<(), Failure> {
         let ended = self.0.stop.child_token();
         let session = Session::new(id.clone(), &caller.name, endpoint, side, ended);
-        self.sessions().insert(id, session);
+        let mut sessions = self.sessions();
+        let own = || sessions.values().filter(|session| session.host == caller.name);
+        if own().count() >= MOST_SESSIONS {
+            let unused = own().filter_map(|session| Some((session.unused_since()?, session.id.clone())));
+            let Some((_, oldest)) = unused.min() else {
+                let why = format!("this host has {MOST_SESSIONS} sessions and uses all of them: end one first");
+                return Err(Failure::internal(why));
+            };
+            if let Some(ended) = sessions.remove(&oldest) {
+                ended.close();
+            }
+        }
+        sessions.insert(id, session);
+        Ok(())
     }
 
     /// What an endpoint says of itself. One server is waited for, all together are not.

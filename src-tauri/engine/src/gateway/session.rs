@@ -1,7 +1,8 @@
 //! The sessions of hosts of the older era: what they said of themselves, the stream they listen on, what is under way.
 //!
 //! A session ends when the host ends it, when the host is removed, or when it was not used for long and nobody listens;
-//! never while a request of it is under way. With it end its requests and their questions.
+//! never while a request of it is under way. With it end its requests and their questions. A host has so many at once;
+//! a further one takes the place of the one that was not used for the longest.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,6 +25,8 @@ use crate::{mcp::Watch, upstream::HostError};
 pub(super) const WAITING: usize = 256;
 /// A session that is not used, and whose stream is not open, ends after so long.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// A host has no more at once: a server's news go to each, and each costs memory.
+pub(super) const MOST: usize = 256;
 
 /// A session.
 pub(super) struct Session {
@@ -91,11 +94,16 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody has used it for long.
-    pub(super) fn is_idle(&self) -> bool {
+    /// Since when nobody has used it; none: a request is under way, or somebody listens.
+    pub(super) fn unused_since(&self) -> Option<Instant> {
         let state = self.state();
         let listens = state.stream.as_ref().is_some_and(|stream| !stream.is_closed());
-        state.running.is_empty() && !listens && state.used_at.elapsed() > IDLE
+        (state.running.is_empty() && !listens).then_some(state.used_at)
+    }
+
+    /// Whether nobody has used it for long.
+    pub(super) fn is_idle(&self) -> bool {
+        self.unused_since().is_some_and(|since| since.elapsed() > IDLE)
     }
 
     pub(super) fn level(&self) -> Option<String> {
