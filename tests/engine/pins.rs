@@ -225,6 +225,20 @@ async fn what_one_process_finds_holds_for_all_of_a_home() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lists_late_is_waited_for_where_nobody_could_be_asked_instead() {
+    let mut home = swapping().await;
+    home.engine.ready("s").await.unwrap();
+    let call = home.call("s", "late_and_ask", json!({}));
+    let question = home.question(Phase::Request).await;
+    assert_eq!(question.evaluation.suspended, Some(Suspended::Unseen), "a person is not kept waiting");
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    home.reviewer = None;
+    assert!(replied(&home, "late_and_ask").await.get("result").is_some(), "the rule counts once it is known");
+    home.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_server_keeps_its_pin_and_a_removed_one_loses_it() {
     let home = swapping().await;
     home.engine.ready("s").await.unwrap();

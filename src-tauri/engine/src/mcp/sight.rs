@@ -14,6 +14,8 @@ use tokio::sync::watch;
 /// A question waits this long for a listing that is under way. A server that does not list meanwhile is judged as one
 /// that is not known.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same where nobody is there who could be asked instead: on a busy machine fifty servers take longer to start.
+const PATIENCE_ALONE: Duration = Duration::from_secs(20);
 
 /// An identity as it was seen on a connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +43,17 @@ impl Sight {
 
     /// What was seen last, after a listing that is under way.
     pub async fn settled(&self) -> Option<Arc<Seen>> {
+        self.settled_within(PATIENCE).await
+    }
+
+    /// The same, with the patience of those who cannot ask anybody instead.
+    pub async fn settled_alone(&self) -> Option<Arc<Seen>> {
+        self.settled_within(PATIENCE_ALONE).await
+    }
+
+    async fn settled_within(&self, patience: Duration) -> Option<Arc<Seen>> {
         let mut seen = self.0.clone();
-        let known = tokio::time::timeout(PATIENCE, seen.wait_for(Option::is_some)).await;
+        let known = tokio::time::timeout(patience, seen.wait_for(Option::is_some)).await;
         known.ok().and_then(Result::ok).and_then(|seen| seen.clone())
     }
 }

@@ -82,7 +82,7 @@ impl Pipeline {
         let told = |elicitation: &Elicitation| (elicitation.content_class().to_owned(), elicitation.first_line());
         let (asked, mut record, elicitation) = self.log_received(asked, Kind::Elicitation, read, told).await?;
         let findings = elicitation_findings(&elicitation);
-        let seen = asked.sight.settled().await;
+        let seen = self.seen(&asked).await;
         let (answers, why_here) = self.who_answers(
             &asked,
             host.as_ref(),

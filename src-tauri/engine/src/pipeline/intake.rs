@@ -18,7 +18,7 @@ use super::{
     record::Record,
 };
 use crate::{
-    mcp::{Asked, CallKind, CallRef, Origin, TransportKind},
+    mcp::{Asked, CallKind, CallRef, Origin, Seen, TransportKind},
     review_queue::Submission,
     store::{Admitted, question_id},
     wire::{self, CallView, EvaluationView, ProvenanceView},
@@ -57,6 +57,11 @@ impl Pipeline {
                 Err(End::failed(-32602, why))
             }
         }
+    }
+
+    /// What the server of a question was seen to be. Where nobody is there to look, more time is worth more than a denial.
+    pub(super) async fn seen(&self, asked: &Asked) -> Option<Arc<Seen>> {
+        if self.queue.has_reviewer() { asked.sight.settled().await } else { asked.sight.settled_alone().await }
     }
 
     /// Has a question judged, and says how it is put into the queue.

@@ -92,7 +92,7 @@ impl Pipeline {
         if answers == HostMode::Answer {
             host = None;
         }
-        let seen = asked.sight.settled().await;
+        let seen = self.seen(&asked).await;
         let mut docket = Docket::new(&asked, &request, model.as_ref(), seen);
         docket.passes = answers == HostMode::Pass;
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;

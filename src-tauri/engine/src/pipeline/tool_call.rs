@@ -98,7 +98,7 @@ impl Pipeline {
         let (asked, mut record, (call, host)) = self.log_received(asked, Kind::ToolCall, read, told).await?;
         let findings = inspect::inspect(Place::Request, call.params());
         let raised = inspect::raises(&findings, Gate::Request).map(|finding| finding.kind);
-        let seen = asked.sight.settled().await;
+        let seen = self.seen(&asked).await;
         let tool = seen.as_ref().and_then(|seen| listed_tool(seen, call.name())).cloned();
         let docket = Docket::of_call(&asked, &host, &call, seen);
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
