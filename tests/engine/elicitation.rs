@@ -1,13 +1,10 @@
 //! Servers ask the person: forms and addresses, in both eras, with libraries and without.
 
 use samplegate_core::audit::{DecidedBy, Kind, Outcome};
-use samplegate_engine::{
-    engine::Engine,
-    wire::{Action, ActionKind, AsksView, FieldTakes, Phase, QuestionKind, ReviewItem},
-};
+use samplegate_engine::wire::{Action, ActionKind, AsksView, FieldTakes, Phase, QuestionKind, ReviewItem};
 use serde_json::{Value, json};
 use support::{
-    home::{Running, options, text},
+    home::{Running, text},
     model::{FakeModel, Reply},
     servers::{OverHttp, given, python},
 };
@@ -145,6 +142,7 @@ async fn what_cannot_be_shown_is_refused_and_what_asks_for_a_secret_is_flagged()
     home.stop().await;
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_opened_only_once_it_was_accepted() {
     let folder = tempfile::tempdir().unwrap();
@@ -156,9 +154,9 @@ async fn an_address_is_opened_only_once_it_was_accepted() {
     std::fs::write(&browser, format!("#!/bin/sh\nprintf %s \"$1\" > {}.part && mv {0}.part {0}\n", opened.display()))
         .unwrap();
     std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let engine = Engine::start(samplegate_engine::engine::Options {
+    let engine = samplegate_engine::engine::Engine::start(samplegate_engine::engine::Options {
         browser: Some(browser.into_os_string()),
-        ..options(folder.path())
+        ..support::home::options(folder.path())
     })
     .await
     .unwrap();

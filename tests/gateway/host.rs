@@ -182,6 +182,7 @@ impl Host {
     }
 
     /// Sends a request to a gateway that may go away before it begins to answer; gives what comes until then.
+    #[cfg(target_os = "linux")]
     pub(crate) async fn until_it_goes(&self, method: &str, params: Value) -> Vec<Value> {
         let mut came = Vec::new();
         if let Ok(response) = self.try_post(&self.message(method, params)).await {

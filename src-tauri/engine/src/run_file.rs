@@ -82,6 +82,7 @@ fn lock_file(folder: &Path) -> io::Result<File> {
 }
 
 fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "the folder is a person's own there"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

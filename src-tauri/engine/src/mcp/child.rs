@@ -21,6 +21,7 @@ use super::{
 const GRACE: Duration = Duration::from_secs(3);
 const TERM_GRACE: Duration = Duration::from_secs(2);
 /// What a server leaves behind gets this long after its SIGTERM.
+#[cfg(unix)]
 const GROUP_GRACE: Duration = Duration::from_millis(500);
 const STDERR_LINE_BYTES: usize = 8 * 1024;
 

@@ -263,12 +263,11 @@ impl StderrTail {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(unix)]
     fn only_the_list_is_inherited() {
         let vars = ["PATH", "HOME", "LC_ALL", "LANG", "OPENAI_API_KEY", "LD_PRELOAD", "SSH_AUTH_SOCK", "TMPDIR"];
         let env = BaseEnv::from_vars(vars.map(|name| (name.into(), "v".into())));
