@@ -103,3 +103,28 @@ async fn a_server_is_asked_once_and_until_the_last_session_wants_no_more() {
         home.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_has_so_many_subscriptions_and_no_more() {
+    let (home, port) = listening("").await;
+    let host = Host::connect(Era::Stateless, port, None, &token(&home, "greedy")).await;
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(host.listen(&[]).await);
+    }
+    let wanted = json!({"notifications": {"toolsListChanged": true}});
+    let refused = host.response("subscriptions/listen", wanted.clone()).await;
+    assert!(refused["error"]["message"].as_str().unwrap().contains("256 subscriptions"), "{refused}");
+    let other = Host::connect(Era::Stateless, port, None, &token(&home, "other")).await;
+    drop(other.listen(&[]).await);
+    drop(open.pop());
+    let again = async || {
+        let (_, mut coming) = host.start("subscriptions/listen", wanted.clone()).await;
+        coming.next().await.unwrap().get("method").is_some()
+    };
+    let begun = tokio::time::Instant::now();
+    while !again().await {
+        assert!(begun.elapsed() < PATIENCE, "one that ended makes room");
+    }
+    home.stop().await;
+}

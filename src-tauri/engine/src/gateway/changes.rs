@@ -13,7 +13,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use uuid::Uuid;
 
-use super::{Endpoint, Gateway, failure::Failure, fit::SUBSCRIPTION_ID, names, request::Request, session::Session};
+use super::{
+    Endpoint, Gateway,
+    failure::Failure,
+    fit::SUBSCRIPTION_ID,
+    names,
+    request::Request,
+    session::{MOST, Session},
+};
 use crate::mcp::{Connection, LogLevel, News, Watch};
 
 /// The lists that can change, as a subscription names them.
@@ -43,8 +50,16 @@ struct Listener {
 }
 
 impl Listeners {
-    fn add(&self, key: Uuid, listener: Listener) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, listener);
+    /// Adds one, which hears this first: nothing that changes from then on is missed.
+    fn add(&self, key: Uuid, listener: Listener, first: Value) -> Result<(), Failure> {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if listeners.values().filter(|other| other.host == listener.host).count() >= MOST {
+            return Err(Failure::internal(format!("this host has {MOST} subscriptions: end one first")));
+        }
+        // A host that went away hears nothing.
+        let _ = listener.out.try_send(first);
+        listeners.insert(key, listener);
+        Ok(())
     }
 
     fn remove(&self, key: Uuid) {
@@ -97,20 +112,16 @@ impl Request {
             "method": "notifications/subscriptions/acknowledged",
             "params": {"notifications": accepted, "_meta": {SUBSCRIPTION_ID: self.id}},
         });
-        // First of all that comes.
-        let _ = self.out.send(acknowledged).await;
+        let listener = Listener {
+            host: self.caller.name.clone(),
+            endpoint: self.endpoint.clone(),
+            id: self.id.clone(),
+            lists,
+            resources,
+            out: self.out.clone(),
+        };
         let listeners = self.gateway.0.listeners.clone();
-        listeners.add(
-            key,
-            Listener {
-                host: self.caller.name.clone(),
-                endpoint: self.endpoint.clone(),
-                id: self.id.clone(),
-                lists,
-                resources,
-                out: self.out.clone(),
-            },
-        );
+        listeners.add(key, listener, acknowledged)?;
         self.cancel.cancelled().await;
         listeners.remove(key);
         drop(watches);
