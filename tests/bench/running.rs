@@ -67,8 +67,12 @@ impl Running {
     /// Starts an engine with this configuration.
     pub(crate) async fn start(config: &str) -> anyhow::Result<Self> {
         let folder = crate::folder()?;
-        std::fs::write(folder.path().join("config.toml"), config)?;
-        let engine = Engine::start(options(folder.path())?).await?;
+        let mut options = options(folder.path())?;
+        // Beside the log, as it is without `--home`: what watches it would wake with every write.
+        options.home.config = folder.path().join("config");
+        std::fs::create_dir(&options.home.config)?;
+        std::fs::write(options.home.config.join("config.toml"), config)?;
+        let engine = Engine::start(options).await?;
         Ok(Self { engine, folder })
     }
 

@@ -221,9 +221,11 @@ fn signed(number: u64) -> i64 {
 
 /// Reads what was there before a question.
 pub(super) fn before(connection: &Connection, asking: &Asking) -> Result<Before, TxError> {
+    let account = account(asking);
+    let flights = flights(connection, &account)?;
     Ok(Before {
-        asker: tally(connection, Some(asking), &account(asking), asking.at)?,
-        all: tally(connection, None, ALL, asking.at)?,
+        asker: tally(connection, Some(asking), &account, flights.own, asking.at)?,
+        all: tally(connection, None, ALL, flights.all, asking.at)?,
         recent: recent::before(connection, asking)?,
         ..standing(connection, &asking.server, asking.tool.as_deref())?
     })
@@ -245,27 +247,66 @@ pub(super) fn rule_uses(connection: &Connection) -> rusqlite::Result<BTreeMap<St
         .collect()
 }
 
+/// What is under way, in the same terms as what was used.
+#[derive(Clone, Copy)]
+struct Flight {
+    questions: u64,
+    waiting: u64,
+    used: Reserved,
+}
+
+struct Flights {
+    /// Of one account.
+    own: Flight,
+    /// Of all servers together.
+    all: Flight,
+}
+
+/// What is under way, in one pass. No pattern is bound: SQLite would prepare the statement anew each time.
+fn flights(connection: &Connection, account: &str) -> rusqlite::Result<Flights> {
+    let sums = |of: &str| {
+        let sum = |what: &str| format!("sum({what}) FILTER (WHERE {of})");
+        let used = ["tokens_in", "tokens_out", "microusd"].map(|column| sum(&format!("active * {column}")));
+        format!("count(*) FILTER (WHERE {of}), {}, {}", sum("waiting"), used.join(", "))
+    };
+    let (own, servers) = ("server = ?1", format!("substr(server, 1, {}) <> '{HOST}'", HOST.len()));
+    connection.prepare_cached(&format!("SELECT {}, {} FROM under_way", sums(own), sums(&servers)))?.query_row(
+        [account],
+        |row| {
+            let flight = |first: usize| -> rusqlite::Result<Flight> {
+                let [questions, waiting, tokens_in, tokens_out, microusd] =
+                    [0, 1, 2, 3, 4].map(|n| count(row, first + n));
+                let used = Reserved { tokens_in: tokens_in?, tokens_out: tokens_out?, microusd: microusd? };
+                Ok(Flight { questions: questions?, waiting: waiting?, used })
+            };
+            Ok(Flights { own: flight(0)?, all: flight(5)? })
+        },
+    )
+}
+
 /// `asking` is given for the tally of its server, not for that of all.
 fn tally(
     connection: &Connection,
     asking: Option<&Asking>,
     server: &str,
+    flight: Flight,
     at: Timestamp,
 ) -> Result<Tally, rusqlite::Error> {
     let today = day(at).to_string();
     let last_minute = connection
         .prepare_cached("SELECT sum(asked) FROM minutes WHERE server = ?1 AND second >= ?2")?
         .query_row(params![server, a_minute_before(at)], |row| count(row, 0))?;
-    let mut tally = Tally { last_minute, ..Tally::default() };
-    (tally.in_flight, tally.queue, tally.tokens_in_day, tally.tokens_out_day, tally.microusd_day) = connection
-        .prepare_cached(
-            "SELECT count(*), sum(waiting), sum(active * tokens_in), sum(active * tokens_out), sum(active * microusd) \
-             FROM under_way WHERE (?1 = '' AND server NOT GLOB ?2) OR server = ?1",
-        )?
-        .query_row([server, &format!("{HOST}*")], |row| {
-            Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?, count(row, 3)?, count(row, 4)?))
-        })?;
-    tally.microusd_month = tally.microusd_day;
+    let Flight { questions, waiting, used } = flight;
+    let mut tally = Tally {
+        last_minute,
+        in_flight: questions,
+        queue: waiting,
+        tokens_in_day: used.tokens_in,
+        tokens_out_day: used.tokens_out,
+        microusd_day: used.microusd,
+        microusd_month: used.microusd,
+        ..Tally::default()
+    };
     let mut usage = connection.prepare_cached(
         "SELECT day, asked, tokens_in, tokens_out, microusd FROM usage WHERE server = ?1 AND day BETWEEN ?2 AND ?3",
     )?;
@@ -472,10 +513,15 @@ fn tidy(connection: &Connection, now: Timestamp, alive: &[String]) -> Result<usi
 
 /// What a server used today and this month, for display; all servers together where none is named.
 pub(super) fn used(connection: &Connection, server: Option<&str>, at: Timestamp) -> Result<Tally, TxError> {
-    Ok(tally(connection, None, server.unwrap_or(ALL), at)?)
+    let flights = flights(connection, server.unwrap_or(ALL))?;
+    Ok(match server {
+        Some(server) => tally(connection, None, server, flights.own, at)?,
+        None => tally(connection, None, ALL, flights.all, at)?,
+    })
 }
 
 /// The same of a host, for its tool calls.
 pub(super) fn used_by_host(connection: &Connection, host: &str, at: Timestamp) -> Result<Tally, TxError> {
-    Ok(tally(connection, None, &format!("{HOST}{host}"), at)?)
+    let account = format!("{HOST}{host}");
+    Ok(tally(connection, None, &account, flights(connection, &account)?.own, at)?)
 }
