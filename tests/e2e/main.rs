@@ -3,6 +3,7 @@
 //! Run as `scripts/with-desktop cargo test --test e2e`; `scripts/test` prepares what it needs. One test at a time has
 //! the desktop, each with a home folder and an app of its own. What a lower level can show is tested there.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod app;
@@ -29,4 +30,5 @@ mod review_window;
 mod screenshots;
 mod servers;
 mod settings;
+mod tool_calls;
 mod tray;
