@@ -72,6 +72,9 @@ impl Wish {
     }
 }
 
+/// Nothing, which a window shows until it may load its page.
+const BLANK: &str = "about:blank";
+
 /// The windows on their way out, and what is wanted of them afterwards; and where web views keep their files.
 pub(crate) struct Windows {
     closing: Mutex<HashMap<Window, Option<Wish>>>,
@@ -184,20 +187,51 @@ fn build<R: Runtime>(app: &AppHandle<R>, window: Window, wish: &Wish) -> tauri::
         page.push_str(place);
     }
     let (width, height) = window.size();
-    WebviewWindowBuilder::new(app, window.label(), WebviewUrl::App(page.into()))
-        .title(window.title())
-        .inner_size(width, height)
-        .min_inner_size(640.0, 420.0)
-        .focused(wish.focus)
-        .data_directory(app.state::<Windows>().files.clone())
-        // The pages are ours and go nowhere else.
-        .on_navigation(is_ours)
-        .build()
-        .map(drop)
+    let build = |page: WebviewUrl| {
+        WebviewWindowBuilder::new(app, window.label(), page)
+            .title(window.title())
+            .inner_size(width, height)
+            .min_inner_size(640.0, 420.0)
+            .focused(wish.focus)
+            .data_directory(app.state::<Windows>().files.clone())
+            // The pages are ours and go nowhere else.
+            .on_navigation(is_ours)
+            .build()
+    };
+    #[cfg(target_os = "linux")]
+    {
+        draw_plainly(&build(WebviewUrl::External(blank()?))?, &page)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        build(WebviewUrl::App(page.into())).map(drop)
+    }
+}
+
+/// Loads a page into a window that shows nothing yet, without the graphics card: text and boxes need none. A web view then
+/// starts sooner, takes less memory, and shows something where a driver would leave it blank. WebKitGTK has to know before
+/// it loads a page; later, the page does not scroll.
+#[cfg(target_os = "linux")]
+fn draw_plainly<R: Runtime>(window: &WebviewWindow<R>, page: &str) -> tauri::Result<()> {
+    use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+
+    window.with_webview(|view| {
+        if let Some(settings) = view.inner().settings() {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+        }
+    })?;
+    let pages = if cfg!(dev) { "http://localhost:5173" } else { "tauri://localhost" };
+    window.navigate(format!("{pages}/{page}").parse().map_err(tauri::Error::InvalidUrl)?)
+}
+
+#[cfg(target_os = "linux")]
+fn blank() -> tauri::Result<tauri::Url> {
+    BLANK.parse().map_err(tauri::Error::InvalidUrl)
 }
 
 /// The pages' address: a scheme of Tauri's, a host of its own on Windows, Vite's server under `tauri dev`.
 fn is_ours(url: &tauri::Url) -> bool {
     let at = |host: &str, port: Option<u16>| url.host_str() == Some(host) && url.port() == port;
-    url.scheme() == "tauri" || at("tauri.localhost", None) || (cfg!(dev) && at("localhost", Some(5173)))
+    let is_blank = cfg!(target_os = "linux") && url.as_str() == BLANK;
+    is_blank || url.scheme() == "tauri" || at("tauri.localhost", None) || (cfg!(dev) && at("localhost", Some(5173)))
 }

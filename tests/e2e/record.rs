@@ -6,9 +6,23 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use crate::{
-    app::{App, Home, REVIEW, SETTINGS, config},
-    desktop::on_desktop,
+    app::{App, Home, REVIEW, SETTINGS, Window, config},
+    desktop::{eventually, on_desktop, run, window_named},
 };
+
+/// A web view that is told too late to draw without the graphics card does not.
+async fn the_wheel_scrolls(settings: &Window) -> Result<()> {
+    let scrolled = "return [...document.querySelectorAll('*')].reduce((sum, one) => sum + one.scrollTop, 0)";
+    settings.script("document.querySelectorAll('*').forEach((one) => (one.scrollTop = 0))").await?;
+    let window = window_named(SETTINGS).await?;
+    run("xdotool", ["mousemove", "--window", &window, "600", "400", "click", "--repeat", "5", "--delay", "50", "5"])?;
+    eventually("the wheel to scroll", async || {
+        let by = settings.script(scrolled).await?;
+        ensure!(by.as_f64().is_some_and(|by| by > 0.0), "scrolled by {by}");
+        Ok(())
+    })
+    .await
+}
 
 #[test]
 fn a_server_samples_once_its_record_is_filled_in_and_the_export_says_so() -> Result<()> {
@@ -33,6 +47,7 @@ fn a_server_samples_once_its_record_is_filled_in_and_the_export_says_so() -> Res
         settings.click("[data-testid=server][data-name=prompts] [data-testid=server-approval]").await?;
         settings.click("[data-testid=record-history] summary").await?;
         settings.says("record-history", "sampling: “off” → “ask”").await?;
+        the_wheel_scrolls(&settings).await?;
         settings.click("part-tools").await?;
         settings.see("tool-proposal").await?;
         settings.look("record-tools").await?;
