@@ -98,7 +98,7 @@ mod tests {
             let read = url::Url::parse(&root_uri(path)).unwrap();
             assert_eq!(read.as_str(), uri, "a reader changes nothing of it");
         }
-        let path = "/home/Jürgen/50% [a]\u{7f}/x\ny";
+        let path = if cfg!(windows) { "C:\\Jürgen\\50% [a]\\x" } else { "/home/Jürgen/50% [a]\u{7f}/x\ny" };
         assert_eq!(url::Url::parse(&root_uri(path)).unwrap().to_file_path().unwrap().to_str(), Some(path));
     }
 
