@@ -27,6 +27,15 @@ fn home(server: &str, host: &str) -> Result<(Home, String)> {
     Ok((home, format!("http://127.0.0.1:{port}/mcp/files")))
 }
 
+/// The app, with the server ready and listed in the settings window.
+async fn ready(home: &Home) -> Result<(App, Window)> {
+    let mut app = App::start(home).await?;
+    let settings = app.window(SETTINGS).await?;
+    settings.click("nav-servers").await?;
+    settings.see("[data-name=files][data-state=ready]").await?;
+    Ok((app, settings))
+}
+
 fn call(url: &str, arguments: &Value) -> JoinHandle<Value> {
     caller::call(url, TOKEN, "echo", arguments)
 }
@@ -48,10 +57,7 @@ async fn arguments(result: JoinHandle<Value>) -> Result<Value> {
 fn a_call_is_edited_its_result_looked_at_and_both_denied() -> Result<()> {
     on_desktop(async || {
         let (home, url) = home("", "review_results = true\n")?;
-        let mut app = App::start(&home).await?;
-        let settings = app.window(SETTINGS).await?;
-        settings.click("nav-servers").await?;
-        settings.see("[data-name=files][data-state=ready]").await?;
+        let (mut app, _settings) = ready(&home).await?;
 
         let result = call(
             &url,
@@ -110,10 +116,7 @@ fn a_call_is_edited_its_result_looked_at_and_both_denied() -> Result<()> {
 fn calls_alike_pass_by_a_grant_until_it_is_revoked() -> Result<()> {
     on_desktop(async || {
         let (home, url) = home("", "")?;
-        let mut app = App::start(&home).await?;
-        let settings = app.window(SETTINGS).await?;
-        settings.click("nav-servers").await?;
-        settings.see("[data-name=files][data-state=ready]").await?;
+        let (mut app, settings) = ready(&home).await?;
 
         let result = call(&url, &json!({"path": "a"}));
         let review = app.window(REVIEW).await?;
@@ -139,10 +142,7 @@ fn calls_alike_pass_by_a_grant_until_it_is_revoked() -> Result<()> {
 fn of_high_risk_the_name_is_typed_at_both_gates() -> Result<()> {
     on_desktop(async || {
         let (home, url) = home("risk = \"high\"\ntyped_confirmation = true\n", "")?;
-        let mut app = App::start(&home).await?;
-        let settings = app.window(SETTINGS).await?;
-        settings.click("nav-servers").await?;
-        settings.see("[data-name=files][data-state=ready]").await?;
+        let (mut app, _settings) = ready(&home).await?;
         let result = call(&url, &json!({"path": "c"}));
         let review = app.window(REVIEW).await?;
         review.question("request").await?;
@@ -165,10 +165,7 @@ fn why_a_rule_does_not_count_is_said_with_the_way_to_approve_the_server() -> Res
     on_desktop(async || {
         let rule = "[[rules]]\nid = \"r\"\nkind = \"tool_call\"\nserver = \"files\"\naction = \"allow\"\n";
         let (home, url) = home("pin = \"approval\"\n", rule)?;
-        let mut app = App::start(&home).await?;
-        let settings = app.window(SETTINGS).await?;
-        settings.click("nav-servers").await?;
-        settings.see("[data-name=files][data-state=ready]").await?;
+        let (mut app, settings) = ready(&home).await?;
         settings.see("server-unapproved").await?;
 
         let result = call(&url, &json!({"path": "a"}));
