@@ -19,7 +19,7 @@ use super::{
     fit::SUBSCRIPTION_ID,
     names,
     request::Request,
-    session::{MOST, Session},
+    session::{MOST_OF_A_HOST, Session},
 };
 use crate::mcp::{Connection, LogLevel, News, Watch};
 
@@ -53,8 +53,8 @@ impl Listeners {
     /// Adds one, which hears this first: nothing that changes from then on is missed.
     fn add(&self, key: Uuid, listener: Listener, first: Value) -> Result<(), Failure> {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if listeners.values().filter(|other| other.host == listener.host).count() >= MOST {
-            return Err(Failure::internal(format!("this host has {MOST} subscriptions: end one first")));
+        if listeners.values().filter(|other| other.host == listener.host).count() >= MOST_OF_A_HOST {
+            return Err(Failure::internal(format!("this host has {MOST_OF_A_HOST} subscriptions: end one first")));
         }
         // A host that went away hears nothing.
         let _ = listener.out.try_send(first);
@@ -174,7 +174,7 @@ impl Gateway {
                     }
                 }
             }
-            // Of an address, a host knows that was asked to have it opened.
+            // A host whose questions are answered here was never asked to open an address.
             COMPLETE => {
                 let settings = self.0.engine.config().settings();
                 let mode = host.and_then(|host| settings.hosts.get(host)).map(|host| host.elicitation);

@@ -14,7 +14,7 @@ use super::{
     fit::{self, RequestMeta, Welcome, fit_result},
     headers::VERSIONS,
     names,
-    session::{MOST as MOST_SESSIONS, Session},
+    session::{MOST_OF_A_HOST, Session},
 };
 use crate::mcp::{Connection, Era, Listing, ServerState, connection::LOG_LEVEL_KEY};
 
@@ -269,10 +269,10 @@ impl Gateway {
         let session = Session::new(id.clone(), &caller.name, endpoint, side, ended);
         let mut sessions = self.sessions();
         let own = || sessions.values().filter(|session| session.host == caller.name);
-        if own().count() >= MOST_SESSIONS {
+        if own().count() >= MOST_OF_A_HOST {
             let unused = own().filter_map(|session| Some((session.unused_since()?, session.id.clone())));
             let Some((_, oldest)) = unused.min() else {
-                let why = format!("this host has {MOST_SESSIONS} sessions and uses all of them: end one first");
+                let why = format!("this host has {MOST_OF_A_HOST} sessions and uses all of them: end one first");
                 return Err(Failure::internal(why));
             };
             if let Some(ended) = sessions.remove(&oldest) {

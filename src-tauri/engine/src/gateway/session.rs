@@ -26,7 +26,7 @@ pub(super) const WAITING: usize = 256;
 /// A session that is not used, and whose stream is not open, ends after so long.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// A host has no more sessions, or subscriptions, at once: a server's news go to each, and each costs memory.
-pub(super) const MOST: usize = 256;
+pub(super) const MOST_OF_A_HOST: usize = 256;
 
 /// A session.
 pub(super) struct Session {
