@@ -13,6 +13,7 @@
 mod behaviour;
 mod controls;
 mod encoded;
+mod finder;
 mod finding;
 mod fold;
 mod found;

@@ -4,8 +4,9 @@
 //! certificate, a digest) is not text and is left alone.
 
 mod escapes;
+mod spaced;
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use base64::{
     Engine as _, alphabet,
@@ -43,26 +44,10 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     escapes::scan(text, found);
 }
 
-const fn table(of: &[u8], ranges: &[(u8, u8)]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < of.len() {
-        table[of[index] as usize] = true;
-        index += 1;
-    }
-    let mut index = 0;
-    while index < ranges.len() {
-        let mut byte = ranges[index].0;
-        while byte <= ranges[index].1 {
-            table[byte as usize] = true;
-            byte += 1;
-        }
-        index += 1;
-    }
-    table
+/// Both alphabets, and padding.
+fn in_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
-
-const IN_BASE64: [bool; 256] = table(b"+/-_=", &[(b'A', b'Z'), (b'a', b'z'), (b'0', b'9')]);
 
 /// A run without a break that is longer than this holds no words and no names, only what is encoded.
 const DENSE: usize = 512;
@@ -71,14 +56,13 @@ const EDGE: usize = 64;
 
 /// The parts of a text that are not inside of such runs.
 pub(super) fn outside_of_dense(bytes: &[u8]) -> Vec<Range<usize>> {
-    let inside = |at: usize| bytes[at].is_ascii_alphanumeric() || matches!(bytes[at], b'+' | b'/' | b'=');
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let mut parts = Vec::new();
     let (mut from, mut at) = (0, 0);
     while at + DENSE <= bytes.len() {
         let probe = at + DENSE - 1;
-        let Some(back) = (at..=probe).rev().position(|at| !inside(at)) else {
-            let length = (probe..bytes.len()).take_while(|at| inside(*at)).count();
-            let end = probe + length;
+        let Some(back) = bytes[at..=probe].iter().rev().position(|byte| !inside(*byte)) else {
+            let end = find(bytes, probe, |byte| !inside(byte)).unwrap_or(bytes.len());
             if !spells_words(&bytes[at..end]) {
                 parts.push(from..at + EDGE);
                 from = end - EDGE;
@@ -107,17 +91,17 @@ fn spells_words(run: &[u8]) -> bool {
 /// Runs of the base64 alphabet, which hexadecimal is a part of; a line's end does not end one that is wrapped.
 fn runs(text: &Text<'_>, found: &mut Found) {
     let bytes = text.raw.as_bytes();
-    let inside = |at: usize| bytes.get(at).is_some_and(|byte| IN_BASE64[*byte as usize]);
+    let end_of = |from: usize| find(bytes, from, |byte| !in_base64(byte)).unwrap_or(bytes.len());
     let mut at = 0;
     while at + BASE64 <= bytes.len() {
         // A run of at least BASE64 holds every byte at this distance.
-        if !inside(at + BASE64 - 1) {
+        let probe = at + BASE64 - 1;
+        if !in_base64(bytes[probe]) {
             at += BASE64;
             continue;
         }
-        let probe = at + BASE64 - 1;
-        let start = (at..probe).rev().take_while(|at| inside(*at)).last().unwrap_or(probe);
-        let mut end = probe + (probe..bytes.len()).take_while(|at| inside(*at)).count();
+        let start = probe - bytes[at..probe].iter().rev().take_while(|byte| in_base64(**byte)).count();
+        let mut end = end_of(probe);
         if end - start < BASE64 {
             at = end;
             continue;
@@ -126,7 +110,7 @@ fn runs(text: &Text<'_>, found: &mut Found) {
         let width = end - start;
         loop {
             let next = end + bytes[end..].iter().take(2).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            let line = (next..bytes.len()).take_while(|at| inside(*at)).count();
+            let line = end_of(next) - next;
             if width < 32 || next == end || line == 0 || line > width {
                 break;
             }
@@ -138,7 +122,7 @@ fn runs(text: &Text<'_>, found: &mut Found) {
         run(text, start..end, found);
         at = end;
     }
-    spaced_hex(text, found);
+    spaced::scan(text, found);
 }
 
 fn run(text: &Text<'_>, span: Range<usize>, found: &mut Found) {
@@ -164,7 +148,10 @@ fn run(text: &Text<'_>, span: Range<usize>, found: &mut Found) {
     if !looks_encoded(raw) {
         return;
     }
-    let compact: String = raw.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let compact = match raw.contains(['\r', '\n']) {
+        true => Cow::Owned(raw.replace(['\r', '\n'], "")),
+        false => Cow::Borrowed(raw),
+    };
     let engine = if compact.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
     // A path or an identifier may stand before what is encoded, so the run is also tried from its last separator on.
     let tail = compact.rfind(['/', '-', '_', '=']).map_or("", |at| &compact[at + 1..]);
@@ -217,73 +204,6 @@ fn looks_encoded(raw: &str) -> bool {
     longest >= 12 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
 }
 
-/// Bytes in hexadecimal with spaces, commas, `0x` or `\x` between them, and in figures of 0 and 1.
-fn spaced_hex(text: &Text<'_>, found: &mut Found) {
-    let bytes = text.raw.as_bytes();
-    let mut at = 0;
-    while let Some(start) = find(bytes, at, |byte| byte.is_ascii_hexdigit()).filter(|at| at + 36 <= bytes.len()) {
-        let begins = start == at || !bytes[start - 1].is_ascii_alphanumeric();
-        let Some(step) = separated(bytes, start).filter(|_| begins) else {
-            at = start + bytes[start..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            continue;
-        };
-        at = start;
-        let mut values = Vec::new();
-        let mut end = at;
-        while let Some(value) = step.read(bytes, end) {
-            values.push(value);
-            end += step.length();
-        }
-        // The last one has no separator after it.
-        if let Some(value) = step.read_last(bytes, end) {
-            values.push(value);
-            end += step.digits;
-        }
-        if values.len() >= 12
-            && let Some(decoded) = readable(values)
-        {
-            tell(text, at..end.min(bytes.len()), step.name(), Severity::Info, decoded, found);
-        }
-        at = end.max(at + 1);
-    }
-}
-
-/// Two hexadecimal or eight binary figures, and one separator.
-#[derive(Clone, Copy)]
-struct Step {
-    digits: usize,
-    radix: u32,
-}
-
-impl Step {
-    fn length(self) -> usize {
-        self.digits + 1
-    }
-
-    fn name(self) -> &'static str {
-        if self.radix == 2 { "binary" } else { "hexadecimal" }
-    }
-
-    fn read(self, bytes: &[u8], at: usize) -> Option<u8> {
-        let separator = *bytes.get(at + self.digits)?;
-        matches!(separator, b' ' | b':' | b',' | b'-' | b'\n').then(|| self.read_last(bytes, at))?
-    }
-
-    fn read_last(self, bytes: &[u8], at: usize) -> Option<u8> {
-        let digits = std::str::from_utf8(bytes.get(at..at + self.digits)?).ok()?;
-        u8::from_str_radix(digits, self.radix).ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    }
-}
-
-fn separated(bytes: &[u8], at: usize) -> Option<Step> {
-    if !bytes[at + 1].is_ascii_hexdigit() {
-        return None;
-    }
-    [Step { digits: 2, radix: 16 }, Step { digits: 8, radix: 2 }]
-        .into_iter()
-        .find(|step| (0..3).all(|index| step.read(bytes, at + index * step.length()).is_some()))
-}
-
 fn from_hex(digits: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
     let values: Option<Vec<u8>> =
         digits.map(|byte| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
@@ -314,13 +234,21 @@ fn wide(bytes: Vec<u8>) -> Option<String> {
 
 /// Whether this is written to be read: no controls, and mostly letters and spaces.
 fn is_text(text: &str) -> bool {
-    let (mut letters, mut all) = (0_usize, 0_usize);
-    for c in text.chars() {
-        if c.is_control() && !matches!(c, '\n' | '\r' | '\t') || c == '\u{fffd}' {
-            return false;
+    if !text.bytes().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\n' | b'\r' | b'\t')) {
+        return false;
+    }
+    let (mut letters, mut all) = (0, 0);
+    if text.is_ascii() {
+        letters = text.bytes().filter(|byte| byte.is_ascii_alphanumeric() || *byte == b' ').count();
+        all = text.len();
+    } else {
+        for c in text.chars() {
+            if !c.is_ascii() && (c.is_control() || c == '\u{fffd}') {
+                return false;
+            }
+            letters += usize::from(c.is_alphanumeric() || c == ' ');
+            all += 1;
         }
-        letters += usize::from(c.is_alphanumeric() || c == ' ');
-        all += 1;
     }
     all >= 8 && letters * 10 >= all * 6
 }
@@ -398,7 +326,7 @@ pub(super) fn holds_text(value: &str) -> bool {
     if value.len() >= HEX && value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return from_hex(value.bytes()).and_then(readable).is_some();
     }
-    value.bytes().all(|byte| IN_BASE64[usize::from(byte)])
+    value.bytes().all(in_base64)
         && value.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         && [&STANDARD, &URL_SAFE].into_iter().any(|engine| decode(engine, value.trim_end_matches('=')).is_some())
 }

@@ -7,125 +7,155 @@ use std::ops::Range;
 
 use unicode_normalization::char::{decompose_canonical, decompose_compatible};
 
-use super::invisible;
+use super::{invisible, walk::find};
 
-/// A folded text, and where each of its bytes comes from.
+/// A folded text, and where its parts come from.
 pub(super) struct Folded {
     pub(super) text: String,
-    /// Absent where both are of one length, byte for byte.
-    origins: Option<Vec<u32>>,
+    /// In order; none where both texts are of one length, byte for byte.
+    pieces: Vec<Piece>,
     length: usize,
+}
+
+/// A part of the folded text, up to the next one.
+struct Piece {
+    /// Where it begins in the folded text, and in the text as it came.
+    at: usize,
+    origin: usize,
+    /// Whether all of it stands for the one character there.
+    of_one: bool,
 }
 
 impl Folded {
     pub(super) fn new(raw: &str) -> Self {
         let length = raw.len();
         if raw.is_ascii() {
-            return Self { text: raw.to_ascii_lowercase(), origins: None, length };
+            return Self { text: raw.to_ascii_lowercase(), pieces: Vec::new(), length };
         }
-        let mut folded = Folding { text: String::with_capacity(length), origins: Vec::with_capacity(length) };
+        let mut folding = Folding { raw, text: String::with_capacity(length), pieces: Vec::new(), kept: 0 };
+        let bytes = raw.as_bytes();
         let mut rest = 0;
-        while rest < length {
-            let plain = plain(&raw.as_bytes()[rest..]);
-            if plain > 0 {
-                folded.push_ascii(&raw[rest..rest + plain], rest);
-                rest += plain;
-                continue;
-            }
-            let word = word(&raw[rest..]);
-            let borrowed = borrows(word);
-            for (at, c) in word.char_indices() {
-                folded.fold(if borrowed { latin_twin(c).unwrap_or(c) } else { c }, rest + at);
-            }
-            rest += word.len();
+        // What is ASCII stays where it is, but for letters of a word that has others too.
+        while let Some(next) = find(bytes, rest, |byte| !byte.is_ascii()) {
+            let letters = bytes[rest..next].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let start = next - letters;
+            let word = word(&raw[start..]);
+            folding.fold_word(start, word);
+            rest = start + word.len();
         }
-        Self { text: folded.text, origins: Some(folded.origins), length }
+        folding.keep_to(length);
+        Self { text: folding.text, pieces: folding.pieces, length }
     }
 
     /// The span in the text as it came.
     pub(super) fn origin(&self, span: Range<usize>) -> Range<usize> {
-        let Some(origins) = &self.origins else { return span };
-        let at = |byte: usize| origins.get(byte).map_or(self.length, |at| *at as usize);
+        let at = |byte: usize| {
+            if byte >= self.text.len() {
+                return self.length;
+            }
+            let piece = self.pieces.partition_point(|piece| piece.at <= byte).checked_sub(1).map(|at| &self.pieces[at]);
+            piece.map_or(byte, |piece| piece.origin + if piece.of_one { 0 } else { byte - piece.at })
+        };
         at(span.start)..at(span.end).max(at(span.start))
     }
 }
 
-struct Folding {
+struct Folding<'a> {
+    raw: &'a str,
     text: String,
-    origins: Vec<u32>,
+    pieces: Vec<Piece>,
+    /// Up to here all was taken up; what is kept as it is stands between here and what comes next.
+    kept: usize,
 }
 
-impl Folding {
-    fn push(&mut self, c: char, at: usize) {
-        self.text.push(c);
-        self.origins.resize(self.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
-    }
-
-    fn push_ascii(&mut self, text: &str, at: usize) {
-        let from = self.text.len();
-        self.text.push_str(text);
-        self.text[from..].make_ascii_lowercase();
-        self.origins.extend((at..at + text.len()).map(|at| u32::try_from(at).unwrap_or(u32::MAX)));
-    }
-
-    fn fold(&mut self, c: char, at: usize) {
-        match c {
-            c if c.is_ascii() => self.push(c.to_ascii_lowercase(), at),
-            // Arabic marks and stretched letters; the Hindi dot; combining accents.
-            '\u{640}' | '\u{64b}'..='\u{652}' | '\u{93c}' | '\u{300}'..='\u{36f}' => {}
-            'أ' | 'إ' | 'آ' => self.push('ا', at),
-            'ى' => self.push('ي', at),
-            'ة' => self.push('ه', at),
-            'ß' => {
-                self.push('s', at);
-                self.push('s', at);
+impl Folding<'_> {
+    fn fold_word(&mut self, start: usize, word: &str) {
+        let borrowed = borrows(word);
+        for (at, c) in word.char_indices() {
+            if !borrowed && (c.is_ascii() || stays(c)) {
+                continue;
             }
-            '’' | '‘' | 'ʼ' => self.push('\'', at),
-            // Latin with accents, and Devanagari letters with a dot.
-            '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{958}'..='\u{95f}' => {
-                let mut base = c;
-                decompose_canonical(c, |part| {
-                    if part.is_alphabetic() && !matches!(part, '\u{93c}' | '\u{300}'..='\u{36f}') {
-                        base = if base == c { part } else { base };
-                    }
-                });
-                base.to_lowercase().for_each(|lower| self.push(lower, at));
+            let at = start + at;
+            self.keep_to(at);
+            let from = self.text.len();
+            fold(if borrowed { latin_twin(c).unwrap_or(c) } else { c }, |folded| self.text.push(folded));
+            if self.text.len() > from {
+                self.pieces.push(Piece { at: from, origin: at, of_one: true });
             }
-            // Letters made to look otherwise: mathematical, circled, squared, full width.
-            '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' | '\u{ff01}'..='\u{ff5e}' | '\u{2100}'..='\u{214f}' => {
-                decompose_compatible(c, |part| part.to_lowercase().for_each(|lower| self.push(lower, at)));
-            }
-            '\u{1f130}'..='\u{1f149}' | '\u{1f150}'..='\u{1f169}' | '\u{1f170}'..='\u{1f189}' => {
-                let letter = (c as u32 - 0x1F130) % 32;
-                self.push(char::from_u32(u32::from(b'a') + letter).unwrap_or(c), at);
-            }
-            // Without capitals, and without anything to fold.
-            '\u{5d0}'..='\u{61b}'
-            | '\u{620}'..='\u{63f}'
-            | '\u{904}'..='\u{957}'
-            | '\u{2e80}'..='\u{3163}'
-            | '\u{3165}'..='\u{9fff}'
-            | '\u{ac00}'..='\u{d7a3}'
-            | '\u{1f200}'..='\u{1faff}'
-            // Cyrillic, in lower case already.
-            | '\u{430}'..='\u{45f}' => self.push(c, at),
-            c if invisible::is_invisible(c) && !c.is_control() => {}
-            c => c.to_lowercase().for_each(|lower| self.push(lower, at)),
+            self.kept = at + c.len_utf8();
         }
     }
+
+    /// Takes up what is kept as it is, but for capitals.
+    fn keep_to(&mut self, end: usize) {
+        if end == self.kept {
+            return;
+        }
+        let at = self.text.len();
+        self.pieces.push(Piece { at, origin: self.kept, of_one: false });
+        self.text.push_str(&self.raw[self.kept..end]);
+        self.text[at..].make_ascii_lowercase();
+        self.kept = end;
+    }
 }
 
-/// How long the words at the beginning are that are ASCII alone, and what stands between them: most of most texts.
-fn plain(bytes: &[u8]) -> usize {
-    let Some(end) = bytes.iter().position(|byte| !byte.is_ascii()) else { return bytes.len() };
-    end - bytes[..end].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count()
+/// Characters that are not ASCII and that [`fold`] leaves as they are, told by their range because most are.
+fn stays(c: char) -> bool {
+    matches!(c,
+        // Cyrillic in lower case, Hebrew, Arabic and Devanagari but for what is folded there.
+        '\u{430}'..='\u{45f}'
+        | '\u{5d0}'..='\u{61b}'
+        | '\u{620}' | '\u{621}' | '\u{624}' | '\u{626}'..='\u{628}' | '\u{62a}'..='\u{63f}'
+        | '\u{641}'..='\u{648}'
+        | '\u{904}'..='\u{93b}' | '\u{93d}'..='\u{957}'
+        // Marks, arrows, frames and pictures.
+        | '\u{2010}'..='\u{2017}' | '\u{201a}'..='\u{2027}'
+        | '\u{2190}'..='\u{245f}' | '\u{2500}'..='\u{27bf}' | '\u{1f200}'..='\u{1faff}'
+        // Chinese, Japanese and Korean.
+        | '\u{2e80}'..='\u{3163}' | '\u{3165}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
-/// The word at the beginning, which begins with no ASCII sign; at least one character.
+fn fold(c: char, mut push: impl FnMut(char)) {
+    match c {
+        c if c.is_ascii() => push(c.to_ascii_lowercase()),
+        // Arabic marks and stretched letters; the Hindi dot; combining accents.
+        '\u{640}' | '\u{64b}'..='\u{652}' | '\u{93c}' | '\u{300}'..='\u{36f}' => {}
+        'أ' | 'إ' | 'آ' => push('ا'),
+        'ى' => push('ي'),
+        'ة' => push('ه'),
+        'ß' => {
+            push('s');
+            push('s');
+        }
+        '’' | '‘' | 'ʼ' => push('\''),
+        // Latin with accents, and Devanagari letters with a dot.
+        '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{958}'..='\u{95f}' => {
+            let mut base = c;
+            decompose_canonical(c, |part| {
+                if part.is_alphabetic() && !matches!(part, '\u{93c}' | '\u{300}'..='\u{36f}') {
+                    base = if base == c { part } else { base };
+                }
+            });
+            base.to_lowercase().for_each(push);
+        }
+        // Letters made to look otherwise: mathematical, circled, squared, full width.
+        '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' | '\u{ff01}'..='\u{ff5e}' | '\u{2100}'..='\u{214f}' => {
+            decompose_compatible(c, |part| part.to_lowercase().for_each(&mut push));
+        }
+        '\u{1f130}'..='\u{1f149}' | '\u{1f150}'..='\u{1f169}' | '\u{1f170}'..='\u{1f189}' => {
+            let letter = (c as u32 - 0x1F130) % 32;
+            push(char::from_u32(u32::from(b'a') + letter).unwrap_or(c));
+        }
+        c if stays(c) => push(c),
+        c if invisible::is_invisible(c) && !c.is_control() => {}
+        c => c.to_lowercase().for_each(push),
+    }
+}
+
+/// The word at the beginning: up to the next sign of ASCII that is no letter or figure. A text without any spaces is
+/// one word, and is read once all the same.
 fn word(text: &str) -> &str {
-    let end = text.bytes().position(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
-    // A text without any spaces is one word, which would make this no shorter than the text; that is fine: it is read
-    // once. Words of two alphabets are what matters.
+    let end = find(text.as_bytes(), 0, |byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());
     &text[..end.unwrap_or(text.len())]
 }
 
@@ -171,20 +201,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_as_it_is_has_no_capitals() {
-        let as_it_is = ('\u{430}'..='\u{45f}').chain('\u{ac00}'..='\u{d7a3}').chain('\u{1f200}'..='\u{1faff}');
-        for c in as_it_is {
+    fn what_stays_has_nothing_to_fold() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| stays(*c)) {
             assert_eq!(c.to_lowercase().collect::<String>(), c.to_string());
             assert!(!invisible::is_invisible(c), "{c:?}");
+            let mut folded = String::new();
+            fold(c, |c| folded.push(c));
+            assert_eq!(folded, c.to_string());
         }
     }
 
     #[test]
     fn places_are_those_of_the_text_as_it_came() {
-        let raw = "Plain WORDS, then Ünïcode\u{200b}, іgnоre Previous.";
+        let raw = "Plain WORDS, then Ünïcode\u{200b}, іgnоre Previous, 支払い, Straße, КОФЕ.";
         let folded = Folded::new(raw);
-        assert_eq!(folded.text, "plain words, then unicode, ignore previous.");
-        for word in ["WORDS", "Ünïcode", "іgnоre", "Previous."] {
+        assert_eq!(folded.text, "plain words, then unicode, ignore previous, 支払い, strasse, кофе.");
+        for word in ["WORDS", "Ünïcode", "іgnоre", "Previous,", "支払い", "Straße", "КОФЕ."] {
             let at = folded.text.find(&Folded::new(word).text).unwrap();
             let span = folded.origin(at..at + Folded::new(word).text.len());
             assert!(raw[span].starts_with(word), "{word}");

@@ -16,6 +16,8 @@ use super::{
 /// How far back a link's text, and how far its address, is followed, in bytes.
 const LABEL: usize = 300;
 const ADDRESS: usize = 8000;
+/// The longest scheme that is looked for, with its colon, in bytes.
+const SCHEME: usize = 16;
 
 /// Finds what links and images do.
 pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
@@ -199,11 +201,12 @@ fn linked(raw: &str, at: usize) -> bool {
 /// `<javascript:…>`.
 fn autolinks(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
-    for at in memchr::memchr_iter(b':', raw.as_bytes()) {
-        let Some(open) = raw[..at].bytes().rev().take(16).position(|byte| byte == b'<').map(|back| at - 1 - back)
-        else {
+    let bytes = raw.as_bytes();
+    for open in memchr::memchr_iter(b'<', bytes) {
+        let scheme = &bytes[open + 1..bytes.len().min(open + 1 + SCHEME)];
+        if memchr::memchr2(b':', b'<', scheme).is_none_or(|end| scheme[end] != b':') {
             continue;
-        };
+        }
         let rest = &raw[open + 1..raw.floor_char_boundary((open + ADDRESS).min(raw.len()))];
         if let Some(end) = rest.find(['>', '\n', '<', ' ']).filter(|end| rest[*end..].starts_with('>'))
             && !text.in_code(open)

@@ -13,18 +13,19 @@ mod words;
 
 use std::{ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
+use aho_corasick::nfa::contiguous::NFA;
 use serde_json::Value;
 
 use super::{
     FindingKind, Severity,
+    finder::Finder,
     fold::Folded,
     found::Found,
-    walk::{Place, Text},
+    walk::{Place, Text, find},
 };
 use near::{Hit, Window};
 use rules::{ANCHORS, RULES, Rule};
-use words::{LITERALS, Role, WORDS};
+use words::{LITERALS, Role, Roles, WORDS};
 
 /// A word as it is looked for.
 struct Word {
@@ -35,8 +36,10 @@ struct Word {
 }
 
 struct Lexicon {
-    finder: AhoCorasick,
+    finder: Finder<NFA>,
     words: Vec<Word>,
+    /// The rules of each anchor.
+    rules: [Vec<&'static Rule>; Roles::MOST],
 }
 
 static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
@@ -56,8 +59,9 @@ static LEXICON: LazyLock<Option<Lexicon>> = LazyLock::new(|| {
         });
         patterns.push(folded);
     }
-    let finder = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&patterns).ok()?;
-    Some(Lexicon { finder, words })
+    let finder = Finder::new(NFA::builder().prefilter(false).build(&patterns).ok()?);
+    let rules = std::array::from_fn(|role| RULES.iter().filter(|rule| rule.anchor as usize == role).collect());
+    Some(Lexicon { finder, words, rules })
 });
 
 /// Scripts that part words by spaces and put nothing before or behind them.
@@ -70,6 +74,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     if text.raw.len() < 8 {
         return;
     }
+    let Some(lexicon) = LEXICON.as_ref() else { return };
     let folded = Folded::new(text.raw);
     // Only where both are of one length are the parts of one those of the other.
     let hits = if text.ascii { hits(&folded.text, &text.parts) } else { all_hits(&folded.text) };
@@ -77,7 +82,7 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let mut window = Window::new(&hits);
     for (index, anchor) in hits.iter().enumerate().filter(|(_, hit)| ANCHORS.has(hit.role)) {
         window.move_to(index);
-        for rule in RULES.iter().filter(|rule| rule.anchor == anchor.role) {
+        for rule in &lexicon.rules[anchor.role as usize] {
             if rule.anchor == Role::Steers && text.place != Place::ToolDescription {
                 continue;
             }
@@ -119,27 +124,28 @@ fn all_hits(text: &str) -> Vec<Hit> {
 fn hits(text: &str, parts: &[Range<usize>]) -> Vec<Hit> {
     let Some(lexicon) = LEXICON.as_ref() else { return Vec::new() };
     let bytes = text.as_bytes();
-    let mut hits: Vec<Hit> = parts
-        .iter()
-        .flat_map(|part| lexicon.finder.find_overlapping_iter(Input::new(text).range(part.clone())))
-        .filter_map(|hit| {
-            let word = lexicon.words.get(hit.pattern().as_usize())?;
-            let free =
-                (!word.from_start || begins_word(text, hit.start())) && (!word.to_end || ends_word(text, hit.end()));
-            // What one forgets to do is not set aside.
-            let counts = free
-                && !(word.role == Role::Ignore && text[hit.start()..].starts_with("forget to"))
-                && (word.role != Role::Amount || is_large(text, hit.start()));
-            counts.then_some(Hit { role: word.role, start: hit.start(), end: hit.end(), sentence: 0 })
-        })
-        .collect();
-    hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
+    let mut hits: Vec<Hit> = Vec::new();
+    lexicon.finder.each(text, parts, |found| {
+        let Some(word) = lexicon.words.get(found.word) else { return };
+        let Range { start, end } = found.span;
+        let free = (!word.from_start || begins_word(text, start)) && (!word.to_end || ends_word(text, end));
+        // What one forgets to do is not set aside.
+        let counts = free
+            && !(word.role == Role::Ignore && text[start..].starts_with("forget to"))
+            && (word.role != Role::Amount || is_large(text, start));
+        if counts {
+            // They come by where they end, so the place of one by where it begins is near.
+            let behind = hits.iter().rev().take_while(|hit| (hit.start, hit.end) > (start, end)).count();
+            hits.insert(hits.len() - behind, Hit { role: word.role, start, end, sentence: 0 });
+        }
+    });
     let (mut at, mut sentence) = (0, 0);
     for hit in &mut hits {
-        while at < hit.start {
-            sentence += u32::from(MAY_END[usize::from(bytes[at])] && ends_sentence(bytes, at));
-            at += 1;
+        while let Some(end) = find(&bytes[..hit.start], at, may_end_sentence) {
+            sentence += u32::from(ends_sentence(bytes, end));
+            at = end + 1;
         }
+        at = at.max(hit.start);
         hit.sentence = sentence;
     }
     hits
@@ -162,16 +168,9 @@ fn ends_word(text: &str, at: usize) -> bool {
 }
 
 /// The bytes that sentences end in; see [`ends_sentence`].
-const MAY_END: [bool; 256] = {
-    let mut table = [false; 256];
-    let ends = b".!?\n\x82\x81\x9F\xA4";
-    let mut index = 0;
-    while index < ends.len() {
-        table[ends[index] as usize] = true;
-        index += 1;
-    }
-    table
-};
+fn may_end_sentence(byte: u8) -> bool {
+    matches!(byte, b'.' | b'!' | b'?' | b'\n' | 0x82 | 0x81 | 0x9F | 0xA4)
+}
 
 fn ends_sentence(bytes: &[u8], at: usize) -> bool {
     match bytes[at] {

@@ -8,7 +8,7 @@ use super::{FindingKind, Severity, found::Found, walk::Text};
 pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     emails(text.raw, found);
     homes(text.raw, found);
-    numbers::scan(text.raw, found);
+    numbers::scan(text, found);
 }
 
 /// Hosts that stand for none (RFC 2606), and those of automatic senders.

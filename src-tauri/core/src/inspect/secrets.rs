@@ -9,9 +9,9 @@ mod value;
 
 use std::{ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::dfa::DFA;
 
-use super::{FindingKind, Severity, found::Found, walk::Text};
+use super::{FindingKind, Severity, finder::Finder, found::Found, walk::Text};
 use rules::{ASSIGNED, Alphabet, Assigned, PREFIXED, Prefixed};
 
 /// How far behind a word its value may begin, and how many signs may stand behind the value, in bytes.
@@ -19,21 +19,13 @@ const GAP: usize = 48;
 const TRAILING: usize = 64;
 
 /// Words that begin a token, and words that stand before a value.
-static PREFIXES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(PREFIXED.iter().map(|rule| rule.prefix))
-        .ok()
+static PREFIXES: LazyLock<Option<Finder<DFA>>> = LazyLock::new(|| {
+    let prefixes = PREFIXED.iter().map(|rule| rule.prefix);
+    Some(Finder::new(DFA::builder().prefilter(false).build(prefixes).ok()?))
 });
-static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+static NAMES: LazyLock<Option<Finder<DFA>>> = LazyLock::new(|| {
     let names = ASSIGNED.iter().map(|rule| rule.name);
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
-        .ascii_case_insensitive(true)
-        .build(names)
-        .ok()
+    Some(Finder::new(DFA::builder().prefilter(false).ascii_case_insensitive(true).build(names).ok()?))
 });
 
 /// Finds secrets.
@@ -41,15 +33,12 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
     let raw = text.raw;
     let mut taken = Taken::default();
     private_keys(raw, found);
-    let hits = |finder: &'static LazyLock<Option<AhoCorasick>>| {
-        let finder: Option<&AhoCorasick> = finder.as_ref();
-        finder
-            .into_iter()
-            .flat_map(|finder| text.parts.iter().flat_map(|part| finder.find_iter(Input::new(raw).range(part.clone()))))
+    let hits = |finder: &'static LazyLock<Option<Finder<DFA>>>| {
+        finder.iter().flat_map(|finder| finder.leftmost(raw, &text.parts))
     };
     for hit in hits(&PREFIXES) {
-        if let Some(rule) = PREFIXED.get(hit.pattern().as_usize())
-            && let Some(span) = prefixed(raw, rule, hit.range())
+        if let Some(rule) = PREFIXED.get(hit.word)
+            && let Some(span) = prefixed(raw, rule, hit.span)
             && taken.take(&span)
         {
             let severity = if rule.live { Severity::High } else { Severity::Medium };
@@ -58,8 +47,8 @@ pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
         }
     }
     for hit in hits(&NAMES) {
-        if let Some(rule) = ASSIGNED.get(hit.pattern().as_usize())
-            && let Some((span, severity)) = assigned(raw, rule, hit.range())
+        if let Some(rule) = ASSIGNED.get(hit.word)
+            && let Some((span, severity)) = assigned(raw, rule, hit.span)
             && taken.take(&span)
         {
             let kind = if rule.key { FindingKind::PrivateKey } else { FindingKind::Secret };

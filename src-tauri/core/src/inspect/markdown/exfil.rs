@@ -189,14 +189,15 @@ pub(super) fn carries(url: &Url<'_>, image: bool) -> Option<(Severity, &'static 
 }
 
 pub(super) fn is_carrier(key: &str) -> bool {
-    CARRIERS.contains(&key.to_ascii_lowercase().as_str())
+    CARRIERS.iter().any(|carrier| key.eq_ignore_ascii_case(carrier))
 }
 
 /// A place to be filled in: `{data}`, `[NOTES]`, `<secret>`, `$TOKEN`, `BASE64_OF_CHAT`, a run of capitals.
 pub(super) fn is_place(value: &str) -> bool {
     let value = value.trim();
-    let words = ["%7b", "{", "[", "<", "${", "$(", "…", "...", "%5b", "%3c"];
-    if words.iter().any(|mark| value.to_ascii_lowercase().starts_with(mark)) || value.contains("{{") {
+    let marks = ["%7b", "{", "[", "<", "${", "$(", "…", "...", "%5b", "%3c"];
+    let begins = |mark: &&str| value.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark));
+    if marks.iter().any(begins) || value.contains("{{") {
         return true;
     }
     let shouted =

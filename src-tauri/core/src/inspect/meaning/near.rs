@@ -24,7 +24,7 @@ pub(super) struct Window<'a> {
     index: usize,
     range: Range<usize>,
     /// How many of each role are in the range.
-    counts: [u32; 64],
+    counts: [u32; Roles::MOST],
     present: Roles,
     /// The length of the longest word, in bytes.
     longest: usize,
@@ -33,7 +33,7 @@ pub(super) struct Window<'a> {
 impl<'a> Window<'a> {
     pub(super) fn new(hits: &'a [Hit]) -> Self {
         let longest = hits.iter().map(|hit| hit.end - hit.start).max().unwrap_or(0);
-        Self { hits, index: 0, range: 0..0, counts: [0; 64], present: Roles::of(&[]), longest }
+        Self { hits, index: 0, range: 0..0, counts: [0; Roles::MOST], present: Roles::of(&[]), longest }
     }
 
     /// Goes on to this word; both ends of the window only grow.

@@ -94,11 +94,14 @@ pub(super) enum Role {
     Lesson,
 }
 
-/// A set of roles, which are fewer than 64.
+/// A set of roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Roles(u64);
 
 impl Roles {
+    /// How many roles there may be.
+    pub(super) const MOST: usize = 64;
+
     pub(super) const fn of(roles: &[Role]) -> Self {
         let mut set = 0;
         let mut index = 0;

@@ -2,17 +2,26 @@
 
 use std::ops::Range;
 
-use super::super::{FindingKind, Severity, found::Found, walk::find};
+use super::super::{
+    FindingKind, Severity,
+    found::Found,
+    walk::{Text, find},
+};
 
 /// Card, account and telephone numbers.
-pub(super) fn scan(text: &str, found: &mut Found) {
+pub(super) fn scan(text: &Text<'_>, found: &mut Found) {
+    for part in &text.parts {
+        numbers(text.raw, part.clone(), found);
+    }
+}
+
+fn numbers(text: &str, part: Range<usize>, found: &mut Found) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(start) = find(bytes, at, |byte| byte.is_ascii_digit()) {
-        at = start;
+    let mut at = part.start;
+    while let Some(start) = find(&bytes[..part.end], at, |byte| byte.is_ascii_digit()) {
         // Figures in a word are none of these, but for an account's behind its country.
         if start > 2 && bytes[start - 1].is_ascii_alphanumeric() && bytes[start - 3].is_ascii_alphanumeric() {
-            at += bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            at = find(bytes, start, |byte| !byte.is_ascii_alphanumeric()).unwrap_or(bytes.len());
             continue;
         }
         if let Some(span) = iban(text, start) {
@@ -233,10 +242,14 @@ const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
 /// An account whose two check digits begin here.
 fn iban(text: &str, at: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let country: [u8; 2] = bytes.get(at.checked_sub(2)?..at)?.try_into().ok()?;
-    let length = IBAN_LENGTHS.iter().find(|(code, _)| **code == country.map(|byte| byte.to_ascii_uppercase()))?.1;
+    let [first, second] = bytes.get(at.checked_sub(2)?..at)?.try_into().ok()?;
+    if !first.is_ascii_alphabetic() || !second.is_ascii_alphabetic() || !bytes.get(at + 1)?.is_ascii_digit() {
+        return None;
+    }
+    let country = [u8::to_ascii_uppercase(&first), u8::to_ascii_uppercase(&second)];
+    let length = IBAN_LENGTHS.iter().find(|(code, _)| **code == country)?.1;
     let start = at - 2;
-    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() || !bytes.get(at + 1)?.is_ascii_digit() {
+    if start > 0 && bytes[start - 1].is_ascii_alphanumeric() {
         return None;
     }
     let (mut end, mut count) = (start, 0);
