@@ -155,6 +155,8 @@ struct Question<E> {
     looked: Looked,
     /// The kind of the finding in the request as received that raises the verdict.
     raised: Option<FindingKind>,
+    /// The rules with a number of uses that let it through.
+    used: Vec<String>,
     /// How often a model was asked.
     attempt: u32,
 }

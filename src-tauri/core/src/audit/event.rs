@@ -132,9 +132,9 @@ pub struct Answered {
     pub stop_reason: Option<String>,
     /// What the answer carries: `text`, `tool_use` and so on.
     pub answer_class: Option<String>,
-    /// Tokens read, if it told.
+    /// Tokens read, if it told; 0 where it certainly read none.
     pub tokens_in: Option<u64>,
-    /// Tokens written, if it told.
+    /// Tokens written, if it told; 0 where it certainly wrote none.
     pub tokens_out: Option<u64>,
     /// Millionths of a US dollar; none if unknown.
     pub cost_microusd: Option<u64>,

@@ -28,6 +28,8 @@ const BASE64: usize = 20;
 const HEX: usize = 24;
 /// How much of decoded text a finding carries, in characters.
 const PREVIEW: usize = 2000;
+/// Where so much is encoded that something could be put behind it.
+const UNREAD: &str = "and with what stands before it more than is inspected: nobody knows what it holds.";
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -256,7 +258,10 @@ fn is_text(text: &str) -> bool {
 /// Inspects what was decoded and tells of it, more urgently where it instructs or holds a secret.
 /// `least` is how bad it is that it is encoded at all.
 fn tell(text: &Text<'_>, span: Range<usize>, how: &str, least: Severity, decoded: String, found: &mut Found) {
-    let inner = inspected(text, &decoded, found);
+    let Some(inner) = inspected(text, &decoded, found) else {
+        add(span, Severity::High, format!("This is {how} text, {UNREAD}"), &decoded, found);
+        return;
+    };
     let worst = inner.iter().filter(|spot| counts(spot)).max_by_key(|spot| spot.severity);
     let severity = match worst {
         Some(_) => Severity::High,
@@ -272,7 +277,10 @@ fn tell(text: &Text<'_>, span: Range<usize>, how: &str, least: Severity, decoded
 
 /// Tells of what was decoded only where it instructs or holds a secret.
 fn only_if_telling(text: &Text<'_>, span: Range<usize>, decoded: String, found: &mut Found) {
-    let inner = inspected(text, &decoded, found);
+    let Some(inner) = inspected(text, &decoded, found) else {
+        add(span, Severity::High, format!("This is escaped, {UNREAD}"), &decoded, found);
+        return;
+    };
     if let Some(spot) = inner
         .iter()
         .filter(|spot| counts(spot) && spot.kind.family() == Family::Meaning)
@@ -283,7 +291,7 @@ fn only_if_telling(text: &Text<'_>, span: Range<usize>, decoded: String, found: 
     }
 }
 
-fn inspected(text: &Text<'_>, decoded: &str, found: &mut Found) -> Vec<Spot> {
+fn inspected(text: &Text<'_>, decoded: &str, found: &mut Found) -> Option<Vec<Spot>> {
     let inner = Text::new(decoded, text.place, false, text.depth + 1);
     found.aside(decoded.len(), |aside| walk::scan(&inner, aside))
 }

@@ -114,13 +114,14 @@ impl Found {
         &mut self.spots
     }
 
-    /// Inspects decoded text with a place of its own to put findings, while there is any left of what may be decoded.
-    pub(super) fn aside(&mut self, length: usize, inspect: impl FnOnce(&mut Self)) -> Vec<Spot> {
-        let Some(left) = self.decoded_left.checked_sub(length) else { return Vec::new() };
+    /// Inspects decoded text with a place of its own to put findings; none: it was not, as no more of what is encoded is
+    /// inspected.
+    pub(super) fn aside(&mut self, length: usize, inspect: impl FnOnce(&mut Self)) -> Option<Vec<Spot>> {
+        let left = self.decoded_left.checked_sub(length)?;
         let mut aside = Self { decoded_left: left, ..Self::new(self.lesson) };
         inspect(&mut aside);
         self.decoded_left = aside.decoded_left;
-        aside.spots
+        Some(aside.spots)
     }
 
     /// Ends the string at hand: spans become Unicode scalar values, in order.

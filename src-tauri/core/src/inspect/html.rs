@@ -133,9 +133,9 @@ fn element(text: &Text<'_>, start: usize, opened: usize, left: &mut usize, found
 }
 
 fn styled(attributes: &str) -> bool {
-    let bytes = attributes.as_bytes();
-    memchr::memmem::find(bytes, b"style").or_else(|| memchr::memmem::find(bytes, b"STYLE")).is_some()
-        && matches(&HIDING, attributes)
+    let names =
+        |start: usize| attributes.as_bytes()[start..].get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"style"));
+    memchr::memchr2_iter(b's', b'S', attributes.as_bytes()).any(names) && matches(&HIDING, attributes)
 }
 
 /// Where the element ends: at its closing tag, or at the next line's end for want of one.

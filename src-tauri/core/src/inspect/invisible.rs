@@ -1,7 +1,8 @@
 //! Characters that are not seen: direction marks, zero width, tags, variation selectors, fillers.
 //!
 //! The table is our own because no crate lists these together: the ranges are those of the Unicode Character
-//! Database's `Default_Ignorable_Code_Point` and `Bidi_Control`, with the fillers and C0/C1 controls added.
+//! Database's `Default_Ignorable_Code_Point` and `Bidi_Control`, with C0/C1 controls, the blank Braille pattern and the
+//! controls of annotations and hieroglyphs added.
 
 use std::ops::Range;
 
@@ -30,9 +31,14 @@ pub(super) fn kind_of(c: char) -> Option<FindingKind> {
         '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{180e}' => {
             FindingKind::ZeroWidth
         }
+        // Annotations, hieroglyphs, shorthand and musical notation.
+        '\u{fff9}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => {
+            FindingKind::ZeroWidth
+        }
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => {
             FindingKind::Filler
         }
+        '\u{fff0}'..='\u{fff8}' => FindingKind::Filler,
         '\u{2028}' | '\u{2029}' => FindingKind::Control,
         '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {
             FindingKind::VariationSelector
@@ -45,7 +51,8 @@ pub(super) fn kind_of(c: char) -> Option<FindingKind> {
 /// Finds each run of invisible characters of one kind; controls are found by [`super::controls`].
 pub(super) fn scan(text: &str, found: &mut Found) {
     let mut soft_hyphens = SoftHyphens::default();
-    let mut right_to_left = None;
+    let mut selectors = Selectors::default();
+    let mut line = Line::default();
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(at) = find(bytes, from, leads) {
@@ -66,19 +73,22 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         from = end;
         let (before, after) = (text[..at].chars().next_back(), text[end..].chars().next());
         let run = Run { kind, chars: &text[at..end], before, after, first: at == 0 };
+        if kind == FindingKind::VariationSelector {
+            selectors.take(&run, at..end);
+        }
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
         } else if !run.is_ordinary() {
-            let rtl =
-                kind == FindingKind::Bidi && *right_to_left.get_or_insert_with(|| text.chars().any(is_right_to_left));
-            run.report(at..end, rtl, found);
+            let right_to_left = kind == FindingKind::Bidi && line.is_right_to_left(text, at);
+            run.report(at..end, right_to_left, found);
         }
     }
+    selectors.tell(found);
 }
 
 /// The first byte of an invisible character in UTF-8.
 fn leads(byte: u8) -> bool {
-    matches!(byte, 0xC2 | 0xCD | 0xD8 | 0xE1..=0xE3 | 0xEF | 0xF3)
+    matches!(byte, 0xC2 | 0xCD | 0xD8 | 0xE1..=0xE3 | 0xEF | 0xF0 | 0xF3)
 }
 
 /// The first two bytes of one; most text has none, whatever its script.
@@ -91,7 +101,8 @@ fn begins(bytes: &[u8]) -> bool {
             | [0xE1, 0x85 | 0x9E | 0xA0, ..]
             | [0xE2, 0x80 | 0x81 | 0xA0, ..]
             | [0xE3, 0x85, ..]
-            | [0xEF, 0xB8 | 0xBB | 0xBE, ..]
+            | [0xEF, 0xB8 | 0xBB | 0xBE | 0xBF, ..]
+            | [0xF0, 0x93 | 0x9B | 0x9D, ..]
             | [0xF3, 0xA0 | 0x84..=0x87, ..]
     )
 }
@@ -121,19 +132,21 @@ impl Run<'_> {
                 // A byte order mark; breaks between words of scripts that write none.
                 Some('\u{feff}') => self.first,
                 Some('\u{200b}' | '\u{2060}') => is(self.before, writes_no_spaces) || is(self.after, writes_no_spaces),
+                // Beams and slurs among notes, overlapping shorthand, joined hieroglyphs.
+                Some('\u{1d173}'..='\u{1d17a}') => is(self.before, |c| matches!(c, '\u{1d100}'..='\u{1d1ff}')),
+                Some('\u{1bca0}'..='\u{1bca3}') => is(self.before, |c| matches!(c, '\u{1bc00}'..='\u{1bc9f}')),
+                Some('\u{13430}'..='\u{1343f}') => is(self.before, |c| matches!(c, '\u{13000}'..='\u{1342f}')),
                 _ => false,
             },
-            // One selector after a visible character picks its form; digits have one in keycaps.
             FindingKind::VariationSelector => {
-                single.is_some()
-                    && self.before.is_some_and(|c| {
-                        let keycap = matches!(c, '0'..='9' | '#' | '*') && self.after == Some('\u{20e3}');
-                        keycap || !c.is_ascii_alphanumeric() && !c.is_whitespace() && !is_invisible(c)
-                    })
+                single.is_some_and(|selector| self.before.is_some_and(|base| self.picks_a_form(base, selector)))
             }
-            // The flags of England, Scotland and Wales (UTS #51, emoji tag sequences).
+            // The flags of England, Scotland and Wales: all that are recommended (UTS #51, emoji tag sequences).
             FindingKind::Tag => {
-                self.before == Some('\u{1f3f4}') && self.chars.ends_with('\u{e007f}') && self.chars.chars().count() <= 7
+                self.before == Some('\u{1f3f4}')
+                    && matches!(tags(self.chars).as_str(), "gbeng" | "gbsct" | "gbwls")
+                    && self.chars.ends_with('\u{e007f}')
+                    && self.chars.chars().count() == 6
             }
             FindingKind::Filler => match single {
                 Some('\u{34f}') => true,
@@ -144,6 +157,41 @@ impl Run<'_> {
                 Some('\u{17b4}' | '\u{17b5}') => is(self.before, writes_no_spaces),
                 _ => self.chars.chars().all(|c| c == '\u{2800}') && is(self.before, is_braille),
             },
+            _ => false,
+        }
+    }
+
+    /// Whether this selector picks one of the forms that a character has: a coloured or a plain emoji, a keycap, an
+    /// ideograph of a collection, a form of a letter or a sign (Unicode 23.4; UTS #37; UTS #51).
+    fn picks_a_form(&self, base: char, selector: char) -> bool {
+        match (base, selector) {
+            ('0'..='9' | '#' | '*', '\u{fe0e}' | '\u{fe0f}') => self.after == Some('\u{20e3}'),
+            ('\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2100}'..='\u{2bff}', '\u{fe0e}' | '\u{fe0f}')
+            | (
+                '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}',
+                '\u{fe0e}' | '\u{fe0f}',
+            ) => true,
+            // No registered ideograph has as many forms as would spell letters.
+            (
+                '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}',
+                '\u{fe00}'..='\u{fe02}' | '\u{e0100}'..='\u{e011f}',
+            ) => true,
+            ('\u{1800}'..='\u{18af}', '\u{180b}'..='\u{180d}' | '\u{180f}') => true,
+            // Signs of mathematics, full-width marks, Myanmar, 'Phags-pa and Manichaean letters.
+            (
+                '0'
+                | '\u{2200}'..='\u{22ff}'
+                | '\u{2a00}'..='\u{2aff}'
+                | '\u{1000}'..='\u{109f}'
+                | '\u{aa60}'..='\u{aa7f}'
+                | '\u{a840}'..='\u{a877}'
+                | '\u{10ac0}'..='\u{10aff}',
+                '\u{fe00}',
+            )
+            | (
+                '\u{3001}' | '\u{3002}' | '\u{ff01}' | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff1f}',
+                '\u{fe00}' | '\u{fe01}',
+            ) => true,
             _ => false,
         }
     }
@@ -193,6 +241,78 @@ fn bidi(run: &str, right_to_left: bool) -> (Severity, &'static str) {
         false if all(|c| matches!(c, '\u{2068}' | '\u{2069}')) => (Severity::Low, "direction isolate"),
         false if right_to_left => (Severity::Low, "direction control"),
         false => (Severity::High, "direction control"),
+    }
+}
+
+/// One selector spells nothing; many of them do, with anything seen between them.
+#[derive(Default)]
+struct Selectors {
+    bytes: Vec<u8>,
+    span: Option<Range<usize>>,
+    /// Of those that pick no form, how many stand alone.
+    scattered: usize,
+}
+
+impl Selectors {
+    /// The fewest that are looked at, where they pick forms of nothing.
+    const FEWEST: usize = 4;
+
+    fn take(&mut self, run: &Run<'_>, span: Range<usize>) {
+        let ordinary = run.is_ordinary();
+        // Of what picks a form only an ideograph's could be a part of what is spelt: a space, a figure.
+        self.bytes.extend(run.chars.chars().filter_map(selected).filter(|byte| !ordinary || *byte >= b' '));
+        if ordinary {
+            return;
+        }
+        self.scattered += usize::from(run.single().is_some());
+        let start = self.span.as_ref().map_or(span.start, |known| known.start);
+        self.span = Some(start..span.end);
+    }
+
+    fn tell(self, found: &mut Found) {
+        // One form over and over is what is left where emoji were taken out, and spells nothing.
+        let differ = self.bytes.iter().any(|byte| Some(byte) != self.bytes.first());
+        let Some(span) = self.span.filter(|_| differ && self.scattered >= Self::FEWEST) else { return };
+        let count = self.bytes.len();
+        let kind = FindingKind::VariationSelector;
+        found.add_spot(kind, Severity::High, span, |span| {
+            let spelt = readable(self.bytes).filter(|text| !text.trim().is_empty());
+            let why = match &spelt {
+                Some(text) => format!("{count} variation selectors, scattered over the text, spell “{text}”."),
+                None => format!(
+                    "{count} variation selectors pick a form of nothing: not seen when shown, and they can spell."
+                ),
+            };
+            Spot {
+                kind,
+                severity: Severity::High,
+                span,
+                why,
+                label: format!("{count} variation selectors"),
+                decoded: spelt,
+            }
+        });
+    }
+}
+
+/// Whether the line that is looked at is written from right to left; each is looked at once.
+#[derive(Default)]
+struct Line {
+    range: Range<usize>,
+    right_to_left: bool,
+}
+
+impl Line {
+    /// One letter of another direction makes no such line: a third of them has to be.
+    fn is_right_to_left(&mut self, text: &str, at: usize) -> bool {
+        if !self.range.contains(&at) {
+            let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+            let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+            let letters = || text[start..end].chars().filter(|c| c.is_alphabetic());
+            let (all, these) = (letters().count(), letters().filter(|c| is_right_to_left(*c)).count());
+            *self = Self { range: start..end.max(at + 1), right_to_left: these > 0 && these * 3 >= all };
+        }
+        self.right_to_left
     }
 }
 
@@ -265,26 +385,27 @@ fn codes(counted: &str, run: &str) -> String {
 /// What hidden characters say: tags carry ASCII, selector runs carry bytes, two kinds of zero width carry bits.
 fn spells(kind: FindingKind, run: &str) -> Option<String> {
     let text: String = match kind {
-        FindingKind::Tag => run
-            .chars()
-            .filter_map(|c| char::from_u32((c as u32).checked_sub(0xE0000)?))
-            .filter(|c| matches!(c, ' '..='~'))
-            .collect(),
-        FindingKind::VariationSelector => {
-            let bytes: Vec<u8> = run
-                .chars()
-                .filter_map(|c| match c as u32 {
-                    v @ 0xFE00..=0xFE0F => u8::try_from(v - 0xFE00).ok(),
-                    v @ 0xE0100..=0xE01EF => u8::try_from(v - 0xE0100 + 16).ok(),
-                    _ => None,
-                })
-                .collect();
-            readable(bytes)?
-        }
+        FindingKind::Tag => tags(run),
+        FindingKind::VariationSelector => readable(run.chars().filter_map(selected).collect())?,
         FindingKind::ZeroWidth => bits(run)?,
         _ => return None,
     };
     (!text.trim().is_empty()).then_some(text)
+}
+
+/// What tags spell.
+fn tags(run: &str) -> String {
+    let ascii = run.chars().filter_map(|c| char::from_u32((c as u32).checked_sub(0xE0000)?));
+    ascii.filter(|c| matches!(c, ' '..='~')).collect()
+}
+
+/// The byte that a selector stands for.
+fn selected(selector: char) -> Option<u8> {
+    match selector as u32 {
+        v @ 0xFE00..=0xFE0F => u8::try_from(v - 0xFE00).ok(),
+        v @ 0xE0100..=0xE01EF => u8::try_from(v - 0xE0100 + 16).ok(),
+        _ => None,
+    }
 }
 
 /// Eight zero-width characters of two kinds make a byte, either kind being the one; others part them.

@@ -11,35 +11,166 @@ const COLUMNS: usize = 120;
 /// Lines of one dot or stroke that do the same work as empty ones.
 const DOTTED: usize = 24;
 
-/// Fenced code blocks (CommonMark 4.5), in bytes, fences included. One that is not closed reaches to the end.
+/// Fenced code blocks (CommonMark 4.5), in bytes, fences included. One that is not closed reaches to the end of what it
+/// stands in: the quote, the list, or the text. What only looks like a fence opens nothing, as what stands in code is
+/// not followed.
 pub(super) fn code(text: &str) -> Vec<Range<usize>> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(usize, u8, usize)> = None;
+    let mut blocks: Vec<Range<usize>> = Vec::new();
     let bytes = text.as_bytes();
     let fences = memchr::memmem::find_iter(bytes, "```").chain(memchr::memmem::find_iter(bytes, "~~~"));
     let mut fences: Vec<usize> = fences.collect();
     fences.sort_unstable();
+    let mut open: Option<Fence> = None;
+    let mut lists = Lists::default();
     for at in fences {
-        // Only quotes, list marks and a little space may stand before a fence.
-        let near = at.saturating_sub(13);
-        let newline = bytes[near..at].iter().rposition(|byte| *byte == b'\n');
-        let Some(line) = newline.map(|newline| near + newline + 1).or((near == 0).then_some(0)) else { continue };
-        if !bytes[line..at].iter().all(|byte| matches!(byte, b' ' | b'\t' | b'>' | b'-' | b'*')) {
-            continue;
+        if let Some(fence) = &mut open
+            && let Some(end) = fence.left_before(bytes, at)
+        {
+            blocks.push(fence.line..end);
+            open = None;
         }
-        let mark = bytes[at];
-        let length = bytes[at..].iter().take_while(|byte| **byte == mark).count();
-        match open {
-            None => open = Some((line, mark, length)),
-            Some((start, opener, needed)) if opener == mark && length >= needed => {
-                blocks.push(start..at + length);
+        let Some(fence) = Fence::at(bytes, at, &mut lists) else { continue };
+        match &open {
+            None if fence.opens(bytes) => open = Some(fence),
+            Some(opener) if fence.closes(opener, bytes) => {
+                blocks.push(opener.line..fence.end);
                 open = None;
             }
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
-    blocks.extend(open.map(|(start, ..)| start..text.len()));
+    if let Some(mut fence) = open {
+        let end = fence.left_before(bytes, bytes.len()).unwrap_or(bytes.len());
+        blocks.push(fence.line..end);
+    }
     blocks
+}
+
+/// Three marks or more that only quotes, list marks and a little space stand before.
+struct Fence {
+    /// Where its line begins, and where its marks end.
+    line: usize,
+    end: usize,
+    mark: u8,
+    length: usize,
+    /// Whether it stands in a quote.
+    quoted: bool,
+    /// How far the list is indented that it stands in; 0: it stands in none.
+    indent: usize,
+    /// Up to here every line was seen to be in the same quote and list.
+    seen: usize,
+}
+
+impl Fence {
+    /// What a fence, and a list's mark, may be indented.
+    const SPACES: usize = 3;
+    /// What a list's mark takes at least, with the space after it: what is indented less has left the list.
+    const MARK: usize = 2;
+    /// How far back a line's beginning is looked for, in bytes.
+    const BEFORE: usize = 40;
+
+    fn at(bytes: &[u8], at: usize, lists: &mut Lists) -> Option<Self> {
+        let near = at.saturating_sub(Self::BEFORE);
+        let newline = memchr::memrchr(b'\n', &bytes[near..at]);
+        let line = newline.map(|newline| near + newline + 1).or((near == 0).then_some(0))?;
+        let before = &bytes[line..at];
+        let spaces = before.iter().rev().take_while(|byte| is_space(**byte)).count();
+        let marks = &before[..before.len() - spaces];
+        let is_mark =
+            |byte: &u8| is_space(*byte) || matches!(byte, b'>' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9');
+        let quoted = marks.contains(&b'>');
+        // Further in it is code of another kind, unless it stands in a list.
+        let indent = match marks.last() {
+            None if spaces <= Self::SPACES => 0,
+            None => lists.before(bytes, line).filter(|list| (*list..=*list + Self::SPACES).contains(&spaces))?,
+            Some(_) if !marks.iter().all(is_mark) || spaces > Self::SPACES + 1 => return None,
+            Some(b'>') => 0,
+            Some(_) if spaces == 0 => return None,
+            Some(_) if quoted => 0,
+            Some(_) => before.len(),
+        };
+        let mark = bytes[at];
+        let length = bytes[at..].iter().take_while(|byte| **byte == mark).count();
+        Some(Self { line, end: at + length, mark, length, quoted, indent, seen: line })
+    }
+
+    fn rest<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let rest = &bytes[self.end..];
+        &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
+    }
+
+    /// What stands behind marks of this kind is the language, and holds none of them.
+    fn opens(&self, bytes: &[u8]) -> bool {
+        self.mark != b'`' || !self.rest(bytes).contains(&b'`')
+    }
+
+    fn closes(&self, opener: &Self, bytes: &[u8]) -> bool {
+        self.mark == opener.mark && self.length >= opener.length && self.rest(bytes).iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// Where the quote or the list ends that it stands in, if that is before this place.
+    fn left_before(&mut self, bytes: &[u8], limit: usize) -> Option<usize> {
+        if !self.quoted && self.indent == 0 {
+            return None;
+        }
+        let mut line = self.seen;
+        while let Some(newline) = memchr::memchr(b'\n', &bytes[line..limit]) {
+            line += newline + 1;
+            let rest = &bytes[line..];
+            let indent = rest.iter().take_while(|byte| is_space(**byte)).count();
+            let first = rest.get(indent);
+            let blank = first.is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
+            let inside =
+                if self.quoted { first == Some(&b'>') } else { blank || indent >= self.indent.min(Self::MARK) };
+            if line >= limit || !inside {
+                return (line < limit).then_some(line);
+            }
+            self.seen = line;
+        }
+        None
+    }
+}
+
+/// Goes through the lines of a text, and knows in which list each stands.
+#[derive(Default)]
+struct Lists {
+    line: usize,
+    /// How far what belongs to the last mark is indented.
+    content: Option<usize>,
+}
+
+impl Lists {
+    /// How far the list is indented in which this line stands; none: it stands in none. Lines come in order.
+    fn before(&mut self, bytes: &[u8], line: usize) -> Option<usize> {
+        while self.line < line {
+            let rest = &bytes[self.line..line];
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.pass(&rest[..length]);
+            self.line += length + 1;
+        }
+        self.content
+    }
+
+    fn pass(&mut self, line: &[u8]) {
+        let spaces = line.iter().take_while(|byte| is_space(**byte)).count();
+        let rest = &line[spaces..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let mark = match (digits, rest.get(digits)) {
+            (0, Some(b'-' | b'*' | b'+')) => 1,
+            (1..=9, Some(b'.' | b')')) => digits + 1,
+            _ => 0,
+        };
+        if mark > 0 && rest.get(mark).copied().is_some_and(is_space) {
+            self.content = Some(spaces + mark + 1);
+        } else if spaces == 0 && !rest.iter().all(u8::is_ascii_whitespace) {
+            // A line at the margin has left it.
+            self.content = None;
+        }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// Finds gaps that end in text.

@@ -219,25 +219,31 @@ fn ends_value(byte: u8) -> bool {
 
 /// PEM and its like: from the first line to the last.
 fn private_keys(raw: &str, found: &mut Found) {
+    const BEGIN: &str = "-----BEGIN ";
     const END: &str = "-----END";
+    /// The smallest key in use has more signs than this; what is shown as an example has fewer.
+    const LEAST: usize = 48;
+    /// How long a run of its signs is that is no word, where no last line says how far the key goes.
+    const RUN: usize = 20;
     let mut from = 0;
-    for at in memchr::memmem::find_iter(raw.as_bytes(), "-----BEGIN ") {
+    for at in memchr::memmem::find_iter(raw.as_bytes(), BEGIN) {
         if at < from {
             continue;
         }
         let head = &raw[at..raw.floor_char_boundary((at + 64).min(raw.len()))];
-        if !head.contains("PRIVATE KEY") {
-            continue;
-        }
+        let Some(name) = head.find("PRIVATE KEY") else { continue };
         let window = &raw[at..raw.floor_char_boundary((at + 20_000).min(raw.len()))];
-        let end = window
-            .find(END)
+        let closed = window.find(END);
+        let body = &window[name + "PRIVATE KEY".len()..closed.unwrap_or(window.len())];
+        let sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+        let key: usize = match closed {
+            Some(_) => body.bytes().filter(sign).count(),
+            None => body.as_bytes().split(|byte| !sign(byte)).map(<[u8]>::len).filter(|run| *run >= RUN).sum(),
+        };
+        let end = closed
             .map_or(window.len(), |end| end + window[end + 5..].find("-----").map_or(END.len(), |tail| tail + 10));
         from = at + end;
-        let body = head.len().min(window.find(END).unwrap_or(window.len()));
-        let key = window.get(body..end).unwrap_or_default().bytes().filter(u8::is_ascii_alphanumeric).count();
-        let shown = window.get(..end).is_some_and(|key| key.contains("...") || key.contains('…'));
-        let severity = if key < 40 || shown { Severity::Info } else { Severity::High };
+        let severity = if key < LEAST { Severity::Info } else { Severity::High };
         found.add(FindingKind::PrivateKey, severity, at..at + end, || {
             if severity == Severity::High {
                 "A private key.".into()

@@ -332,3 +332,4 @@ proptest! {
         prop_assert_eq!(crate::redact::restore(&redacted.params, &redacted.originals), value);
     }
 }
+mod evasion;

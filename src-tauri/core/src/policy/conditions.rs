@@ -91,6 +91,11 @@ impl FindingsAre {
             })
     }
 
+    /// Whether it wants that nothing was found.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::Word(Presence::None))
+    }
+
     pub(super) fn hold(&self, case: &Case<'_>) -> bool {
         // That something was asked before is no fault of what it says: a routine is nothing but near-duplicates. It
         // counts where it is named.

@@ -224,6 +224,12 @@ impl Rule {
         if let Some(problem) = self.problem_of_kind() {
             return Some(problem);
         }
+        if self.action.lets_through() && self.findings.as_ref().is_some_and(|findings| !findings.is_none()) {
+            return Some((
+                "findings",
+                "what is found never lets anything through: use findings = \"none\", or leave it out",
+            ));
+        }
         if self.uses == Some(0) {
             return Some(("uses", "uses is at least 1; remove the rule, or leave `uses` out for no limit"));
         }

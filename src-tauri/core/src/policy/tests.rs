@@ -92,14 +92,26 @@ fn that_it_was_asked_before_counts_only_where_it_is_named() {
         |at_ms| Recent { fingerprint: Fingerprint::of_text("sum up the note in a sentence"), at_ms: Some(at_ms) };
     let again = behaviour(asked(100_000), &[asked(0)]);
     let burst = behaviour(asked(100_000), &(0..9).map(|n| asked(99_000 + n)).collect::<Vec<_>>());
-    let allows = |findings: &[Finding], are: &str| {
+    let holds = |findings: &[Finding], are: &str| {
         let findings_are = Some(FindingsAre::from_argument(are).expect("valid"));
-        let rules = [Rule { findings: findings_are, ..rule("r", Action::Allow) }];
-        judge(&Case { findings, ..case(Gate::Request, &facts) }, &rules).verdict == Verdict::Allow
+        let rules = [Rule { findings: findings_are, ..rule("r", Action::Deny) }];
+        judge(&Case { findings, ..case(Gate::Request, &facts) }, &rules).verdict == Verdict::Deny
     };
-    assert!(allows(&again, "none") && !allows(&again, "any") && !allows(&again, "low"));
-    assert!(allows(&again, "near_duplicate"));
-    assert!(!allows(&burst, "none") && allows(&burst, "burst") && allows(&burst, "medium"));
+    assert!(holds(&again, "none") && !holds(&again, "any") && !holds(&again, "low"));
+    assert!(holds(&again, "near_duplicate"));
+    assert!(!holds(&burst, "none") && holds(&burst, "burst") && holds(&burst, "medium"));
+    // What is found never lowers a verdict.
+    for are in ["any", "low", "burst", "near_duplicate"] {
+        let findings = Some(FindingsAre::from_argument(are).expect("valid"));
+        for action in [Action::Allow, Action::Answer] {
+            let rule = Rule {
+                findings: findings.clone(),
+                text: (action == Action::Answer).then(|| "x".into()),
+                ..rule("r", action)
+            };
+            assert_eq!(rule.problem().map(|(field, _)| field), Some("findings"), "{are}");
+        }
+    }
 }
 
 #[test]

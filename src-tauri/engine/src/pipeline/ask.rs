@@ -9,7 +9,7 @@ use samplegate_core::{
     audit::{self, Answered, Content, Gate, Role, Sent},
     canonical::Sha256Hex,
     inspect::{self, Place},
-    model_format::{Completion, WireRequest},
+    model_format::{Completion, Usage, WireRequest},
     price,
     review::{ApprovedRequest, Effect, Event, approved_object},
     settings::KeySource,
@@ -33,10 +33,37 @@ use crate::{
 /// How often the windows are told that an answer grew.
 const SHOW_EVERY: Duration = Duration::from_millis(50);
 
+/// What a model used that gave no answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Used {
+    /// It was not asked, or refused to begin.
+    Nothing,
+    /// As much as this, and so many millionths of a US dollar, where they are known.
+    Known(Usage, Option<u64>),
+    /// Perhaps all it could.
+    Unknown,
+}
+
+impl Used {
+    /// After this failure.
+    pub(super) fn after(error: &ProviderError) -> Self {
+        if error.used_nothing() { Self::Nothing } else { Self::Unknown }
+    }
+
+    /// Tokens read, tokens written, and money, as the log has them.
+    pub(super) fn counts(self) -> (Option<u64>, Option<u64>, Option<u64>) {
+        match self {
+            Self::Nothing => (Some(0), Some(0), Some(0)),
+            Self::Known(usage, cost) => (Some(usage.input), Some(usage.output), cost),
+            Self::Unknown => (None, None, None),
+        }
+    }
+}
+
 /// Why there is no answer.
 enum NoAnswer {
     /// The model failed, with a sentence why.
-    Model(String),
+    Model(String, Used),
     /// The host gave none.
     Host(HostError),
 }
@@ -52,26 +79,29 @@ impl Pipeline {
         let (shown, mut show) = mpsc::unbounded_channel();
         // The record may have changed since the model was chosen.
         if let Some(why) = self.queue.desk().forbids(&question.asked.server.name, &approved.model().name) {
-            return Ok(failed(question, approved, why));
+            return Ok(failed(question, approved, why, Used::Nothing));
         }
         let outgoing = match self.queue.desk().outgoing(approved.request(), approved.model()) {
             Ok(outgoing) => outgoing,
-            Err(error) => return Ok(failed(question, approved, error.to_string())),
+            Err(error) => return Ok(failed(question, approved, error.to_string(), Used::Nothing)),
         };
         // What another answers is not what was left to the host.
         question.docket.passes &= approved.model().host().is_some();
         let mut work = match (&outgoing, &mut question.host) {
-            (Outgoing::Model(wire), _) => self.send(approved, wire, &control, shown).map_err(NoAnswer::Model).boxed(),
+            (Outgoing::Model(wire), _) => self.send(approved, wire, &control, shown).boxed(),
             (Outgoing::Host { params, .. }, Some(host)) => {
                 let asked = host::sample(host.ask(host::SAMPLE, params.clone())).map_err(NoAnswer::Host);
-                let stopped =
-                    control.stopped().map(|()| Err(NoAnswer::Model("stopped before the host answered".into())));
+                let stopped = control
+                    .stopped()
+                    .map(|()| Err(NoAnswer::Model("stopped before the host answered".into(), Used::Unknown)));
                 async move {
                     tokio::select! { answer = asked => answer, stopped = stopped => stopped }
                 }
                 .boxed()
             }
-            (Outgoing::Host { .. }, None) => return Ok(failed(question, approved, HostError::Gone.to_string())),
+            (Outgoing::Host { .. }, None) => {
+                return Ok(failed(question, approved, HostError::Gone.to_string(), Used::Nothing));
+            }
         };
         // Durable before the effect: `sent` is written before the key is even read.
         self.note_sent(question, approved, outgoing.body()).await?;
@@ -116,14 +146,24 @@ impl Pipeline {
         }
         match outcome {
             Ok(completion) => self.answered(question, approved, completion).await,
-            Err(NoAnswer::Model(why)) => Ok(failed(question, approved, why)),
+            Err(NoAnswer::Model(why, used)) => Ok(failed(question, approved, why, used)),
             Err(NoAnswer::Host(error)) => self.host_gave_none(question, &error).await,
         }
     }
 
     /// The host's refusal is its last word, as a person's is.
     async fn host_gave_none(&self, question: &mut Question<Effect>, error: &HostError) -> Result<Came, End> {
-        question.record.note(Answered { error: Some(error.to_string()), ..Answered::default() });
+        // What its model read and wrote, the host pays; what it refused at once, nobody.
+        let refused = matches!(error, HostError::Refused { .. });
+        let (tokens_in, tokens_out, cost_microusd) = if refused { Used::Nothing } else { Used::Unknown }.counts();
+        let error_told = Some(error.to_string());
+        question.record.note(Answered {
+            tokens_in,
+            tokens_out,
+            cost_microusd,
+            error: error_told,
+            ..Answered::default()
+        });
         let end = host::no_answer(error, question.docket.passes);
         let decision = Self::fails(question, end).await?;
         match self.carry_out(question, Gate::Answer, decision, None).await? {
@@ -157,7 +197,10 @@ impl Pipeline {
         let answer = SamplingAnswer { content: completion.content, model, stop_reason: completion.stop_reason };
         let result = match answer.to_result(NEWEST_PROTOCOL) {
             Ok(result) => result,
-            Err(error) => return Ok(failed(question, approved, error.to_string())),
+            Err(error) => {
+                let used = usage.map_or(Used::Unknown, |usage| Used::Known(usage, cost));
+                return Ok(failed(question, approved, error.to_string(), used));
+            }
         };
         let asked = approved.request().params();
         let findings = inspect::inspect_in(Place::Answer, &result, Some(asked));
@@ -224,7 +267,8 @@ impl Pipeline {
         wire: &WireRequest,
         control: &Control,
         show: mpsc::UnboundedSender<Progress>,
-    ) -> Result<Completion, String> {
+    ) -> Result<Completion, NoAnswer> {
+        let unsent = |why| NoAnswer::Model(why, Used::Nothing);
         let source = self.config.settings().models.get(&approved.model().name).map(|model| model.key.clone());
         // A locked keychain waits for its person, and a command may ask its own.
         let waits = match source {
@@ -236,15 +280,15 @@ impl Pipeline {
             let _ = show.send(Progress::Waiting(waits.into()));
         }
         let key = tokio::select! {
-            key = self.key_of(approved) => key?,
-            () = control.stopped() => return Err("stopped before anything was sent".into()),
+            key = self.key_of(approved) => key.map_err(unsent)?,
+            () = control.stopped() => return Err(unsent("stopped before anything was sent".into())),
         };
         let _ = show.send(Progress::Sending);
         let progress = show.clone();
         self.models
             .complete(wire, key.as_ref(), move |event| drop(progress.send(event)), control)
             .await
-            .map_err(|error: ProviderError| error.to_string())
+            .map_err(|error: ProviderError| NoAnswer::Model(error.to_string(), Used::after(&error)))
     }
 
     /// Reads the key of the model that was approved, unless that name means another model by now: a key goes only
@@ -282,10 +326,14 @@ impl Pipeline {
     }
 }
 
-fn failed(question: &mut Question<Effect>, approved: &ApprovedRequest, why: String) -> Came {
+fn failed(question: &mut Question<Effect>, approved: &ApprovedRequest, why: String, used: Used) -> Came {
     question.entry.progress(|answer| answer.waiting = None);
+    let (tokens_in, tokens_out, cost_microusd) = used.counts();
     question.record.note(Answered {
         model: Some(approved.model().model.clone()),
+        tokens_in,
+        tokens_out,
+        cost_microusd,
         error: Some(why.clone()),
         ..Answered::default()
     });

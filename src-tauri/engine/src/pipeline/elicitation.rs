@@ -95,13 +95,25 @@ impl Pipeline {
         let mut docket = Docket::elicitation(&asked, &elicitation, seen);
         docket.passes = answers == HostMode::Pass;
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
-        let Evaluated { evaluation, mut submission, .. } = evaluated;
+        let Evaluated { evaluation, mut submission, used, .. } = evaluated;
         submission.notes.extend(why_here);
         let dialog = Dialog::new(elicitation);
         let dialog = if host.is_some() { dialog.with_host() } else { dialog };
         let (entry, decisions) = self.queue.submit_elicitation(submission, dialog);
         let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, host, docket, evaluation, looked, raised: None, attempt: 0 })
+        Ok(Question {
+            asked,
+            record,
+            entry,
+            decisions,
+            host,
+            docket,
+            evaluation,
+            looked,
+            raised: None,
+            used,
+            attempt: 0,
+        })
     }
 
     /// Nothing goes back, and nothing is opened, before this.

@@ -31,6 +31,17 @@ pub(super) struct Evaluated {
     pub(super) submission: Submission,
     /// maxTokens, where a limit lowers it.
     pub(super) lowered: Option<u32>,
+    /// The rules with a number of uses that let it through.
+    pub(super) used: Vec<String>,
+}
+
+/// What was found out, and written, in the transaction that admits a question.
+struct Admission {
+    evaluation: Evaluation,
+    offer: Offer,
+    limits: Checked,
+    behaviour: Vec<Finding>,
+    used: Vec<String>,
 }
 
 impl Pipeline {
@@ -73,7 +84,7 @@ impl Pipeline {
         findings: Vec<Finding>,
     ) -> Result<Evaluated, End> {
         let admitted = self.admit(record, docket, findings, asked.arrived_at).await?;
-        let (evaluation, offer, limits, behaviour) = admitted;
+        let Admission { evaluation, offer, limits, behaviour, used } = admitted;
         let mut notes = limits.notes;
         // Who decides has to know why, where it is more than that nobody else does. A grant that falls short is told where
         // the scope is chosen.
@@ -96,7 +107,7 @@ impl Pipeline {
             fingerprint: docket.fingerprint(),
             offer,
         };
-        Ok(Evaluated { evaluation, submission, lowered: limits.lowered })
+        Ok(Evaluated { evaluation, submission, lowered: limits.lowered, used })
     }
 
     /// Limits and policy, judged and written in one transaction with what was noted before: what other questions, of
@@ -107,7 +118,7 @@ impl Pipeline {
         docket: &Docket,
         findings: Vec<Finding>,
         at: jiff::Timestamp,
-    ) -> Result<(Evaluation, Offer, Checked, Vec<Finding>), End> {
+    ) -> Result<Admission, End> {
         let (current, docket, id) = (self.config.current(), docket.clone(), record.id());
         let asking = docket.asking(id, at);
         record
@@ -130,12 +141,13 @@ impl Pipeline {
                     .all()
                     .iter()
                     .filter(|rule| lets_through && rule.uses.is_some() && evaluation.rules.contains(&rule.id));
+                let used: Vec<String> = used.map(|rule| rule.id.clone()).collect();
                 let admitted = Admitted {
                     events: vec![NewEvent::new(id, at, event)],
                     counts: limits.denies.is_empty().then_some(limits.reserved),
-                    used: used.map(|rule| rule.id.clone()).collect(),
+                    used: used.clone(),
                 };
-                (admitted, (evaluation, offer, limits, behaviour))
+                (admitted, Admission { evaluation, offer, limits, behaviour, used })
             })
             .await
     }
@@ -150,11 +162,12 @@ impl Pipeline {
         if question.entry.is_changed() {
             before.grants.clear();
         }
-        // Its use of a rule is counted since it was admitted.
-        if gate == Gate::Request {
-            before.uses.clear();
-        }
         let current = self.config.current();
+        // A use is a question that a rule let through when it was admitted, and is counted since; at the answer gate it
+        // says no more about any other.
+        let counted = current.rules.all().iter().filter(|rule| gate == Gate::Answer && rule.uses.is_some());
+        let left = |rule: &str| if question.used.iter().any(|used| used == rule) { 0 } else { u64::MAX };
+        before.uses = counted.map(|rule| (rule.id.clone(), left(&rule.id))).collect();
         let now =
             Now { settings: &current.settings, rules: &current.rules, before: &before, at: jiff::Timestamp::now() };
         let Looked { findings, answer } = &question.looked;

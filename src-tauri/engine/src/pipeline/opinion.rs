@@ -18,7 +18,7 @@ use samplegate_core::{
     tokens,
 };
 
-use super::Pipeline;
+use super::{Pipeline, ask::Used};
 use crate::{
     provider::{Control, ProviderError},
     review_queue::{ActError, Entry, Given, OpinionState},
@@ -173,7 +173,10 @@ impl Pipeline {
                     event.cost_microusd = price::cost_microusd(provider, model, usage, SystemTime::now());
                 }
             }
-            Err(error) => event.error = Some(error.clone()),
+            Err((error, used)) => {
+                event.error = Some(error.clone());
+                (event.tokens_in, event.tokens_out, event.cost_microusd) = used.counts();
+            }
         }
         let logged = self.store.append(vec![NewEvent::new(entry.id(), jiff::Timestamp::now(), event.clone())]).await;
         // What is not on the record is not shown; where the question ended meanwhile, nobody looks any more.
@@ -194,14 +197,15 @@ impl Pipeline {
         self.queue.touch(entry);
     }
 
-    async fn send_opinion(&self, prepared: &Prepared, control: &Control) -> Result<Completion, String> {
+    async fn send_opinion(&self, prepared: &Prepared, control: &Control) -> Result<Completion, (String, Used)> {
+        let unsent = |why| (why, Used::Nothing);
         let key = self.key(&prepared.model.name);
         let key = tokio::select! {
-            key = key => key?,
-            () = control.stopped() => return Err("the question is over; nothing was sent".into()),
+            key = key => key.map_err(unsent)?,
+            () = control.stopped() => return Err(unsent("the question is over; nothing was sent".into())),
         };
         let asked = self.models.complete(&prepared.wire, key.as_ref(), |_| {}, control);
-        asked.await.map_err(|error: ProviderError| error.to_string())
+        asked.await.map_err(|error: ProviderError| (error.to_string(), Used::after(&error)))
     }
 }
 

@@ -96,7 +96,7 @@ impl Pipeline {
         let mut docket = Docket::new(&asked, &request, model.as_ref(), seen);
         docket.passes = answers == HostMode::Pass;
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
-        let Evaluated { evaluation, mut submission, lowered } = evaluated;
+        let Evaluated { evaluation, mut submission, lowered, used } = evaluated;
         submission.notes.extend(docket.remarks(&self.config.settings(), at));
         submission.notes.extend(why_here);
         if host.is_none() {
@@ -106,7 +106,7 @@ impl Pipeline {
         let review = Review::new(request, offered, model, asked.server.protocol_version.clone());
         let (entry, decisions) = self.queue.submit_sampling(submission, review);
         let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, host, docket, evaluation, looked, raised, attempt: 0 })
+        Ok(Question { asked, record, entry, decisions, host, docket, evaluation, looked, raised, used, attempt: 0 })
     }
 
     /// The two gates, and the model between them.

@@ -102,13 +102,25 @@ impl Pipeline {
         let tool = seen.as_ref().and_then(|seen| listed_tool(seen, call.name())).cloned();
         let docket = Docket::of_call(&asked, &host, &call, seen);
         let evaluated = self.evaluate(&asked, &mut record, &docket, findings.clone()).await?;
-        let Evaluated { evaluation, mut submission, .. } = evaluated;
+        let Evaluated { evaluation, mut submission, used, .. } = evaluated;
         if tool.is_none() {
             submission.notes.push("The server does not list this tool, or did not tell yet what it is.".into());
         }
         let (entry, decisions) = self.queue.submit_call(submission, CallReview::new(call), tool);
         let looked = Looked { findings, answer: None };
-        Ok(Question { asked, record, entry, decisions, host: None, docket, evaluation, looked, raised, attempt: 0 })
+        Ok(Question {
+            asked,
+            record,
+            entry,
+            decisions,
+            host: None,
+            docket,
+            evaluation,
+            looked,
+            raised,
+            used,
+            attempt: 0,
+        })
     }
 
     /// The two gates, and the server between them.

@@ -132,6 +132,29 @@ impl ProviderError {
         }
     }
 
+    /// Whether the model certainly did nothing: nothing went out, or the server said no before it began. Whatever else
+    /// happened, it may have read and written all it was asked for, and that is paid for.
+    #[must_use]
+    pub fn used_nothing(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. }
+            | Self::RateLimited { .. }
+            | Self::Refused { .. }
+            | Self::Server { .. }
+            | Self::Redirected { .. }
+            | Self::Unreachable { .. }
+            | Self::Unsupported { .. }
+            | Self::KeyOverPlainHttp
+            | Self::UnusableKey
+            | Self::NoTls { .. } => true,
+            Self::Disconnected { .. }
+            | Self::Broken(_)
+            | Self::Silent { .. }
+            | Self::TooLarge { .. }
+            | Self::Cancelled => false,
+        }
+    }
+
     /// What happened, without advice: for the line that is shown while waiting to try again.
     pub(super) fn brief(&self) -> String {
         match self {

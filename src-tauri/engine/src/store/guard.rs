@@ -347,13 +347,12 @@ pub(super) fn follow(
         AuditEvent::Sent(_) => set("active = 1, sent = 1"),
         AuditEvent::Answered(answered) => {
             let Some((server, reserved, _)) = under_way(connection, id)? else { return Ok(()) };
-            // What the provider does not tell counts at its most, unless it failed.
-            let told = |told: Option<u64>, most: u64| told.unwrap_or(if answered.error.is_some() { 0 } else { most });
+            // What the provider does not tell counts at its most, whether it answered or broke off. An unknown price is
+            // not counted, and so not reserved either; the person was told.
             let used = Reserved {
-                tokens_in: told(answered.tokens_in, reserved.tokens_in),
-                tokens_out: told(answered.tokens_out, reserved.tokens_out),
-                // An unknown price is not counted; the person was told.
-                microusd: answered.cost_microusd.unwrap_or(0),
+                tokens_in: answered.tokens_in.unwrap_or(reserved.tokens_in),
+                tokens_out: answered.tokens_out.unwrap_or(reserved.tokens_out),
+                microusd: answered.cost_microusd.unwrap_or(reserved.microusd),
             };
             add_usage(connection, &server, day(at), used)?;
             set("active = 0, sent = 0")
@@ -369,14 +368,9 @@ pub(super) fn follow(
         // An opinion is the person's own: it counts for all servers together, from the moment it is asked for.
         AuditEvent::OpinionAsked(asked) => add_to(connection, ALL, day(at), 0, counted(asked.most)),
         AuditEvent::Opinion(opinion) => {
-            let failed = opinion.error.is_some();
+            let told = [opinion.tokens_in, opinion.tokens_out, opinion.cost_microusd];
             let most = counted(opinion.most);
-            let used = |told: Option<u64>, most: i64| told.map_or(if failed { 0 } else { most }, signed);
-            let corrected = [
-                used(opinion.tokens_in, most[0]) - most[0],
-                used(opinion.tokens_out, most[1]) - most[1],
-                opinion.cost_microusd.map_or(0, signed) - most[2],
-            ];
+            let corrected = std::array::from_fn(|at| told[at].map_or(0, |told| signed(told) - most[at]));
             add_to(connection, ALL, day(at), 0, corrected)
         }
         AuditEvent::Received(_)

@@ -12,7 +12,9 @@ pub(super) fn of(connection: &Connection, asking: &Asking) -> rusqlite::Result<(
     let account = account(asking);
     let flights = flights(connection, &account)?;
     let asker = tally(connection, Some(asking), &account, flights.own, asking.at)?;
-    Ok((asker, tally(connection, None, ALL, flights.all, asking.at)?))
+    let all = tally(connection, None, ALL, flights.all, asking.at)?;
+    // A session and a call are one server's: a limit of all servers on these holds for each.
+    Ok((asker, Tally { session: asker.session, call: asker.call, ..all }))
 }
 
 /// What a server used today and this month, for display; all servers together where none is named.

@@ -124,7 +124,8 @@ async fn tool_calls_are_counted_for_their_host_and_in_no_other_sum() {
     assert_eq!(call("claude").await.1.asker.in_flight, 1);
     assert_eq!(call("cursor").await.1.asker, Tally::default(), "another host's");
     let (_, before) = admit(&store, "a", now, Verdict::Ask).await;
-    assert_eq!((before.asker, before.all), (Tally { call: Some(0), ..Tally::default() }, Tally::default()));
+    let none = Tally { call: Some(0), ..Tally::default() };
+    assert_eq!((before.asker, before.all), (none, none));
 }
 
 #[tokio::test]
@@ -155,19 +156,23 @@ async fn what_was_sent_and_never_answered_may_have_cost_its_most() {
     let place = Place::new();
     let store = Store::open(&place.path()).unwrap();
     let now = Timestamp::now();
-    for (ends, tokens) in [
-        (vec![], 0),
-        (vec![AuditEvent::from(sent())], 100),
-        (vec![sent().into(), answered(None, None).into()], 100),
-        (vec![sent().into(), answered(None, Some("down")).into()], 0),
+    let most = (100, 7000);
+    for (ends, expected) in [
+        (vec![], (0, 0)),
+        (vec![AuditEvent::from(sent())], most),
+        (vec![sent().into(), answered(None, None).into()], most),
+        (vec![sent().into(), answered(None, Some("it broke off")).into()], most),
+        (vec![sent().into(), answered(Some(0), Some("it is down")).into()], (0, 0)),
+        (vec![sent().into(), answered(Some(3), Some("what it answered is none")).into()], (3, 3)),
     ] {
-        let used = store.used(None, now).await.unwrap().tokens_in_day;
+        let used = store.used(None, now).await.unwrap();
         let (id, _) = admit(&store, "a", now, Verdict::Allow).await;
         for event in ends {
             note(&store, id, event).await;
         }
         close(&store, id).await;
-        assert_eq!(store.used(None, now).await.unwrap().tokens_in_day - used, tokens);
+        let now = store.used(None, now).await.unwrap();
+        assert_eq!((now.tokens_in_day - used.tokens_in_day, now.microusd_day - used.microusd_day), expected);
     }
 }
 
