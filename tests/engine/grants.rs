@@ -9,7 +9,7 @@ use samplegate_core::{
     settings::Gates,
 };
 use samplegate_engine::{
-    engine::{CallReport, Engine},
+    engine::{CallReport, Engine, Options},
     mcp::CallKind,
     review_queue::ActError,
     store::GuardChange,
@@ -441,5 +441,28 @@ async fn a_grant_is_about_its_server_tool_and_gate_only() {
         home.engine.store().change(change, vec![]).await.unwrap();
     }
     is_asked(&home).await;
+    home.stop().await;
+}
+
+/// Whoever can run the command could press its keys, so what outlives its process is for the app's windows.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_the_app_only_what_ends_with_the_process_is_granted() {
+    let model = answering(4).await;
+    let home = home_with(&model, "").await;
+    let options = Options { holds_changes: true, ..options(home.folder.path()) };
+    let app = Engine::start(options).await.unwrap();
+    let call = sample(&home);
+    let question = home.question(Phase::Request).await;
+    let offered: Vec<GrantScope> = question.offer.scopes.iter().map(|scope| scope.scope).collect();
+    assert_eq!(offered, [GrantScope::Call, GrantScope::Session]);
+    let always = Action::Grant { scope: GrantScope::Always, answers: true };
+    let refused = home.engine.queue().act(question.id.parse().unwrap(), question.revision, always).unwrap_err();
+    assert!(matches!(refused, ActError::OnlyOnce(_)), "{refused}");
+    home.act(&question, Action::Deny { reason: String::new() });
+    call.await.unwrap();
+    app.shutdown().await;
+    // The person is back to the command alone.
+    let question = is_asked(&home).await;
+    assert_eq!(question.offer.scopes.len(), 4);
     home.stop().await;
 }

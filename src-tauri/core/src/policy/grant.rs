@@ -68,6 +68,14 @@ impl Scope {
         }
     }
 
+    /// Whether what is granted so cannot outlive the process that hosts the server.
+    pub fn ends_with_process(self) -> bool {
+        match self {
+            Self::Once | Self::Call | Self::Session => true,
+            Self::Minutes | Self::Always => false,
+        }
+    }
+
     /// Until when, as a person reads it.
     pub fn words(self) -> &'static str {
         match self {
@@ -346,6 +354,19 @@ impl Offer {
     pub fn says(&self, scope: Scope, answers: bool) -> Option<String> {
         let about = self.about.as_ref().filter(|about| about.scopes.contains(&scope))?;
         Some(says(&self.server, &about.tool, self.gates(answers), &about.shape, scope))
+    }
+
+    /// What of it ends with the process that hosts the server; `why` says, where that is nothing, why.
+    #[must_use]
+    pub fn within_process(mut self, why: &str) -> Self {
+        if let Some(about) = &mut self.about {
+            about.scopes.retain(|scope| scope.ends_with_process());
+        }
+        if self.about.as_ref().is_some_and(|about| about.scopes.is_empty()) {
+            self.about = None;
+            self.only_once = Some(why.into());
+        }
+        self
     }
 
     /// Until when a grant of this scope holds; none where it is not offered.

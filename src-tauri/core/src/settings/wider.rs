@@ -205,11 +205,12 @@ fn rule_is_narrower(before: Option<Rule>, after: Option<Rule>, settings: &Settin
             Action::Ask => settings.servers.values().all(|server| server.sampling != Sampling::Rules),
             Action::Allow | Action::Answer => false,
         },
-        (Some(rule), None) => rule.action.lets_through(),
+        // Without a fixed answer what it stood in for may reach a model.
+        (Some(rule), None) => rule.action == Action::Allow,
         (Some(before), Some(after)) => {
             let shorter = at_most(before.expires, after.expires) && at_most(before.uses, after.uses);
-            let times =
-                before.action.lets_through() && shorter || before.expires == after.expires && before.uses == after.uses;
+            let times = before.action == Action::Allow && shorter
+                || before.expires == after.expires && before.uses == after.uses;
             let rest = Rule { note: before.note.clone(), expires: before.expires, uses: before.uses, ..after };
             times && rest == before
         }
@@ -330,6 +331,20 @@ mod tests {
             let keys: Vec<String> = wider(&before, &after).into_iter().map(|change| change.key).collect();
             assert_eq!(keys, [key]);
         }
+    }
+
+    #[test]
+    fn a_fixed_answer_that_goes_lets_requests_reach_a_model() {
+        let mut before = settings();
+        before.rules.push(Rule { text: Some("no".into()), ..Rule::new("said", Action::Answer) });
+        let changes: [fn(&mut Rule); 2] = [|rule| rule.uses = Some(1), |rule| rule.action = Action::Allow];
+        for change in changes {
+            let mut after = before.clone();
+            change(after.rules.last_mut().unwrap());
+            assert!(!wider(&before, &after).is_empty());
+        }
+        let after = settings();
+        assert_eq!(wider(&before, &after).len(), 1);
     }
 
     #[test]

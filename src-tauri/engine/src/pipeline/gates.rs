@@ -131,6 +131,10 @@ impl Pipeline {
         let now = jiff::Timestamp::now();
         let Wanted { offer, scope, answers } = wanted;
         let Some((about, until)) = offer.about.as_ref().zip(offer.until(*scope, now)) else { return };
+        // The app started after this was offered: it is a decision for this time only, and the log says so.
+        if !scope.ends_with_process() && self.config.app_runs_elsewhere() {
+            return;
+        }
         let grant = Grant {
             id: Uuid::now_v7().to_string(),
             gates: offer.gates(*answers),

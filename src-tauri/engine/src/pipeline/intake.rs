@@ -105,7 +105,7 @@ impl Pipeline {
             notes,
             behaviour,
             fingerprint: docket.fingerprint(),
-            offer,
+            offer: self.offered(offer),
         };
         Ok(Evaluated { evaluation, submission, lowered: limits.lowered, used })
     }
@@ -172,7 +172,17 @@ impl Pipeline {
             Now { settings: &current.settings, rules: &current.rules, before: &before, at: jiff::Timestamp::now() };
         let Looked { findings, answer } = &question.looked;
         let answer = answer.as_ref().filter(|_| gate == Gate::Answer).map(|answer| (answer, question.raised));
-        Ok(question.docket.judge(gate, now, findings, answer, &Checked::default()))
+        let (evaluation, offer) = question.docket.judge(gate, now, findings, answer, &Checked::default());
+        Ok((evaluation, self.offered(offer)))
+    }
+
+    /// While the tray app runs, only its windows grant what holds in other processes: whoever can run the command could
+    /// otherwise press its keys.
+    fn offered(&self, offer: Offer) -> Offer {
+        match self.config.app_runs_elsewhere() {
+            true => offer.within_process("The app is running: what holds for longer is granted in its windows."),
+            false => offer,
+        }
     }
 }
 
