@@ -65,6 +65,7 @@ pub(crate) struct Tray {
     review: MenuItem<Wry>,
     pause: MenuItem<Wry>,
     grants: MenuItem<Wry>,
+    revoke: MenuItem<Wry>,
     shown: Mutex<Option<(Look, String, u32)>>,
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
     let review = item("review", "Review next", false)?;
     let pause = item("pause", "Pause", true)?;
     let grants = item("grants", &grants_text(0), false)?;
+    let revoke = item("revoke", "Revoke all grants", false)?;
     let menu = Menu::with_items(
         app,
         &[
@@ -84,6 +86,7 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
             &review,
             &pause,
             &grants,
+            &revoke,
             &PredefinedMenuItem::separator(app)?,
             &item("settings", "Settings", true)?,
             &item("audit", "Audit log", true)?,
@@ -98,7 +101,7 @@ pub(crate) fn build(app: &AppHandle, files: &Path) -> Result<Arc<Tray>, Box<dyn 
         .menu(&menu)
         .on_menu_event(|app, event| clicked(app, event.id().as_ref()))
         .build(app)?;
-    Ok(Arc::new(Tray { icon, state, review, pause, grants, shown: Mutex::default() }))
+    Ok(Arc::new(Tray { icon, state, review, pause, grants, revoke, shown: Mutex::default() }))
 }
 
 fn clicked(app: &AppHandle, item: &str) {
@@ -106,6 +109,15 @@ fn clicked(app: &AppHandle, item: &str) {
         "review" => windows::open(app, Window::Review, None),
         "settings" => windows::open(app, Window::Settings, None),
         "grants" => windows::open(app, Window::Settings, Some("grants")),
+        // Nothing is asked back: what is revoked by mistake is granted again with the next question.
+        "revoke" => {
+            let engine = app.state::<Engine>().inner().clone();
+            tauri::async_runtime::spawn(async move {
+                if let Err(error) = engine.revoke_grants().await {
+                    tracing::error!("the grants could not be revoked: {error}");
+                }
+            });
+        }
         "audit" => windows::open(app, Window::Audit, None),
         "pause" => {
             let engine = app.state::<Engine>();
@@ -134,6 +146,7 @@ impl Tray {
             self.review.set_enabled(status.pending > 0)?;
             self.grants.set_text(grants_text(status.grants))?;
             self.grants.set_enabled(status.grants > 0)?;
+            self.revoke.set_enabled(status.grants > 0)?;
             self.pause.set_text(if status.paused { "Resume" } else { "Pause" })
         };
         match set() {

@@ -53,7 +53,7 @@ fn what_is_like_it_passes_by_itself_until_the_grant_is_revoked() -> Result<()> {
         let audit = app.window(AUDIT).await?;
         audit.says("timeline", "and let requests like it and their answers through for 15 minutes").await?;
         ensure!(home.audit().await?[1].id == first.id);
-        settings.click("grant-revoke").await?;
+        tray.click("Revoke all grants").await?;
         settings.see("grants-none").await?;
         eventually("the tray that says so", async || {
             let labels = tray.labels().await?;

@@ -28,7 +28,8 @@ fn from_the_tray_to_the_audit_log() -> Result<()> {
         // The first run says what this is; put away, the app stays in the tray.
         let welcome = app.window(SETTINGS).await?;
         welcome.see("welcome").await?;
-        let lines = ["Review next", "Pause", "No active grants", "Settings", "Audit log", "Quit Samplegate"];
+        let grants = ["No active grants", "Revoke all grants"];
+        let lines = [&["Review next", "Pause"][..], &grants, &["Settings", "Audit log", "Quit Samplegate"]].concat();
         let labels = tray.labels().await?;
         ensure!(labels[1..] == lines, "the menu has {labels:?}");
         let idle = tray.icon().await?;

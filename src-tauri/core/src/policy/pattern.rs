@@ -4,7 +4,7 @@
 //! treated as matching or as not matching. What may let a text through ([`Reach::Whole`]) must describe all of it; what
 //! only holds it up ([`Reach::Anywhere`]) may name a part.
 
-use std::str::FromStr as _;
+use std::{cell::OnceCell, str::FromStr as _};
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,22 @@ impl From<Pattern> for Repr {
     }
 }
 
+/// A text that is hashed no more than once, whoever asks.
+pub(super) struct Digested<'a> {
+    text: &'a str,
+    sha256: OnceCell<Sha256Hex>,
+}
+
+impl<'a> Digested<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, sha256: OnceCell::new() }
+    }
+
+    fn sha256(&self) -> Sha256Hex {
+        *self.sha256.get_or_init(|| Sha256Hex::of(self.text.as_bytes()))
+    }
+}
+
 impl Pattern {
     /// Exactly this text.
     pub fn exact(text: impl Into<String>) -> Self {
@@ -148,8 +164,14 @@ impl Pattern {
         }
     }
 
-    /// Whether a text is meant. `digest` is the text's, where it is known.
+    /// Whether a text is meant.
     pub fn matches(&self, text: &str, reach: Reach) -> bool {
+        self.matches_digested(&Digested::new(text), reach)
+    }
+
+    /// As [`Pattern::matches`], for a text that many patterns are asked about.
+    pub(super) fn matches_digested(&self, digested: &Digested<'_>, reach: Reach) -> bool {
+        let text = digested.text;
         match &self.matcher {
             Matcher::Exact(exact) => text == exact,
             Matcher::Glob(glob) => glob.is_match(text),
@@ -158,7 +180,7 @@ impl Pattern {
                 Reach::Anywhere => anywhere.is_match(text),
             },
             Matcher::Template(template) => template.matches(text),
-            Matcher::Digest(digest) => Sha256Hex::of(text.as_bytes()) == *digest,
+            Matcher::Digest(digest) => digested.sha256() == *digest,
         }
     }
 

@@ -16,6 +16,9 @@ use crate::{audit::Kind as Asks, settings::Gates};
 /// Shared text shorter than this, in parts of the longest text, is no template: the prompts are not alike.
 const LEAST_SHARED: usize = 4;
 
+/// A request's size is rounded up to this, in bytes: what numbers a call grows by a figure now and then.
+const ROUND: usize = 100;
+
 /// A question that was decided.
 #[derive(Debug, Clone)]
 pub struct Seen<'a> {
@@ -23,6 +26,10 @@ pub struct Seen<'a> {
     pub server: &'a str,
     /// The tool, where it was known.
     pub tool: Option<&'a str>,
+    /// The host whose call led here, where it was known.
+    pub host: Option<&'a str>,
+    /// The configured model that would be asked, if there is one.
+    pub model: Option<&'a str>,
     /// What was asked.
     pub facts: &'a Facts,
 }
@@ -35,6 +42,8 @@ pub fn propose_rule(id: impl Into<String>, action: Action, seen: &Seen<'_>, alik
         .filter(|other| {
             other.server == seen.server
                 && other.tool == seen.tool
+                && other.host == seen.host
+                && other.model == seen.model
                 && other.facts.system_prompt == seen.facts.system_prompt
                 && other.facts.tools == seen.facts.tools
                 && other.facts.asks_for_context == seen.facts.asks_for_context
@@ -59,6 +68,10 @@ pub fn propose_rule(id: impl Into<String>, action: Action, seen: &Seen<'_>, alik
         names => ToolsAre::Names(names.to_vec()),
     });
     if action.lets_through() {
+        rule.host = seen.host.map(ToOwned::to_owned);
+        // A hint of the server must not lead the same words to another model. With a fixed answer none is asked.
+        rule.model = seen.model.filter(|_| action == Action::Allow).map(ToOwned::to_owned);
+        rule.max_bytes = Some(most(|facts| facts.bytes).next_multiple_of(ROUND));
         rule.max_tokens = u32::try_from(most(|facts| facts.max_tokens as usize)).ok();
         rule.findings = Some(FindingsAre::Word(Presence::None));
     }
@@ -167,8 +180,12 @@ mod tests {
 
     fn propose(prompts: &[&str]) -> Rule {
         let all: Vec<Facts> = prompts.iter().map(|prompt| facts(prompt)).collect();
-        let seen: Vec<Seen<'_>> = all.iter().map(|facts| Seen { server: "s", tool: Some("t"), facts }).collect();
+        let seen: Vec<Seen<'_>> = all.iter().map(seen).collect();
         propose_rule("r", Action::Allow, &seen[0], &seen[1..])
+    }
+
+    fn seen(facts: &Facts) -> Seen<'_> {
+        Seen { server: "s", tool: Some("t"), host: Some("h"), model: Some("m"), facts }
     }
 
     fn allows(rule: &Rule, prompt: &str) -> bool {
@@ -183,6 +200,16 @@ mod tests {
         assert_eq!(rule.server.as_deref(), Some("s"));
         assert_eq!(rule.tools, Some(ToolsAre::Word(Presence::None)));
         assert!(rule.check().is_ok());
+    }
+
+    #[test]
+    fn another_model_another_host_and_a_larger_request_are_not_meant() {
+        let facts = Facts { bytes: 230, ..facts("Summarise a.txt") };
+        let rule = propose_rule("r", Action::Allow, &seen(&facts), &[Seen { model: Some("dear"), ..seen(&facts) }]);
+        assert_eq!((rule.host.as_deref(), rule.model.as_deref(), rule.max_bytes), (Some("h"), Some("m"), Some(300)));
+        // What is denied is denied whoever would have answered.
+        let rule = propose_rule("r", Action::Deny, &seen(&facts), &[]);
+        assert_eq!((rule.host, rule.model, rule.max_bytes), (None, None, None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Case, FindingsAre, Hours, Risk, ToolsAre,
     grant::grant_of,
-    pattern::{Pattern, Reach},
+    pattern::{Digested, Pattern, Reach},
 };
 use crate::{
     audit::{Gate, Kind},
@@ -166,12 +166,17 @@ impl Rule {
         }
     }
 
-    /// Whether it is about this case. What costs least is looked at first.
+    /// Whether it is about this case.
     pub fn matches(&self, case: &Case<'_>) -> bool {
+        self.matches_prompt(case, &Digested::new(&case.facts.prompt))
+    }
+
+    /// As [`Rule::matches`]; `prompt` is the case's. What costs least is looked at first.
+    pub(super) fn matches_prompt(&self, case: &Case<'_>, prompt: &Digested<'_>) -> bool {
         !self.disabled
             && self.is_about(case.gate)
             && self.expires.is_none_or(|expires| case.now < expires)
-            && self.conditions_hold(case)
+            && self.conditions_hold(case, prompt)
     }
 
     /// Whether it lets through answers that call tools. That it covers these calls is part of [`Rule::matches`]: at the
@@ -276,7 +281,7 @@ impl Rule {
         }
     }
 
-    fn conditions_hold(&self, case: &Case<'_>) -> bool {
+    fn conditions_hold(&self, case: &Case<'_>, prompt: &Digested<'_>) -> bool {
         let (facts, action, reach) = (case.facts, self.action, self.action.reach());
         self.server.as_deref().is_none_or(|server| server == case.server)
             && self.tool.as_deref().is_none_or(|tool| Some(tool) == case.tool)
@@ -299,7 +304,7 @@ impl Rule {
                 .system_prompt
                 .as_ref()
                 .is_none_or(|pattern| pattern.matches(facts.system_prompt.as_deref().unwrap_or_default(), reach))
-            && self.prompt.as_ref().is_none_or(|pattern| pattern.matches(&facts.prompt, reach))
+            && self.prompt.as_ref().is_none_or(|pattern| pattern.matches_digested(prompt, reach))
             && self
                 .answer
                 .as_ref()

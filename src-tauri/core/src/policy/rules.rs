@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Case, Rule};
+use super::{Case, Rule, pattern::Digested};
 
 /// A set of rules. Order never matters.
 #[derive(Debug, Clone, Default)]
@@ -35,10 +35,11 @@ impl Rules {
         if tool.is_some() {
             keys.extend([(None, tool.clone()), (server, tool)]);
         }
+        let prompt = Digested::new(&case.facts.prompt);
         let mut found = Vec::new();
         for key in keys {
             let rules = self.about.get(&key).into_iter().flatten().map(|at| &self.rules[*at]);
-            found.extend(rules.filter(|rule| rule.matches(case)));
+            found.extend(rules.filter(|rule| rule.matches_prompt(case, &prompt)));
         }
         found.into_iter()
     }

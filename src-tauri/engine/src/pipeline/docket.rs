@@ -334,6 +334,16 @@ impl Docket {
         self.tool.as_deref()
     }
 
+    /// The host whose call led here.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The configured name of the model that would be asked.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.as_ref().map(|model| model.name.as_str())
+    }
+
     /// What rules look at in it.
     pub(super) fn facts(&self) -> &Facts {
         &self.facts

@@ -260,7 +260,8 @@ fn proposal(
         .collect();
     let server = entry.summary.server.as_str();
     fn seen<'a>(past: &'a Past, server: &'a str) -> Seen<'a> {
-        Seen { server, tool: past.docket.tool(), facts: past.docket.facts() }
+        let docket = &past.docket;
+        Seen { server, tool: docket.tool(), host: docket.host(), model: docket.model(), facts: docket.facts() }
     }
     let like: Vec<Seen<'_>> = alike.iter().map(|past| seen(past, server)).collect();
     let mut rule = propose_rule("", action, &seen(&past, server), &like);
