@@ -19,6 +19,7 @@ vi.stubGlobal('IntersectionObserver', Observer)
 vi.stubGlobal('ResizeObserver', class { observe() {} unobserve() {} disconnect() {} })
 vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener() {}, removeEventListener() {} }))
 HTMLElement.prototype.scrollTo = function scrollTo() {}
+HTMLElement.prototype.scrollBy = function scrollBy() {}
 HTMLElement.prototype.scrollIntoView = function scrollIntoView() {}
 HTMLDialogElement.prototype.showModal = function showModal() {
   this.open = true

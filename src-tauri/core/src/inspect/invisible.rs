@@ -4,8 +4,11 @@
 //! Database's `Default_Ignorable_Code_Point` and `Bidi_Control`, with C0/C1 controls, the blank Braille pattern and the
 //! controls of annotations and hieroglyphs added.
 
+mod spelt;
+
 use std::ops::Range;
 
+use spelt::{Joiners, Selectors, shown, spells, tags};
 use unicode_script::{Script, UnicodeScript as _};
 
 use super::{
@@ -51,7 +54,7 @@ pub(super) fn kind_of(c: char) -> Option<FindingKind> {
 /// Finds each run of invisible characters of one kind; controls are found by [`super::controls`].
 pub(super) fn scan(text: &str, found: &mut Found) {
     let mut soft_hyphens = SoftHyphens::default();
-    let mut selectors = Selectors::default();
+    let (mut selectors, mut joiners) = (Selectors::default(), Joiners::default());
     let mut line = Line::default();
     let bytes = text.as_bytes();
     let mut from = 0;
@@ -76,6 +79,9 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         if kind == FindingKind::VariationSelector {
             selectors.take(&run, at..end);
         }
+        if kind == FindingKind::ZeroWidth {
+            joiners.take(&run, at..end);
+        }
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
         } else if !run.is_ordinary() {
@@ -84,6 +90,7 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         }
     }
     selectors.tell(found);
+    joiners.tell(found);
 }
 
 /// The first byte of an invisible character in UTF-8.
@@ -213,7 +220,7 @@ impl Run<'_> {
             let counted = format!("{count} {what}{}", if count == 1 { "" } else { "s" });
             let (why, label) = match &spelt {
                 Some(text) => {
-                    let verb = if count == 1 { "spells" } else { "spell" };
+                    let (verb, text) = (if count == 1 { "spells" } else { "spell" }, shown(text));
                     (
                         format!("{count} invisible {what}{} {verb} “{text}”.", if count == 1 { "" } else { "s" }),
                         format!("{counted}: “{text}”"),
@@ -241,57 +248,6 @@ fn bidi(run: &str, right_to_left: bool) -> (Severity, &'static str) {
         false if all(|c| matches!(c, '\u{2068}' | '\u{2069}')) => (Severity::Low, "direction isolate"),
         false if right_to_left => (Severity::Low, "direction control"),
         false => (Severity::High, "direction control"),
-    }
-}
-
-/// One selector spells nothing; many of them do, with anything seen between them.
-#[derive(Default)]
-struct Selectors {
-    bytes: Vec<u8>,
-    span: Option<Range<usize>>,
-    /// Of those that pick no form, how many stand alone.
-    scattered: usize,
-}
-
-impl Selectors {
-    /// The fewest that are looked at, where they pick forms of nothing.
-    const FEWEST: usize = 4;
-
-    fn take(&mut self, run: &Run<'_>, span: Range<usize>) {
-        let ordinary = run.is_ordinary();
-        // Of what picks a form only an ideograph's could be a part of what is spelt: a space, a figure.
-        self.bytes.extend(run.chars.chars().filter_map(selected).filter(|byte| !ordinary || *byte >= b' '));
-        if ordinary {
-            return;
-        }
-        self.scattered += usize::from(run.single().is_some());
-        let start = self.span.as_ref().map_or(span.start, |known| known.start);
-        self.span = Some(start..span.end);
-    }
-
-    fn tell(self, found: &mut Found) {
-        // One form over and over is what is left where emoji were taken out, and spells nothing.
-        let differ = self.bytes.iter().any(|byte| Some(byte) != self.bytes.first());
-        let Some(span) = self.span.filter(|_| differ && self.scattered >= Self::FEWEST) else { return };
-        let count = self.bytes.len();
-        let kind = FindingKind::VariationSelector;
-        found.add_spot(kind, Severity::High, span, |span| {
-            let spelt = readable(self.bytes).filter(|text| !text.trim().is_empty());
-            let why = match &spelt {
-                Some(text) => format!("{count} variation selectors, scattered over the text, spell “{text}”."),
-                None => format!(
-                    "{count} variation selectors pick a form of nothing: not seen when shown, and they can spell."
-                ),
-            };
-            Spot {
-                kind,
-                severity: Severity::High,
-                span,
-                why,
-                label: format!("{count} variation selectors"),
-                decoded: spelt,
-            }
-        });
     }
 }
 
@@ -380,53 +336,4 @@ fn codes(counted: &str, run: &str) -> String {
         (Some(c), None) => format!("{counted} U+{:04X}", c as u32),
         _ => counted.to_owned(),
     }
-}
-
-/// What hidden characters say: tags carry ASCII, selector runs carry bytes, two kinds of zero width carry bits.
-fn spells(kind: FindingKind, run: &str) -> Option<String> {
-    let text: String = match kind {
-        FindingKind::Tag => tags(run),
-        FindingKind::VariationSelector => readable(run.chars().filter_map(selected).collect())?,
-        FindingKind::ZeroWidth => bits(run)?,
-        _ => return None,
-    };
-    (!text.trim().is_empty()).then_some(text)
-}
-
-/// What tags spell.
-fn tags(run: &str) -> String {
-    let ascii = run.chars().filter_map(|c| char::from_u32((c as u32).checked_sub(0xE0000)?));
-    ascii.filter(|c| matches!(c, ' '..='~')).collect()
-}
-
-/// The byte that a selector stands for.
-fn selected(selector: char) -> Option<u8> {
-    match selector as u32 {
-        v @ 0xFE00..=0xFE0F => u8::try_from(v - 0xFE00).ok(),
-        v @ 0xE0100..=0xE01EF => u8::try_from(v - 0xE0100 + 16).ok(),
-        _ => None,
-    }
-}
-
-/// Eight zero-width characters of two kinds make a byte, either kind being the one; others part them.
-fn bits(run: &str) -> Option<String> {
-    let digits: Vec<char> = run.chars().filter(|c| matches!(c, '\u{200b}' | '\u{200c}' | '\u{2060}')).collect();
-    let (zero, one) = match run.contains('\u{200c}') {
-        true => ('\u{200b}', '\u{200c}'),
-        false => ('\u{200b}', '\u{2060}'),
-    };
-    let read = |digits: &[char], one: char| {
-        let byte = |byte: &[char]| byte.iter().fold(0_u8, |value, digit| value << 1 | u8::from(*digit == one));
-        readable(digits.chunks_exact(8).map(byte).collect()).filter(|text| !text.is_empty())
-    };
-    if let Some(text) = read(&digits, one).or_else(|| read(&digits, zero)) {
-        return Some(text);
-    }
-    // The other common pair: non-joiner and joiner.
-    let digits: Vec<char> = run.chars().filter(|c| matches!(c, '\u{200c}' | '\u{200d}')).collect();
-    read(&digits, '\u{200d}').or_else(|| read(&digits, '\u{200c}'))
-}
-
-fn readable(bytes: Vec<u8>) -> Option<String> {
-    String::from_utf8(bytes).ok().filter(|text| text.chars().all(|c| !c.is_control() || c == '\n'))
 }

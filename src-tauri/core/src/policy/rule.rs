@@ -229,7 +229,14 @@ impl Rule {
         if let Some(problem) = self.problem_of_kind() {
             return Some(problem);
         }
-        if self.action.lets_through() && self.findings.as_ref().is_some_and(|findings| !findings.is_none()) {
+        let wants_none = self.findings.as_ref().map(FindingsAre::is_none);
+        if !self.action.lets_through() && wants_none == Some(true) {
+            return Some((
+                "findings",
+                "findings = \"none\" goes with action \"allow\" or \"answer\": what is found never lets anything through",
+            ));
+        }
+        if self.action.lets_through() && wants_none == Some(false) {
             return Some((
                 "findings",
                 "what is found never lets anything through: use findings = \"none\", or leave it out",

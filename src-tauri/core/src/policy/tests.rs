@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     audit::Kind,
     inspect::{Finding, Place, inspect},
-    limits::{Demand, Limits, Tally, check},
+    limits::{Demand, Hit, Limit, Limits, Tally, Whose, check},
     request::SamplingRequest,
 };
 
@@ -111,6 +111,10 @@ fn that_it_was_asked_before_counts_only_where_it_is_named() {
             };
             assert_eq!(rule.problem().map(|(field, _)| field), Some("findings"), "{are}");
         }
+    }
+    for action in [Action::Ask, Action::Deny] {
+        let rule = Rule { findings: Some(FindingsAre::Word(Presence::None)), ..rule("r", action) };
+        assert_eq!(rule.problem().map(|(field, _)| field), Some("findings"));
     }
 }
 

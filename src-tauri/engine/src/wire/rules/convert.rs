@@ -253,7 +253,7 @@ mod tests {
     fn every() -> policy::Rule {
         let file = r#"
             id = "r-1"
-            action = "allow"
+            action = "deny"
             disabled = true
             gate = "answer"
             server = "s"
