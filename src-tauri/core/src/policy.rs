@@ -47,6 +47,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     audit::{DecidedBy, Kind},
+    canonical::Sha256Hex,
     inspect::Family,
     limits::Checked,
     settings::{Gates, Sampling, ToolCalls},
@@ -114,11 +115,14 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
     let suspended = case.suspended.is_some();
     let counting: Vec<&Rule> =
         matched.iter().copied().filter(|rule| !suspended || !rule.action.lets_through()).collect();
-    let mut grants: Vec<&Grant> = standing.grants.iter().filter(|_| !suspended && counting.is_empty()).collect();
-    let misses: Vec<&'static str> = grants.iter().filter_map(|grant| grant.misses(case, digest)).collect();
-    grants.retain(|grant| grant.allows(case, digest));
-    grants.sort_by(|a, b| a.id.cmp(&b.id));
-    let (verdict, by, reason, answer) = judge(case, &counting, &grants);
+    let heard = hear(case, &counting, standing.grants, digest);
+    // What a rule says because something was found is said besides: where nothing allows it, it is still denied.
+    let unasked: Vec<&Rule> = counting.iter().copied().filter(|rule| !rule.wants_findings()).collect();
+    let heard = match unasked.len() < counting.len() {
+        true => std::cmp::max_by_key(hear(case, &unasked, standing.grants, digest), heard, |heard| heard.verdict),
+        false => heard,
+    };
+    let Heard { verdict, by, reason, answer, grants, missed } = heard;
     let mut evaluation = Evaluation {
         verdict,
         by,
@@ -131,7 +135,7 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
             .chain(grants.iter().map(|grant| grant.sentence()))
             .collect(),
         reason,
-        missed: misses.into_iter().min().filter(|_| verdict != Verdict::Allow),
+        missed: missed.filter(|_| verdict != Verdict::Allow),
         suspended: None,
     };
     if let Some(differs) = evaluation.missed {
@@ -146,6 +150,28 @@ pub fn evaluate(case: &Case<'_>, standing: Standing<'_>) -> Evaluation {
         evaluation.answer = None;
     }
     evaluation
+}
+
+/// What these rules and the grants say.
+struct Heard<'a> {
+    verdict: Verdict,
+    by: DecidedBy,
+    reason: String,
+    answer: Option<String>,
+    /// The grants that let it through.
+    grants: Vec<&'a Grant>,
+    /// Why one that is about it does not.
+    missed: Option<&'static str>,
+}
+
+/// Grants are heard where no rule says anything.
+fn hear<'a>(case: &Case<'_>, rules: &[&Rule], grants: &'a [Grant], digest: Option<Sha256Hex>) -> Heard<'a> {
+    let about: Vec<&Grant> = grants.iter().filter(|_| case.suspended.is_none() && rules.is_empty()).collect();
+    let missed = about.iter().filter_map(|grant| grant.misses(case, digest)).min();
+    let mut grants: Vec<&Grant> = about.into_iter().filter(|grant| grant.allows(case, digest)).collect();
+    grants.sort_by(|a, b| a.id.cmp(&b.id));
+    let (verdict, by, reason, answer) = judge(case, rules, &grants);
+    Heard { verdict, by, reason, answer, grants, missed }
 }
 
 /// What rules and grants say by themselves.

@@ -179,6 +179,11 @@ impl Rule {
             && self.conditions_hold(case, prompt)
     }
 
+    /// Whether it speaks because something was found.
+    pub(super) fn wants_findings(&self) -> bool {
+        self.findings.as_ref().is_some_and(|findings| !findings.is_none())
+    }
+
     /// Whether it lets through answers that call tools. That it covers these calls is part of [`Rule::matches`]: at the
     /// answer gate the tools called count as used.
     pub(super) fn releases_tool_calls(&self) -> bool {

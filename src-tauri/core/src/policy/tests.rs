@@ -118,6 +118,18 @@ fn that_it_was_asked_before_counts_only_where_it_is_named() {
     }
 }
 
+/// Where rules decide alone, what nothing allows is denied, whatever is found in it; what a grant allows is asked.
+#[test]
+fn a_rule_about_findings_lifts_no_denial() {
+    let (facts, findings) = (facts(), hidden());
+    let found = Case { sampling: Sampling::Rules, findings: &findings, ..case(Gate::Request, &facts) };
+    let rules = [Rule { findings: Some(FindingsAre::Word(Presence::Any)), ..rule("r", Action::Ask) }];
+    assert_eq!(judge(&found, &rules).verdict, Verdict::Deny);
+    let granted = [grant(Until::Revoked, &facts)];
+    let evaluation = judge_all(&found, &rules, &granted, &BTreeMap::new(), &Checked::default());
+    assert_eq!(evaluation.verdict, Verdict::Ask);
+}
+
 #[test]
 fn asks_unless_told_otherwise() {
     let facts = facts();

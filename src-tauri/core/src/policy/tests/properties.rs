@@ -36,7 +36,9 @@ fn any_rule() -> impl Strategy<Value = Rule> {
                 expires: expires.and_then(|second| Timestamp::from_second(second).ok()),
                 uses,
                 prompt: prompt.and_then(|glob| Pattern::glob(glob).ok()),
-                findings: findings.and_then(|are| FindingsAre::from_argument(are).ok()),
+                findings: findings
+                    .filter(|are| (*are == "none") == action.lets_through())
+                    .and_then(|are| FindingsAre::from_argument(are).ok()),
                 hours: hours.and_then(|hours| Hours::try_from(hours.to_owned()).ok()),
                 max_bytes: bytes,
                 ..rule(&id, action)
