@@ -8,7 +8,7 @@ use support::corpus;
 
 use crate::{
     Wanted,
-    report::{Report, Times, Verdict},
+    report::{Report, Times, Verdict, time},
 };
 
 const MIB: usize = 1 << 20;
@@ -42,7 +42,22 @@ pub(crate) fn measure(wanted: &Wanted, report: &mut Report) {
             Times::of(wanted.times(50), || drop(black_box(inspect::inspect(Place::Request, black_box(&params)))));
         report.p50(&format!("inspect 1 MiB: {what}"), BUDGET, &measured);
     }
+    hostile(wanted, report);
     rates(report);
+}
+
+/// What would take minutes if something was read again for each of its kind.
+fn hostile(wanted: &Wanted, report: &mut Report) {
+    let times = OVER_AND_OVER.iter().map(|(before, again)| {
+        let params = request(&format!("{before}{}", again.repeat(MIB / again.len())));
+        let times =
+            Times::of(wanted.times(10), || drop(black_box(inspect::inspect(Place::Request, black_box(&params)))));
+        (times.p50(), *again)
+    });
+    if let Some((slowest, again)) = times.max() {
+        let what = format!("inspect 1 MiB: the slowest of {} made to be slow", OVER_AND_OVER.len());
+        report.line(&what, "", &format!("p50 {} ({again:?})", time(slowest)), Verdict::None);
+    }
 }
 
 fn rates(report: &mut Report) {
@@ -82,6 +97,28 @@ fn base64(byte: impl Fn(u32) -> u8) -> String {
     }
     text
 }
+
+/// What stands once, and what stands over and over behind it.
+const OVER_AND_OVER: &[(&str, &str)] = &[
+    ("> ```\n> ", "a```"),
+    ("- ```\n  ", "a~~~"),
+    ("", "```"),
+    ("", "    ```\n"),
+    ("", "> ```\n"),
+    ("", "1. ```\n"),
+    ("", "-----BEGIN PRIVATE KEY-----"),
+    ("", "<a Style="),
+    ("", "<a:"),
+    ("", "\u{2067}א"),
+    ("", ".\u{E0141}"),
+    ("", "ก\u{200B}"),
+    ("", "48 65 6c 6c 6f 2c 20 77 6f 72 6c 64 "),
+    ("", "01001000 "),
+    ("", "a://"),
+    ("", "](x"),
+    ("", "password=\""),
+    ("", "ignore all previous "),
+];
 
 const PROSE: &str = "The committee met on Tuesday and discussed the budget for the coming year. Several members asked \
 about the new building, which should open in autumn; the treasurer promised to send a revised table to all. After a \

@@ -57,7 +57,7 @@ struct Fence {
     quoted: bool,
     /// How far the list is indented that it stands in; 0: it stands in none.
     indent: usize,
-    /// Up to here every line was seen to be in the same quote and list.
+    /// Up to here every line was seen to begin in the same quote and list.
     seen: usize,
 }
 
@@ -91,7 +91,7 @@ impl Fence {
         };
         let mark = bytes[at];
         let length = bytes[at..].iter().take_while(|byte| **byte == mark).count();
-        Some(Self { line, end: at + length, mark, length, quoted, indent, seen: line })
+        Some(Self { line, end: at + length, mark, length, quoted, indent, seen: at })
     }
 
     fn rest<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
@@ -108,25 +108,25 @@ impl Fence {
         self.mark == opener.mark && self.length >= opener.length && self.rest(bytes).iter().all(u8::is_ascii_whitespace)
     }
 
-    /// Where the quote or the list ends that it stands in, if that is before this place.
+    /// Where the quote or the list ends that it stands in, if that is before this place. Places come in order.
     fn left_before(&mut self, bytes: &[u8], limit: usize) -> Option<usize> {
         if !self.quoted && self.indent == 0 {
             return None;
         }
-        let mut line = self.seen;
-        while let Some(newline) = memchr::memchr(b'\n', &bytes[line..limit]) {
-            line += newline + 1;
+        while let Some(newline) = memchr::memchr(b'\n', bytes.get(self.seen..limit)?) {
+            let line = self.seen + newline + 1;
             let rest = &bytes[line..];
             let indent = rest.iter().take_while(|byte| is_space(**byte)).count();
             let first = rest.get(indent);
             let blank = first.is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
             let inside =
                 if self.quoted { first == Some(&b'>') } else { blank || indent >= self.indent.min(Self::MARK) };
-            if line >= limit || !inside {
-                return (line < limit).then_some(line);
+            if !inside {
+                return Some(line);
             }
             self.seen = line;
         }
+        self.seen = limit;
         None
     }
 }

@@ -132,6 +132,7 @@ fn what_only_looks_like_code_hides_no_link() {
         format!("```\ncode\n``` \n{LINK}"),
         format!("~~~ a`b\ncode\n~~~\n{LINK}"),
         format!("para\n        ```\n{LINK}"),
+        format!("> ```\n{LINK}\n> ```"),
     ] {
         assert_eq!(severity(&text, FindingKind::MdExfil), Some(Severity::High), "{text}");
     }
