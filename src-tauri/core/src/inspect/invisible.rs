@@ -85,7 +85,9 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
         } else if !run.is_ordinary() {
-            let right_to_left = kind == FindingKind::Bidi && line.is_right_to_left(text, at);
+            // An override is never what such a line is made with, so there is no need to look.
+            let depends = kind == FindingKind::Bidi && !overrides(run.chars);
+            let right_to_left = depends && line.is_right_to_left(text, at);
             run.report(at..end, right_to_left, found);
         }
     }
@@ -236,13 +238,17 @@ impl Run<'_> {
     }
 }
 
+fn overrides(run: &str) -> bool {
+    run.contains(['\u{202d}', '\u{202e}'])
+}
+
 /// Marks and balanced isolates are what right-to-left text is made with; overrides never are.
 fn bidi(run: &str, right_to_left: bool) -> (Severity, &'static str) {
     let all = |test: fn(char) -> bool| run.chars().all(test);
     if all(|c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')) {
         return (if right_to_left { Severity::Info } else { Severity::Low }, "direction mark");
     }
-    match run.chars().any(|c| matches!(c, '\u{202d}' | '\u{202e}')) {
+    match overrides(run) {
         true => (Severity::High, "direction override"),
         // Translated interfaces put these around inserted names (Unicode UAX #9, 2.4; Project Fluent).
         false if all(|c| matches!(c, '\u{2068}' | '\u{2069}')) => (Severity::Low, "direction isolate"),

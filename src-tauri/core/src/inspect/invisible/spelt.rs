@@ -130,6 +130,10 @@ impl Joiners {
     }
 
     pub(super) fn tell(self, found: &mut Found) {
+        let first = self.chars.chars().next();
+        if self.chars.chars().all(|c| Some(c) == first) {
+            return;
+        }
         let spelt = bits(&self.chars).filter(|text| text.trim().chars().count() >= Self::FEWEST);
         let Some((text, span)) = spelt.zip(self.span) else { return };
         let kind = FindingKind::ZeroWidth;
