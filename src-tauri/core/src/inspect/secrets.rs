@@ -220,6 +220,7 @@ fn ends_value(byte: u8) -> bool {
 /// PEM and its like: from the first line to the last.
 fn private_keys(raw: &str, found: &mut Found) {
     const BEGIN: &str = "-----BEGIN ";
+    const NAME: &str = "PRIVATE KEY";
     const END: &str = "-----END";
     /// The smallest key in use has more signs than this; what is shown as an example has fewer.
     const LEAST: usize = 48;
@@ -231,10 +232,12 @@ fn private_keys(raw: &str, found: &mut Found) {
             continue;
         }
         let head = &raw[at..raw.floor_char_boundary((at + 64).min(raw.len()))];
-        let Some(name) = head.find("PRIVATE KEY") else { continue };
+        let Some(name) = head.find(NAME) else { continue };
         let window = &raw[at..raw.floor_char_boundary((at + 20_000).min(raw.len()))];
-        let closed = window.find(END);
-        let body = &window[name + "PRIVATE KEY".len()..closed.unwrap_or(window.len())];
+        // Behind the name: what calls itself an end before it ends nothing.
+        let named = name + NAME.len();
+        let closed = window[named..].find(END).map(|end| named + end);
+        let body = &window[named..closed.unwrap_or(window.len())];
         let sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
         let key: usize = match closed {
             Some(_) => body.bytes().filter(sign).count(),

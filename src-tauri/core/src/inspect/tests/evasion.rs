@@ -113,6 +113,9 @@ fn dots_in_a_private_key_do_not_make_it_an_example() {
         let key = format!("-----BEGIN PRIVATE KEY-----\n{body}");
         assert_eq!(severity(&key, FindingKind::PrivateKey), Some(Severity::High), "{key}");
     }
+    // An end before the name is none, and nothing to fall over.
+    let turned = format!("-----BEGIN -----END PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----");
+    assert_eq!(severity(&turned, FindingKind::PrivateKey), Some(Severity::High));
     for example in ["MIIEvQIBADANBgkq...\n-----END PRIVATE KEY-----", "is how the file should begin, internationally."]
     {
         let text = format!("-----BEGIN PRIVATE KEY-----\n{example}");
