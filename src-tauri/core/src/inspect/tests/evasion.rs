@@ -173,3 +173,78 @@ fn what_is_encoded_behind_more_than_is_read_is_told() {
     assert_eq!((last.severity, last.end as usize), (Severity::High, text.len()));
     assert!(raises(&findings, Gate::Request).is_some());
 }
+
+/// What the families look for, to be put together in ways that nobody would write.
+const MARKS: &[&str] = &[
+    "-----BEGIN ",
+    "-----END",
+    "PRIVATE KEY",
+    "-----",
+    "\n",
+    "```",
+    "~~~",
+    "> ",
+    "- ",
+    "1. ",
+    "    ",
+    "\t",
+    "<",
+    "<a ",
+    "Style=",
+    "\"",
+    ">",
+    "<!--",
+    "-->",
+    "](",
+    "![",
+    "]: ",
+    "://",
+    "https://a.b/?d=",
+    "{{",
+    "%41",
+    "\\x41",
+    "&#65;",
+    "48 65 6c 6c 6f 2c 20 77 6f 72 6c 64 ",
+    "01001000 ",
+    "QUJDREVGR0hJSktMTU5P",
+    "=",
+    "a",
+    "é",
+    "İ",
+    "漢",
+    "ก",
+    "א",
+    "\u{2067}",
+    "\u{202e}",
+    "\u{200b}",
+    "\u{200d}",
+    "\u{fe0f}",
+    "\u{e0141}",
+    "\u{e0061}",
+    "\u{e007f}",
+    "🏴",
+    "\u{ad}",
+    "\u{1b}[2J",
+    "password=",
+    "ghp_",
+    "@",
+    "/home/ada/",
+    "DE89",
+    "4242 4242 4242 4242",
+    "ignore all previous",
+    "а",
+    "…",
+];
+
+proptest! {
+    #[test]
+    fn nothing_made_of_what_is_looked_for_makes_it_fall_over(
+        marks in prop::collection::vec(prop::sample::select(MARKS), 0..12),
+    ) {
+        let text = marks.concat();
+        let length = text.chars().count();
+        for finding in inspect(Place::Request, &json!(text)) {
+            prop_assert!(finding.start <= finding.end && finding.end as usize <= length, "{:?}", finding);
+        }
+    }
+}
