@@ -76,15 +76,15 @@ pub(super) fn scan(text: &str, found: &mut Found) {
         from = end;
         let (before, after) = (text[..at].chars().next_back(), text[end..].chars().next());
         let run = Run { kind, chars: &text[at..end], before, after, first: at == 0 };
-        if kind == FindingKind::VariationSelector {
-            selectors.take(&run, at..end);
-        }
-        if kind == FindingKind::ZeroWidth {
-            joiners.take(&run, at..end);
+        let ordinary = run.is_ordinary();
+        match kind {
+            FindingKind::VariationSelector => selectors.take(&run, ordinary, at..end),
+            FindingKind::ZeroWidth if ordinary => joiners.take(&run, at..end),
+            _ => {}
         }
         if kind == FindingKind::SoftHyphen {
             soft_hyphens.take(at..end, found);
-        } else if !run.is_ordinary() {
+        } else if !ordinary {
             // An override is never what such a line is made with, so there is no need to look.
             let depends = kind == FindingKind::Bidi && !overrides(run.chars);
             let right_to_left = depends && line.is_right_to_left(text, at);

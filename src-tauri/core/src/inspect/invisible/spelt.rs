@@ -72,8 +72,7 @@ impl Selectors {
     /// The fewest that are looked at, where they pick forms of nothing.
     const FEWEST: usize = 4;
 
-    pub(super) fn take(&mut self, run: &Run<'_>, span: Range<usize>) {
-        let ordinary = run.is_ordinary();
+    pub(super) fn take(&mut self, run: &Run<'_>, ordinary: bool, span: Range<usize>) {
         // Of what picks a form only an ideograph's could be a part of what is spelt: a space, a figure.
         self.bytes.extend(run.chars.chars().filter_map(selected).filter(|byte| !ordinary || *byte >= b' '));
         if ordinary {
@@ -122,11 +121,9 @@ impl Joiners {
     const FEWEST: usize = 4;
 
     pub(super) fn take(&mut self, run: &Run<'_>, span: Range<usize>) {
-        if run.is_ordinary() {
-            self.chars.push_str(run.chars);
-            let start = self.span.as_ref().map_or(span.start, |known| known.start);
-            self.span = Some(start..span.end);
-        }
+        self.chars.push_str(run.chars);
+        let start = self.span.as_ref().map_or(span.start, |known| known.start);
+        self.span = Some(start..span.end);
     }
 
     pub(super) fn tell(self, found: &mut Found) {
